@@ -1,0 +1,133 @@
+"""Typed exceptions, retry advice and careful waiting for OpenAI background runs. Unofficial.
+
+Importing this package imports neither `openai` nor an HTTP library; a name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._catalog import CATALOG_VERSION as CATALOG_VERSION, Catalog as Catalog
+    from ._classify import classify as classify
+    from ._dispatch import (
+        error_for as error_for,
+        is_retryable as is_retryable,
+        raise_for_status as raise_for_status,
+        retry_after as retry_after,
+    )
+    from ._exception_bases import RunError as RunError
+    from ._exceptions import (
+        PollingLostError as PollingLostError,
+        RunAuthenticationError as RunAuthenticationError,
+        RunBadRequestError as RunBadRequestError,
+        RunCancelledError as RunCancelledError,
+        RunConflictError as RunConflictError,
+        RunContentFilterError as RunContentFilterError,
+        RunExpiredError as RunExpiredError,
+        RunFailedError as RunFailedError,
+        RunGoneError as RunGoneError,
+        RunIncompleteError as RunIncompleteError,
+        RunInternalServerError as RunInternalServerError,
+        RunNotFoundError as RunNotFoundError,
+        RunPendingError as RunPendingError,
+        RunPermissionDeniedError as RunPermissionDeniedError,
+        RunRateLimitError as RunRateLimitError,
+        RunStatusError as RunStatusError,
+        RunUnknownError as RunUnknownError,
+        RunUnprocessableEntityError as RunUnprocessableEntityError,
+        SubmissionUnknownError as SubmissionUnknownError,
+        WaitTimeoutError as WaitTimeoutError,
+    )
+    from ._model import Entry as Entry, Outcome as Outcome
+    from ._resubmit import ResubmitBudget as ResubmitBudget
+    from ._runs import AUTO as AUTO, AsyncRuns as AsyncRuns, Runs as Runs
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AUTO": "_runs",
+    "AsyncRuns": "_runs",
+    "CATALOG_VERSION": "_catalog",
+    "Catalog": "_catalog",
+    "Entry": "_model",
+    "Outcome": "_model",
+    "PollingLostError": "_exceptions",
+    "ResubmitBudget": "_resubmit",
+    "RunAuthenticationError": "_exceptions",
+    "RunBadRequestError": "_exceptions",
+    "RunCancelledError": "_exceptions",
+    "RunConflictError": "_exceptions",
+    "RunContentFilterError": "_exceptions",
+    "RunError": "_exceptions",
+    "RunExpiredError": "_exceptions",
+    "RunFailedError": "_exceptions",
+    "RunGoneError": "_exceptions",
+    "RunIncompleteError": "_exceptions",
+    "RunInternalServerError": "_exceptions",
+    "RunNotFoundError": "_exceptions",
+    "RunPendingError": "_exceptions",
+    "RunPermissionDeniedError": "_exceptions",
+    "RunRateLimitError": "_exceptions",
+    "RunStatusError": "_exceptions",
+    "RunUnknownError": "_exceptions",
+    "RunUnprocessableEntityError": "_exceptions",
+    "Runs": "_runs",
+    "SubmissionUnknownError": "_exceptions",
+    "WaitTimeoutError": "_exceptions",
+    "classify": "_classify",
+    "error_for": "_dispatch",
+    "is_retryable": "_dispatch",
+    "raise_for_status": "_dispatch",
+    "retry_after": "_dispatch",
+}
+
+__all__ = [
+    "AUTO",
+    "CATALOG_VERSION",
+    "AsyncRuns",
+    "Catalog",
+    "Entry",
+    "Outcome",
+    "PollingLostError",
+    "ResubmitBudget",
+    "RunAuthenticationError",
+    "RunBadRequestError",
+    "RunCancelledError",
+    "RunConflictError",
+    "RunContentFilterError",
+    "RunError",
+    "RunExpiredError",
+    "RunFailedError",
+    "RunGoneError",
+    "RunIncompleteError",
+    "RunInternalServerError",
+    "RunNotFoundError",
+    "RunPendingError",
+    "RunPermissionDeniedError",
+    "RunRateLimitError",
+    "RunStatusError",
+    "RunUnknownError",
+    "RunUnprocessableEntityError",
+    "Runs",
+    "SubmissionUnknownError",
+    "WaitTimeoutError",
+    "classify",
+    "error_for",
+    "is_retryable",
+    "raise_for_status",
+    "retry_after",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

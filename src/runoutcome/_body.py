@@ -1,0 +1,125 @@
+"""Reads what a caller has (SDK model, dict, JSON text, stream event, webhook, raw response) into one plain view.
+
+Nothing here knows the SDK: its models are read by attribute, as any other object with the API's field names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ._lookup import Failure
+
+Kind = Literal["run", "event", "notice", "none"]
+"""`run`: a run's body. `event`: an error without one. `notice`: a status and an id only. `none`: none of these."""
+
+_RUN_EVENT = "response."
+_WEBHOOK = "event"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was found: the body itself, what it calls itself, its status as text, and its error object."""
+
+    kind: Kind
+    run: Any = None
+    object: str | None = None
+    status: str | None = None
+    error: Any = None
+    response_id: str | None = None
+
+
+def read(obj: object) -> Reading:
+    """The reading of `obj`. May raise whatever the object's own attributes raise; `classify` is what never does."""
+    if isinstance(obj, (str, bytes, bytearray, memoryview)):
+        return _read_text(obj)
+    name = look(obj, "object")
+    if isinstance(name, str) and name != _WEBHOOK:
+        return _read_run(obj, name)
+    content = None if isinstance(obj, Mapping) else getattr(obj, "content", None)
+    if isinstance(content, bytes):  # a raw HTTP response, of any HTTP library
+        return _read_text(content)
+    return _read_nameless(obj)
+
+
+def _read_text(text: str | bytes | bytearray | memoryview) -> Reading:
+    try:
+        document = json.loads(bytes(text) if isinstance(text, memoryview) else text)
+    except (ValueError, RecursionError):
+        return Reading("none")
+    return read(document) if isinstance(document, dict) else Reading("none")
+
+
+def _read_nameless(obj: object) -> Reading:
+    kind, status, error = look(obj, "type"), look(obj, "status"), look(obj, "error")
+    if status is not None:
+        return _read_run(obj, None)
+    if isinstance(kind, str) and kind.startswith(_RUN_EVENT):
+        return _read_event(obj, kind.removeprefix(_RUN_EVENT))
+    if kind == "error":
+        return Reading("event", error=error or obj)
+    return Reading("event", error=error) if isinstance(error, Mapping) and error else Reading("none")
+
+
+def _read_run(obj: object, name: str | None, fallback: str | None = None) -> Reading:
+    status = word(look(obj, "status")) or fallback
+    return Reading("run", obj, name, status, look(obj, "error"), word(look(obj, "id")))
+
+
+def _read_event(obj: object, suffix: str) -> Reading:
+    run, data = look(obj, "response"), look(obj, "data")
+    if run is not None:
+        return _read_run(run, "response", fallback=suffix)
+    # A webhook carries only the run's id; other stream events (deltas) carry no run at all.
+    return Reading("notice", status=suffix, response_id=word(look(data, "id"))) if data is not None else Reading("none")
+
+
+def read_failure(error: object) -> Failure:
+    """What an error object of whatever type says."""
+    if error is None:
+        return Failure(is_null=True)
+    if isinstance(error, str):
+        return Failure(message=error or None)
+    retryable = look(error, "retryable")
+    kind = word(look(error, "type"))
+    return Failure(
+        code=word(look(error, "code")),
+        message=word(look(error, "message")),
+        type=None if kind == "error" else kind,
+        param=word(look(error, "param")),
+        retryable=retryable if isinstance(retryable, bool) else None,
+        action=word(look(error, "action")),
+    )
+
+
+def read_usage(usage: object) -> dict[str, int] | None:
+    """The token counts of a `usage` object, flat; None where it holds none."""
+    names = ("input_tokens", "output_tokens", "total_tokens")
+    counts = {name: look(usage, name) for name in names}
+    counts["cached_tokens"] = look(look(usage, "input_tokens_details"), "cached_tokens")
+    counts["reasoning_tokens"] = look(look(usage, "output_tokens_details"), "reasoning_tokens")
+    numbers = {name: count for name, count in counts.items() if type(count) is int}
+    return numbers or None
+
+
+def look(obj: object, name: str) -> Any:
+    """`obj[name]` of a mapping, `obj.name` of anything else; None where there is none."""
+    if isinstance(obj, dict):
+        return obj.get(name)
+    if isinstance(obj, Mapping):
+        return obj.get(name)
+    return getattr(obj, name, None)
+
+
+def word(value: object) -> str | None:
+    """`value` as text, None for null and the empty string; servers send numbers where the API documents text."""
+    if isinstance(value, str):
+        return str(value) or None
+    if value is None:
+        return None
+    try:
+        return str(value)
+    except ValueError:  # an int of more than 4300 digits
+        return f"<{type(value).__name__}>"

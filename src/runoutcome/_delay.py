@@ -1,0 +1,55 @@
+"""How long a server asks to wait before a new run: by `error.headers`, or in its message. Pure, and total."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+MAX_DELAY_SECONDS = 3600.0
+"""A longer wish is cut to this: a number found in prose must not park a job for days."""
+
+_SECONDS = {"m": 60.0, "h": 3600.0, "s": 1.0}
+_AMOUNT = r"(\d{1,9}(?:\.\d{1,9})?)\s?(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)(?![a-z])"
+# "Please try again in 2.512s", "424ms", "1h12m0s"; Azure writes "retry after 20 seconds".
+_WISH = re.compile(rf"(?:try again|retry)\s(?:in|after)\s((?:{_AMOUNT}\s?){{1,4}})", re.I)
+_PART = re.compile(_AMOUNT, re.I)
+
+
+def delay_from_headers(headers: object) -> tuple[float, str] | None:
+    """Seconds and source by `retry-after-ms` or `retry-after` (seconds); None where neither is a sane number.
+
+    A date is ignored: turning it into a delay needs a clock, and these functions have none.
+    """
+    if not isinstance(headers, Mapping):
+        return None
+    lowered = {key.lower(): value for key, value in headers.items() if isinstance(key, str)}
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        seconds = parse_seconds(lowered.get(name), scale)
+        if seconds is not None:
+            return min(seconds, MAX_DELAY_SECONDS), f"error.headers.{name}"
+    return None
+
+
+def delay_from_message(message: str | None) -> tuple[float, str] | None:
+    """Seconds and source by a wording such as "Please try again in 2.512s"; None where there is none."""
+    wish = _WISH.search(message[:2000]) if message else None
+    if wish is None:
+        return None
+    seconds = sum(float(number) * _scale(unit.lower()) for number, unit in _PART.findall(wish.group(1)))
+    return min(seconds, MAX_DELAY_SECONDS), "error.message"
+
+
+def parse_seconds(value: object, scale: float = 1.0) -> float | None:
+    """`value` (a number or its text) times `scale` as seconds; None unless it is finite and not negative."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        seconds = float(value) * scale
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _scale(unit: str) -> float:
+    return 0.001 if unit.startswith(("ms", "milli")) else _SECONDS[unit[0]]

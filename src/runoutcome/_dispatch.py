@@ -1,0 +1,168 @@
+"""From an outcome to the exception it amounts to, and from an exception to what may be done about it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from email.utils import mktime_tz, parsedate_tz
+from typing import Any, Literal, TypeVar
+
+from . import _exceptions as errors, _sdk
+from ._body import Reading, look
+from ._catalog import Catalog
+from ._classify import examine
+from ._delay import parse_seconds
+from ._exception_bases import Origin, RunError
+from ._lookup import Failure, is_retryable_status, lookup
+from ._model import Outcome
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup
+
+Accept = Literal["incomplete", "cancelled", "pending"]
+ACCEPTED: tuple[Accept, ...] = ("incomplete", "cancelled", "pending")
+_T = TypeVar("_T")
+
+_CLASSES: dict[str, type[RunError]] = {
+    "BadRequestError": errors.RunBadRequestError,
+    "AuthenticationError": errors.RunAuthenticationError,
+    "PermissionDeniedError": errors.RunPermissionDeniedError,
+    "NotFoundError": errors.RunNotFoundError,
+    "ConflictError": errors.RunConflictError,
+    "UnprocessableEntityError": errors.RunUnprocessableEntityError,
+    "RateLimitError": errors.RunRateLimitError,
+    "InternalServerError": errors.RunInternalServerError,
+    "APIStatusError": errors.RunStatusError,
+    "ContentFilterFinishReasonError": errors.RunContentFilterError,
+}
+_BY_STATUS: dict[str, type[RunError]] = {
+    "incomplete": errors.RunIncompleteError,
+    "cancelled": errors.RunCancelledError,
+    "expired": errors.RunExpiredError,
+}
+
+
+def error_for(obj: object, *, surface: str | None = None, catalog: Catalog | None = None) -> RunError | None:
+    """A fresh exception for what `obj` says became of its run; None if it is completed or still pending.
+
+    Takes what `classify` takes, and raises nothing: what is no run body gives a `RunUnknownError`.
+    """
+    outcome, reading = examine(obj, surface=surface, catalog=catalog)
+    if outcome.ok or outcome.phase == "pending":
+        return None
+    return make_error(outcome, origin_of(obj, reading))
+
+
+def raise_for_status(
+    obj: _T, *, accept: Iterable[Accept] = (), surface: str | None = None, catalog: Catalog | None = None
+) -> _T:
+    """`obj` itself if its run is completed, or ended (or goes on) in a way that `accept` names.
+
+    Raises the `RunError` that `obj` amounts to otherwise: what is returned is completed. Raises ValueError for a
+    word in `accept` that is not one of "incomplete", "cancelled" and "pending".
+    """
+    accepted = parse_accept(accept)
+    outcome, reading = examine(obj, surface=surface, catalog=catalog)
+    if is_accepted(outcome, accepted):
+        return obj
+    raise make_error(outcome, origin_of(obj, reading)) from None
+
+
+def parse_accept(accept: Iterable[str]) -> frozenset[str]:
+    """The words of `accept`, one word standing for itself; ValueError for any other."""
+    words = frozenset((accept,) if isinstance(accept, str) else accept)
+    unknown = sorted(str(word) for word in words - set(ACCEPTED))
+    if unknown:
+        raise ValueError(f"accept takes {', '.join(map(repr, ACCEPTED))}; got {', '.join(map(repr, unknown))}")
+    return words
+
+
+def is_accepted(outcome: Outcome, accepted: frozenset[str]) -> bool:
+    """Whether a body with this outcome is returned rather than raised."""
+    if outcome.phase == "pending":
+        return "pending" in accepted
+    return outcome.ok or (outcome.phase == "terminal" and outcome.status in accepted)
+
+
+def class_for(outcome: Outcome) -> type[RunError]:
+    """The exception class of an outcome that is not completed."""
+    if outcome.phase != "terminal":
+        return errors.RunPendingError if outcome.phase == "pending" else errors.RunUnknownError
+    cls = _CLASSES.get(outcome.error_class or "") or _BY_STATUS.get(outcome.status or "", errors.RunFailedError)
+    # A status class without a status would be half an exception.
+    if issubclass(cls, errors.RunStatusError) and outcome.status_code is None:
+        return errors.RunFailedError
+    return cls
+
+
+def make_error(outcome: Outcome, origin: Origin) -> RunError:
+    """A fresh exception for an outcome that is not completed."""
+    return class_for(outcome).of(outcome, origin)
+
+
+def origin_of(obj: object, reading: Reading) -> Origin:
+    """What an object that was handed to us tells about the poll it came from."""
+    request_id = look(obj, "_request_id") if not isinstance(obj, dict) else None
+    # The SDK sets `_request_id` on what it parsed from a successful answer, and on nothing else.
+    polled = 200 if isinstance(request_id, str) else None
+    run = reading.run if reading.run is not None else (None if isinstance(obj, Outcome) else obj)
+    return Origin(run, reading.error, polled, request_id if polled else None)
+
+
+def is_retryable(exc: BaseException) -> bool:
+    """Whether an identical *new* run (or, for an HTTP error of the SDK, the same request) may succeed.
+
+    For tenacity, stamina and backoff. A `RunError` answers by its outcome, any other `openai` error by the SDK's own
+    rule less what is a matter of quota or billing, a group only if all its members do, anything else False. Errors
+    after which the run may still be going are never retryable: poll their token instead.
+    """
+    if isinstance(exc, BaseExceptionGroup):
+        return all(is_retryable(member) for member in exc.exceptions)
+    if isinstance(exc, RunError):
+        return exc.outcome.phase == "terminal" and exc.outcome.retryable
+    if isinstance(exc, errors.RunGoneError):
+        return False
+    if isinstance(exc, _sdk.APIConnectionError):
+        return True
+    return isinstance(exc, _sdk.APIStatusError) and _is_retryable_answer(exc)
+
+
+def retry_after(exc: BaseException) -> float | None:
+    """Seconds the server asked to wait, from the outcome or the HTTP headers; of a group the longest; else None."""
+    if isinstance(exc, BaseExceptionGroup):
+        return max((delay for member in exc.exceptions if (delay := retry_after(member)) is not None), default=None)
+    if isinstance(exc, RunError):
+        return exc.outcome.retry_after
+    return retry_after_of(exc.response.headers) if isinstance(exc, _sdk.APIStatusError) else None
+
+
+def retry_after_of(headers: Any) -> float | None:
+    """Seconds by `retry-after-ms` or `Retry-After` (seconds or an HTTP date) of an answer; None if neither is sane."""
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        seconds = parse_seconds(headers.get(name), scale)
+        if seconds is not None:
+            return seconds
+    date = parsedate_tz(headers.get("retry-after") or "")
+    try:
+        return max(0.0, mktime_tz(date) - time.time()) if date else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _is_retryable_answer(exc: _sdk.APIStatusError) -> bool:
+    """The SDK's `_should_retry` (1.109 to 3.54), less quota: it retries every 429."""
+    catalog = Catalog.load()
+    body = exc.body
+    failure = Failure(code=exc.code, message=_text(look(body, "message")), type=_text(look(body, "type")))
+    verdict = lookup(catalog, "response", failure)
+    if verdict.action == "fix_account" or failure.type == "insufficient_quota":
+        return False
+    told = exc.response.headers.get("x-should-retry")
+    if told in ("true", "false"):
+        return told == "true"
+    return is_retryable_status(catalog, exc.status_code)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,214 @@
+"""The exceptions. All static, all data, all importable from the package root.
+
+openai.OpenAIError
+├─ RunError                        a run not known to be completed
+│  ├─ RunFailedError               also openai.APIError (bare: no status claimed)
+│  │  └─ RunStatusError            also openai.APIStatusError, and the eight, each also the SDK's class:
+│  │     RunBadRequestError, RunAuthenticationError, RunPermissionDeniedError, RunNotFoundError,
+│  │     RunConflictError, RunUnprocessableEntityError, RunRateLimitError, RunInternalServerError
+│  ├─ RunIncompleteError
+│  │  └─ RunContentFilterError     also openai.ContentFilterFinishReasonError
+│  ├─ RunCancelledError
+│  ├─ RunExpiredError
+│  ├─ RunPendingError              not terminal yet
+│  └─ RunUnknownError              also openai.APIError: no run body, or a status nobody knows
+├─ RunGoneError                    also openai.NotFoundError; not a RunError
+├─ WaitTimeoutError                also TimeoutError
+├─ PollingLostError
+└─ SubmissionUnknownError
+
+Which of them a body amounts to is decided in `_dispatch`; how they travel is in `_portable`.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from . import _sdk, _snapshot
+from ._body import look, word
+from ._exception_bases import STATE, TEXT, Origin, RunError, WaitError
+from ._model import Outcome
+from ._portable import Portable
+
+
+class RunFailedError(RunError, _sdk.APIError):
+    """The run failed, and no HTTP status is claimed for it: no error was given, or its code is not known."""
+
+
+class RunStatusError(RunFailedError, _sdk.APIStatusError):
+    """The run failed for a reason that has an HTTP status; also raised itself, for a 4xx without a class of its own.
+
+    `status_code` and `response` are those the same cause would have given synchronously, so they are marked
+    `synthetic`; the HTTP status that was really seen is `poll_status_code`.
+    """
+
+    synthetic = True
+
+    def _fill(self, outcome: Outcome, origin: Origin, upstream_type: str | None) -> None:
+        super()._fill(outcome, origin, upstream_type)
+        if outcome.status_code is not None:
+            self.status_code = outcome.status_code
+
+    if not TYPE_CHECKING:  # see RunError.body
+
+        @cached_property
+        def response(self):
+            headers = {"x-should-retry": "true" if self.retryable else "false"}
+            if self.retry_after is not None:
+                headers["retry-after-ms"] = str(round(self.retry_after * 1000))
+            if self.request_id is not None:
+                headers["x-request-id"] = self.request_id
+            response = _sdk.synthetic_response(
+                self._http_library, self._url, self.status_code, headers, {"error": self.body}
+            )
+            response.extensions[TEXT], response.extensions[STATE] = self.args
+            return response
+
+
+class RunBadRequestError(RunStatusError, _sdk.BadRequestError):
+    """The request itself cannot succeed (400): an image, a prompt, a policy, a length."""
+
+
+class RunAuthenticationError(RunStatusError, _sdk.AuthenticationError):
+    """The run was refused for want of valid credentials (401)."""
+
+
+class RunPermissionDeniedError(RunStatusError, _sdk.PermissionDeniedError):
+    """The run is not allowed for this account or project (403)."""
+
+
+class RunNotFoundError(RunStatusError, _sdk.NotFoundError):
+    """The run failed because something it names does not exist (404); the run itself was found."""
+
+
+class RunConflictError(RunStatusError, _sdk.ConflictError):
+    """The run failed on a conflict (409)."""
+
+
+class RunUnprocessableEntityError(RunStatusError, _sdk.UnprocessableEntityError):
+    """The run's request was understood and cannot be processed (422)."""
+
+
+class RunRateLimitError(RunStatusError, _sdk.RateLimitError):
+    """A rate limit, or a quota or spend limit (429): `retryable` tells them apart, the class does not."""
+
+
+class RunInternalServerError(RunStatusError, _sdk.InternalServerError):
+    """The provider's side failed (500, 503)."""
+
+
+class RunIncompleteError(RunError):
+    """The run stopped before its end; what it had written so far is on `run`."""
+
+
+class RunContentFilterError(RunIncompleteError, _sdk.ContentFilterFinishReasonError):
+    """The run's output was cut off by the content filter."""
+
+    completion = None  # the SDK's class holds a ChatCompletion here, which a run is not
+
+
+class RunCancelledError(RunError):
+    """The run was cancelled on the server, by somebody's request."""
+
+
+class RunExpiredError(RunError):
+    """The run's body says that it expired."""
+
+
+class RunPendingError(RunError):
+    """The run is not terminal yet."""
+
+
+class RunUnknownError(RunError, _sdk.APIError):
+    """No run body, or a status nobody knows; the run may still be going, or may have completed."""
+
+
+class RunGoneError(Portable, _sdk.NotFoundError):
+    """A run that was there answers 404 now. It may have completed; it is never resubmitted for that."""
+
+    synthetic = False
+    retryable = False
+    code: str | None
+    param: str | None
+    type: str | None
+
+    def __init__(
+        self,
+        message: str = "",
+        state: str | None = None,
+        *,
+        response: Any = None,
+        body: Any = None,
+        request: Any = None,
+    ) -> None:
+        extra = _snapshot.load(message, state)[1] if state is not None else {}
+        self._fill(message, extra.get("id"), extra.get("token"), extra.get("request_id"), body or extra.get("body"))
+        given = {"response": response, "request": request}
+        self.__dict__.update({name: value for name, value in given.items() if value is not None})
+
+    @classmethod
+    def of(cls, cause: _sdk.NotFoundError, response_id: str, token: str | None) -> RunGoneError:
+        """The error for a real 404 on a poll of a known run; internal."""
+        error = cls.__new__(cls)
+        message = (
+            f"The run {response_id} was known and is gone (404). It may have completed; its stored body is past its "
+            "retention, or was deleted. It is not submitted again: look where you keep results first."
+        )
+        body = cause.body if isinstance(cause.body, dict) else None
+        error._fill(message, response_id, token, cause.request_id, body)
+        error._library = _sdk.http_library_of(cause.response)
+        return error
+
+    def _fill(
+        self, message: str, response_id: str | None, token: str | None, request_id: str | None, body: Any
+    ) -> None:
+        self.message, self.response_id, self.run_token, self.request_id = message, response_id, token, request_id
+        self.body, self.status_code, self.poll_status_code = body, 404, 404
+        self.code, self.param = word(look(body, "code")), word(look(body, "param"))
+        self.type = word(look(body, "type"))
+        self._library: ModuleType | None = None
+
+    def _state(self) -> tuple[Outcome | None, dict[str, Any]]:
+        facts = {name: _snapshot.cut(value, 100) for name in ("code", "type") if (value := getattr(self, name))}
+        return None, {"id": self.response_id, "request_id": self.request_id, "body": facts or None}
+
+    @property
+    def token(self) -> str | None:
+        """The resume token; the same as `run_token`."""
+        return self.run_token
+
+    if not TYPE_CHECKING:  # see RunError.body
+
+        @cached_property
+        def request(self):
+            return _sdk.synthetic_request(self._library or _sdk.native_http_library(), _sdk.run_url(self.response_id))
+
+        @cached_property
+        def response(self):
+            library, url = self._library or _sdk.native_http_library(), _sdk.run_url(self.response_id)
+            headers = {"x-should-retry": "false"} | ({"x-request-id": self.request_id} if self.request_id else {})
+            return _sdk.synthetic_response(library, url, 404, headers, {"error": self.body})
+
+
+class WaitTimeoutError(WaitError, TimeoutError):
+    """The run was still pending when `max_wait_seconds` had passed. It goes on: poll `token` to go on waiting."""
+
+
+class PollingLostError(WaitError):
+    """Poll faults outlasted the budget; `__cause__` is the last one. The run was left alone: poll `token` later."""
+
+
+class SubmissionUnknownError(WaitError):
+    """The create may or may not have gone through, so it was not sent again; `key` names it in the provider's logs."""
+
+
+for _class in [
+    value
+    for value in globals().values()
+    if isinstance(value, type) and issubclass(value, Portable) and value is not Portable
+]:
+    # Pickles name the public path, so that what is inside may move between releases.
+    _class.__module__ = "runoutcome"
+del _class

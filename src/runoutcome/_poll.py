@@ -1,0 +1,227 @@
+"""The steps of waiting for a run, of running it again, and of cancelling it. No I/O: see `_effects` for the loops."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from . import _sdk, _wait
+from ._body import Reading, read
+from ._catalog import Catalog
+from ._classify import examine, judge
+from ._delay import parse_seconds
+from ._dispatch import is_accepted, make_error, retry_after
+from ._effects import Cancel, Clock, Pause, Poll, Steps, Tell
+from ._exception_bases import Origin
+from ._exceptions import PollingLostError, RunGoneError, RunUnknownError, WaitTimeoutError
+from ._model import Outcome
+from ._token import ResumeToken
+
+OnTimeout = Literal["leave", "cancel"]
+_HINT = "openai-poll-after-ms"
+_KEEP_POLLING = (408, 409, 429)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What one wait was asked for, and what it is told with."""
+
+    policy: _wait.WaitPolicy
+    clock: Clock
+    catalog: Catalog
+    accept: frozenset[str] = frozenset()
+    on_timeout: OnTimeout = "leave"
+    on_update: Callable[[Outcome], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The last body that a good poll brought, and its outcome."""
+
+    outcome: Outcome
+    origin: Origin
+
+
+def poll(wait: Wait, token: ResumeToken, state: _wait.WaitState, first: Seen | None = None) -> Steps[Any]:
+    """Steps of waiting for one run; gives the SDK's response if it is completed, or accepted.
+
+    `first` is a body the caller already has: a terminal one is judged without a request. Raises what `Runs.poll` says.
+    """
+    with carrying(token.dumps()):
+        if first is not None and first.outcome.phase == "terminal":
+            yield from _tell_change(wait, None, first)
+            return _finish(wait, first)
+        seen = first if state.created is not None else None
+        yield from _tell_change(wait, None, seen)
+        last_fault: BaseException | None = None
+        step: _wait.Next = _wait.Sleep(0.0)
+        if seen is not None:  # we created it just now: its first poll is not due yet
+            state, step = _after(wait, state, seen, None)
+        while True:
+            if isinstance(step, _wait.Stop):
+                return (yield from _stop(wait, token, step, seen, last_fault))
+            if step.seconds > 0:
+                yield Pause(step.seconds)
+            timeout = _wait.poll_seconds(wait.policy, state, wait.clock.monotonic())
+            try:
+                answer: _sdk.Answer = yield Poll(token.response_id, timeout)
+                found = _judged(answer, wait.catalog)
+            except BaseException as error:  # noqa: BLE001 - raised again unless it is a poll fault
+                state, step = _after_failure(wait, state, error)
+                last_fault = error
+                continue
+            yield from _tell_change(wait, seen, found)
+            seen, last_fault = found, None
+            if found.outcome.phase == "terminal":
+                return _finish(wait, found)
+            state, step = _after(wait, state, found, parse_seconds(answer.headers.get(_HINT), 0.001))
+
+
+def cancel(wait: Wait, token: ResumeToken) -> Steps[Any]:
+    """Steps of cancelling a run; gives the SDK's response with the true state after the request.
+
+    A run that had ended already answers 200, 400 or 409, by server and mode: it is read again then, and whatever
+    it became is given back. Raises the SDK's own error for a run that does not exist, or if neither request worked.
+    """
+    with carrying(token.dumps()):
+        try:
+            response = yield Cancel(token.response_id)
+        except _sdk.APIStatusError as error:
+            if error.status_code not in (400, 404, 409):
+                raise
+        else:
+            if examine(response, catalog=wait.catalog)[0].phase == "terminal":
+                return response
+        answer: _sdk.Answer = yield Poll(token.response_id, _sdk.POLL_TIMEOUT_SECONDS)
+        return _judged(answer, wait.catalog).origin.run
+
+
+def seen_by_caller(obj: object, catalog: Catalog) -> Seen:
+    """The body of a response that the caller, or a create, already has."""
+    outcome, reading = examine(obj, catalog=catalog)
+    request_id = getattr(obj, "_request_id", None)
+    return Seen(outcome, Origin(obj, reading.error, 200 if request_id else None, request_id))
+
+
+@contextmanager
+def carrying(token: str) -> Iterator[None]:
+    """Whatever leaves, also Ctrl-C and cancellation, carries the resume token as `.run_token`."""
+    try:
+        yield
+    except BaseException as error:
+        with suppress(AttributeError):  # an exception class with slots leaves as it is
+            error.run_token = token  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        raise
+
+
+class _NoRunBodyError(Exception):
+    """A 2xx answer to a poll that is no run body: HTML, `{}`, cut or empty JSON."""
+
+
+def _judged(answer: _sdk.Answer, catalog: Catalog) -> Seen:
+    try:
+        body = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        raise _NoRunBodyError(f"a poll was answered {answer.status_code} with what is not JSON") from None
+    reading = read(body) if isinstance(body, dict) else Reading("none")
+    if reading.kind != "run" or not isinstance(reading.run, dict) or "status" not in reading.run:
+        raise _NoRunBodyError(f"a poll was answered {answer.status_code} with what is no run body")
+    outcome = judge(reading, surface="response", catalog=catalog)
+    run: Any = reading.run
+    if outcome.phase == "terminal":  # the model is built once, not per poll
+        run = _sdk.build_run(run, answer.request_id)
+    return Seen(
+        outcome,
+        Origin(run, reading.error, answer.status_code, answer.request_id, answer.url, answer.http_library),
+    )
+
+
+def _after(wait: Wait, state: _wait.WaitState, seen: Seen, hint: float | None) -> tuple[_wait.WaitState, _wait.Next]:
+    after = _wait.unknown if seen.outcome.phase == "unknown" else _wait.pending
+    now = wait.clock.monotonic()
+    return after(wait.policy, state, now, hint_seconds=hint, jitter=_jitter())
+
+
+def _after_failure(wait: Wait, state: _wait.WaitState, error: BaseException) -> tuple[_wait.WaitState, _wait.Next]:
+    """The next step after a poll that gave no body; raises `error` if it is neither a poll fault nor a 404."""
+    now = wait.clock.monotonic()
+    if isinstance(error, _sdk.APIStatusError):
+        status = error.status_code
+        if status == 404 and (not state.known or _sdk.is_api_envelope(error)):
+            state, step = _wait.missing(wait.policy, state, now)
+            if step == _wait.Stop("missing"):
+                raise error
+            return state, step
+        # A page of something in between that says 404 for a run we know is no word of the API.
+        if 400 <= status < 500 and status != 404 and status not in _KEEP_POLLING:
+            raise error
+    elif not isinstance(error, (_NoRunBodyError, _sdk.APIConnectionError, *_sdk.transport_errors())):
+        raise error
+    return _wait.fault(wait.policy, state, now, retry_after=retry_after(error), jitter=_jitter())
+
+
+def _stop(
+    wait: Wait, token: ResumeToken, stop: _wait.Stop, seen: Seen | None, cause: BaseException | None
+) -> Steps[Any]:
+    response_id, text = token.response_id, token.dumps()
+    outcome = seen.outcome if seen else None
+    if stop.reason == "gone" and isinstance(cause, _sdk.NotFoundError):
+        raise RunGoneError.of(cause, response_id, text) from cause
+    if stop.reason == "lost":
+        raise PollingLostError(
+            f"Polls of the run {response_id} failed for longer than the budget, the last one with "
+            f"{type(cause).__name__}. The run was left alone and may have completed: poll its token to go on.",
+            response_id=response_id,
+            token=text,
+            key=token.key,
+            outcome=outcome,
+        ) from cause
+    ending = "It was left alone and may still complete: poll its token to go on."
+    if wait.on_timeout == "cancel":
+        try:
+            final = yield from cancel(wait, token)
+        except Exception as error:  # noqa: BLE001 - a cancel that fails must not hide why it was sent
+            ending = f"It could not be cancelled ({type(error).__name__}) and may still be going: poll its token."
+        else:
+            found = seen_by_caller(final, wait.catalog)
+            if is_accepted(found.outcome, wait.accept) and found.outcome.phase == "terminal":
+                return _finish(wait, found)
+            outcome, ending = found.outcome, f"It was asked to stop, and is {found.outcome.status} now."
+    if seen is not None and is_accepted(seen.outcome, wait.accept):
+        return _model_of(seen.origin)
+    if seen is not None and seen.outcome.phase == "unknown" and outcome is seen.outcome:
+        raise RunUnknownError.of(seen.outcome, seen.origin) from cause
+    status = outcome.status if outcome else "not known: no poll was answered"
+    raise WaitTimeoutError(
+        f"The run {response_id} had not ended after {wait.policy.max_wait_seconds:g} s (status: {status}). {ending}",
+        response_id=response_id,
+        token=text,
+        key=token.key,
+        outcome=outcome,
+    ) from cause
+
+
+def _finish(wait: Wait, seen: Seen) -> Any:
+    if is_accepted(seen.outcome, wait.accept):
+        return _model_of(seen.origin)
+    raise make_error(seen.outcome, seen.origin) from None
+
+
+def _model_of(origin: Origin) -> Any:
+    """The SDK's model of the body; what the caller gave himself is given back as it is."""
+    polled = origin.http_library is not None and isinstance(origin.run, dict)
+    return _sdk.build_run(origin.run, origin.request_id) if polled else origin.run
+
+
+def _tell_change(wait: Wait, before: Seen | None, now: Seen | None) -> Steps[None]:
+    changed = now is not None and (before is None or before.outcome.status != now.outcome.status)
+    if wait.on_update is not None and changed and now is not None:
+        yield Tell(wait.on_update, now.outcome)
+
+
+def _jitter() -> float:
+    return random.uniform(1 - _wait.JITTER, 1 + _wait.JITTER)

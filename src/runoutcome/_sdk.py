@@ -1,0 +1,198 @@
+"""The only module that imports `openai` and its HTTP library (`httpx` up to 2.x, `httpx2` from 3.0).
+
+Everything that differs between the SDK's lines, or that reaches into what a client is made of, is here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import anyio  # the SDK's own async backend, on every line
+import openai
+from openai import (
+    APIConnectionError as APIConnectionError,
+    APIError as APIError,
+    APIResponseValidationError as APIResponseValidationError,
+    APIStatusError as APIStatusError,
+    APITimeoutError as APITimeoutError,
+    AsyncOpenAI as AsyncOpenAI,
+    AuthenticationError as AuthenticationError,
+    BadRequestError as BadRequestError,
+    ConflictError as ConflictError,
+    ContentFilterFinishReasonError as ContentFilterFinishReasonError,
+    InternalServerError as InternalServerError,
+    NotFoundError as NotFoundError,
+    OpenAI as OpenAI,
+    OpenAIError as OpenAIError,
+    PermissionDeniedError as PermissionDeniedError,
+    RateLimitError as RateLimitError,
+    UnprocessableEntityError as UnprocessableEntityError,
+)
+from openai.types.responses import Response as Response
+
+SDK_VERSION = openai.__version__
+POLL_TIMEOUT_SECONDS = 30.0
+DEFAULT_URL = "https://api.openai.com/v1/responses"
+
+
+def native_http_library() -> ModuleType:
+    """The HTTP library the installed SDK is written for."""
+    return importlib.import_module("httpx2" if int(SDK_VERSION.partition(".")[0]) >= 3 else "httpx")
+
+
+def http_library_of(response: object) -> ModuleType:
+    """The HTTP library `response` belongs to: a 2.x client can carry `httpx2`, and a 3.x client legacy `httpx`."""
+    name = type(response).__module__.partition(".")[0]
+    return sys.modules[name] if name in ("httpx", "httpx2") and name in sys.modules else native_http_library()
+
+
+def run_url(response_id: str | None, polled_url: object = None) -> str:
+    """The address of the run: where it was polled, without credentials and query, else the API's own address."""
+    if polled_url is not None:
+        parts = urlsplit(str(polled_url))
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit((parts.scheme, host, parts.path, "", ""))
+    return f"{DEFAULT_URL}/{quote(response_id, safe='')}" if response_id else DEFAULT_URL
+
+
+def synthetic_request(library: ModuleType, url: str) -> Any:
+    """A GET of `url` without a single header of the caller's (those hold the key)."""
+    return library.Request("GET", url)
+
+
+def synthetic_response(
+    library: ModuleType, url: str, status_code: int, headers: Mapping[str, str], payload: object
+) -> Any:
+    """An HTTP response of the caller's own library that was never sent; its `.synthetic` is True."""
+    response = library.Response(
+        status_code,
+        headers={"content-type": "application/json", **headers},
+        content=json.dumps(payload, default=str).encode("utf-8", "backslashreplace"),
+        request=synthetic_request(library, url),
+    )
+    response.synthetic = True
+    return response
+
+
+def build_run(body: dict[str, Any], request_id: str | None) -> Response:
+    """The SDK's own model of `body`, built as `responses.retrieve` builds it (nothing is validated)."""
+    run = Response.construct(**body)
+    run._request_id = request_id  # pyright: ignore[reportPrivateUsage] - public in all but name: openai/_models.py
+    return run
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a poll request brought: a 2xx answer, not looked into yet."""
+
+    content: bytes
+    status_code: int
+    headers: Mapping[str, str]
+    url: str
+    http_library: ModuleType
+
+    @property
+    def request_id(self) -> str | None:
+        """The `x-request-id` of the answer."""
+        return self.headers.get("x-request-id")
+
+
+def fetch(client: OpenAI, response_id: str, timeout_seconds: float | None) -> Answer:
+    """One GET of the run through the user's own client (auth, base URL, proxies, hooks), without its retries.
+
+    `timeout_seconds` bounds the whole request, also an answer that arrives drop by drop; None bounds only each
+    read. Raises the SDK's errors, and TimeoutError when the time is up.
+    """
+    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    response: Any = client.get(
+        _path(response_id),
+        cast_to=native_http_library().Response,
+        options=_options(client, timeout_seconds),
+        stream=True,  # the body is read here, where the clock can be watched
+        stream_cls=openai.Stream[Any],
+    )
+    try:
+        chunks: list[bytes] = []
+        for chunk in response.iter_bytes():
+            chunks.append(chunk)
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError(f"the answer to a poll was not complete after {timeout_seconds:.3g} s")
+    finally:
+        response.close()
+    return _answer(response, b"".join(chunks))
+
+
+async def fetch_async(client: AsyncOpenAI, response_id: str, timeout_seconds: float | None) -> Answer:
+    """The async twin of `fetch`."""
+    answer: Answer | None = None
+    with anyio.move_on_after(timeout_seconds):
+        response: Any = await client.get(
+            _path(response_id),
+            cast_to=native_http_library().Response,
+            options=_options(client, timeout_seconds),
+        )
+        answer = _answer(response, response.content)
+    if answer is None:
+        raise TimeoutError(f"the answer to a poll was not complete after {timeout_seconds:.3g} s")
+    return answer
+
+
+sleep_async = anyio.sleep
+
+
+def _path(response_id: str) -> str:
+    return f"/responses/{quote(response_id, safe='')}"
+
+
+def _options(client: OpenAI | AsyncOpenAI, timeout_seconds: float | None) -> Any:
+    options: dict[str, Any] = {"max_retries": 0, "timeout": _read_timeout(client.timeout, timeout_seconds)}
+    if "security" in openai.RequestOptions.__annotations__:
+        # Since 2.x: without this a client that also holds an admin key would send that one.
+        options["security"] = {"bearer_auth": True}
+    return options
+
+
+def _read_timeout(own: Any, timeout_seconds: float | None) -> float:
+    """A poll is a small GET: the client's 600 s, meant for generation, would let one stall hide a finished run."""
+    limits = [
+        POLL_TIMEOUT_SECONDS,
+        timeout_seconds,
+        own if isinstance(own, (int, float)) else getattr(own, "read", None),
+    ]
+    return min(limit for limit in limits if limit is not None)
+
+
+def _answer(response: Any, content: bytes) -> Answer:
+    return Answer(content, response.status_code, response.headers, str(response.url), http_library_of(response))
+
+
+def transport_errors() -> tuple[type[BaseException], ...]:
+    """What can come out of a request without being an `openai` error: the body is read outside the SDK's own net."""
+    loaded = (sys.modules.get("httpx"), sys.modules.get("httpx2"))
+    own = [cls for module in loaded if module for cls in (module.HTTPError, module.StreamError)]
+    return (*own, OSError, anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
+
+
+def never_sent(error: BaseException) -> bool:
+    """Whether no connection was made for this request: refused, DNS, TLS, connect or pool timeout."""
+    cause = error.__cause__ if isinstance(error, APIConnectionError) else error
+    loaded = (sys.modules.get("httpx"), sys.modules.get("httpx2"))
+    names = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError")
+    return isinstance(cause, tuple(getattr(module, name) for module in loaded if module for name in names))
+
+
+def is_api_envelope(error: APIStatusError) -> bool:
+    """Whether the answer is the API's own JSON error, and not a page of something in between."""
+    try:
+        document = json.loads(error.response.content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and isinstance(document.get("error"), dict)

@@ -1,0 +1,157 @@
+"""Outcome <-> one short text and one short JSON text, so that an exception travels in under 1 KB. Pure.
+
+A snapshot is `(text, state)`. The server's message stands once, at the end of the text; the state says where it
+starts. What is cut is marked with an ellipsis. Only what was decided travels: rows and rules are found again by
+their place in the catalog.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from typing import Any
+
+from ._catalog import Catalog
+from ._model import Entry, Outcome
+
+MESSAGE_CHARS = 300
+CODE_CHARS = 100
+WORD_CHARS = 80
+_CHARS = {"code": CODE_CHARS, "reason": CODE_CHARS, "response_id": 300}  # gateways make ids of 200 characters and more
+HEAD_CHARS = 480
+TOTAL_BYTES = 880
+"""What text and state may weigh together; the pickle of an exception adds about 100 bytes."""
+_ELLIPSIS = "…"
+
+# Field of `Outcome` -> its key in a snapshot. First in, last out: what does not fit is dropped from the end.
+_KEYS = {
+    "phase": "phase",
+    "status": "status",
+    "retryable": "retryable",
+    "action": "action",
+    "error_class": "class",
+    "error_type": "type",
+    "status_code": "http",
+    "code": "code",
+    "reason": "reason",
+    "known": "known",
+    "response_id": "id",
+    "retry_after": "after",
+    "surface": "surface",
+    "has_output": "output",
+    "overlay": "overlay",
+    "catalog_version": "catalog",
+    "retry_after_source": "after_source",
+    "param": "param",
+    "model": "model",
+    "usage": "usage",
+}
+_DEFAULTS = {spec.name: spec.default for spec in fields(Outcome)} | {"surface": "response"}
+
+
+def dump(text: str, outcome: Outcome | None, extra: dict[str, Any]) -> tuple[str, str]:
+    """The snapshot of an exception that says `text`, holds `outcome` and, beside it, the JSON values of `extra`."""
+    message = outcome.message if outcome else None
+    split = message is not None and text.endswith(message)
+    head = text[: -len(message)] if message and split else text
+    if outcome and len(outcome.label) > CODE_CHARS:
+        head = head.replace(outcome.label, cut(outcome.label, CODE_CHARS))
+    head = cut(head, HEAD_CHARS)
+    state: dict[str, Any] = {"v": 1}
+    state.update({key: value for key, value in extra.items() if value is not None})
+    if outcome:
+        state.update(_facts(outcome))
+    if message and split:
+        state["at"] = len(head)
+    _drop_what_does_not_fit(state, head)
+    room = max(0, TOTAL_BYTES - _weight(head) - _weight(_json(state)))
+    if message and not split:
+        state["message"] = cut(message, min(MESSAGE_CHARS, room // 2), room // 2)
+    tail = cut(message, MESSAGE_CHARS, room) if message and split else ""
+    return head + tail, _json(state)
+
+
+def load(text: str, state: str) -> tuple[Outcome | None, dict[str, Any]]:
+    """What `dump` was given: the outcome (None where there was none) and the extra values.
+
+    Raises ValueError if `state` is no snapshot of a version this release knows.
+    """
+    values: dict[str, Any] = json.loads(state)
+    if values.pop("v", None) != 1:
+        raise ValueError("not a runoutcome snapshot of version 1")
+    start = values.pop("at", None)
+    message = values.pop("message", None) if start is None else text[start:]
+    entry, rule = values.pop("entry", None), values.pop("rule", None)
+    if "phase" not in values:
+        return None, values
+    facts = {name: values.pop(key) for name, key in _KEYS.items() if key in values}
+    outcome = Outcome(**{"surface": "response", **facts}, message=message)
+    catalog = Catalog.load()
+    return (
+        replace(
+            outcome,
+            entry=_entry(catalog, outcome, entry),
+            rule=next((known for known in catalog.rules if known.id == rule), None),
+        ),
+        values,
+    )
+
+
+def cut(text: str, chars: int, weight: int | None = None) -> str:
+    """`text`, or its beginning and an ellipsis if it has more than `chars` characters or `weight` bytes."""
+    if len(text) <= chars and (weight is None or _weight(text) <= weight):
+        return text
+    short = text[: max(0, chars - 1)]
+    if weight is not None:
+        room = max(0, weight - len(_ELLIPSIS.encode()))
+        short = short.encode("utf-8", "surrogatepass")[:room].decode("utf-8", "ignore")
+    return short + _ELLIPSIS
+
+
+def _facts(outcome: Outcome) -> dict[str, Any]:
+    facts = {
+        key: _short(getattr(outcome, name), _CHARS.get(name, WORD_CHARS))
+        for name, key in _KEYS.items()
+        if getattr(outcome, name) != _DEFAULTS[name]
+    }
+    facts["phase"] = outcome.phase
+    if outcome.entry and not _is_obvious(outcome.entry, outcome):
+        facts["entry"] = [outcome.entry.field, outcome.entry.match, outcome.entry.value]
+    if outcome.rule:
+        facts["rule"] = outcome.rule.id
+    return facts
+
+
+def _is_obvious(entry: Entry, outcome: Outcome) -> bool:
+    """The row can be found again by the outcome's own code."""
+    return entry.match == "literal" and entry.field == "error.code" and entry.value == outcome.code
+
+
+def _entry(catalog: Catalog, outcome: Outcome, place: list[Any] | None) -> Entry | None:
+    surface = outcome.surface or "response"
+    if place is None:
+        return catalog.entry(surface, "error.code", "literal", outcome.code) or catalog.entry(
+            "response", "error.code", "literal", outcome.code
+        )
+    field, match, value = place
+    return catalog.entry(surface, field, match, value) or catalog.entry("response", field, match, value)
+
+
+def _drop_what_does_not_fit(state: dict[str, Any], head: str) -> None:
+    for key in reversed(_KEYS.values()):
+        if _weight(head) + _weight(_json(state)) <= TOTAL_BYTES:
+            return
+        if key not in ("phase", "status", "retryable", "action", "class", "type", "http", "code"):
+            state.pop(key, None)
+
+
+def _short(value: object, chars: int) -> Any:
+    return cut(value, chars, chars) if isinstance(value, str) else value
+
+
+def _json(state: dict[str, Any]) -> str:
+    return json.dumps(state, ensure_ascii=False, separators=(",", ":"))
+
+
+def _weight(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))

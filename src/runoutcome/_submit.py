@@ -1,0 +1,114 @@
+"""Submitting a run without ever paying twice in silence: the steps of one guarded create.
+
+A create is sent again only if it is proven that it was not accepted: no connection was made, or the API itself
+answered 408, 409, 429 or 5xx in its own JSON envelope. Where it may have been accepted, `SubmissionUnknownError`
+says so and nothing is sent again: no endpoint lists responses, and `Idempotency-Key` is not relied on.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from collections.abc import Mapping
+from typing import Any, Literal
+from urllib.parse import quote
+
+from . import _sdk
+from ._body import look
+from ._dispatch import is_retryable, retry_after
+from ._effects import Pause, Steps, Submit
+from ._exceptions import SubmissionUnknownError
+
+KEY = "runoutcome_key"
+MAX_METADATA_PAIRS = 16
+# The SDK's back-off (`_calculate_retry_timeout`, 1.109 to 3.54).
+FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS, MAX_RETRY_AFTER_SECONDS = 0.5, 8.0, 120.0
+
+Fate = Literal["refused", "resend", "ambiguous", "foreign"]
+
+
+def submit(params: Mapping[str, Any], key: str, max_retries: int) -> Steps[Any]:
+    """Steps of one create; gives the SDK's response, whose id is known to be there.
+
+    `params` are complete (see `prepare`). Raises the SDK's own error where the API refused or could not be
+    reached, and SubmissionUnknownError where the create may have gone through.
+    """
+    resent = 0
+    while True:
+        try:
+            response = yield Submit(dict(params))
+        except BaseException as error:
+            fate = fate_of(error)
+            if fate == "ambiguous":
+                raise submission_unknown(key, error) from error
+            if fate != "resend" or resent >= max_retries:
+                # Not an attribute of any class: this may be a KeyboardInterrupt in the middle of the POST.
+                error.run_key = key  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+                raise
+            yield Pause(back_off_seconds(error, resent))
+            resent += 1
+            continue
+        response_id = look(response, "id")
+        if not isinstance(response_id, str) or not response_id:
+            raise submission_unknown(key, None)
+        return response
+
+
+def prepare(params: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The parameters of one create: in the background, stored, and marked with the key.
+
+    Raises ValueError for parameters that cannot make a background run.
+    """
+    if params.get("stream"):
+        raise ValueError("a run is polled, not streamed: leave out stream=True")
+    metadata, headers = dict(params.get("metadata") or {}), dict(params.get("extra_headers") or {})
+    if KEY in metadata or len(metadata) < MAX_METADATA_PAIRS:
+        metadata[KEY] = key
+    if not any(name.lower() == "idempotency-key" for name in headers):
+        headers["Idempotency-Key"] = quote(key, safe="/:@+ ")
+    return {"background": True, "store": True, **params, "metadata": metadata, "extra_headers": headers}
+
+
+def base_key(params: Mapping[str, Any]) -> str:
+    """What the keys of all attempts of one job share: the caller's own `runoutcome_key`, or a random nonce."""
+    given = look(params.get("metadata"), KEY)
+    return given if isinstance(given, str) and given else uuid.uuid4().hex
+
+
+def attempt_key(base: str, attempt: int) -> str:
+    """The key of one attempt, from 1: a resubmission is another run, so it has another key."""
+    return f"{base}-{attempt}"
+
+
+def fate_of(error: BaseException) -> Fate:
+    """What an exception that came out of a POST proves about the run."""
+    if isinstance(error, _sdk.APIStatusError):
+        if _sdk.is_api_envelope(error):
+            return (
+                "resend" if is_retryable(error) and (retry_after(error) or 0) <= MAX_RETRY_AFTER_SECONDS else "refused"
+            )
+        return "ambiguous" if error.status_code >= 500 else "refused"
+    if _sdk.never_sent(error):
+        return "resend"
+    # A 2xx whose body cannot be read (cut JSON), or a connection that broke after something was sent.
+    broken = (_sdk.APIConnectionError, _sdk.APIResponseValidationError, json.JSONDecodeError, UnicodeDecodeError)
+    return "ambiguous" if isinstance(error, (*broken, *_sdk.transport_errors())) else "foreign"
+
+
+def back_off_seconds(error: BaseException, resent: int) -> float:
+    """The SDK's delay before it sends a request again: the server's wish, else doubling with jitter."""
+    wish = retry_after(error)
+    if wish is not None and 0 < wish <= MAX_RETRY_AFTER_SECONDS:
+        return wish
+    return min(FIRST_DELAY_SECONDS * 2.0 ** min(resent, 10), MAX_DELAY_SECONDS) * (1 - 0.25 * random.random())
+
+
+def submission_unknown(key: str, error: BaseException | None) -> SubmissionUnknownError:
+    """The error for a create that may have gone through."""
+    cause = f"{type(error).__name__}" if error is not None else "an answer without a response id"
+    return SubmissionUnknownError(
+        f"The create may or may not have gone through ({cause}); it was not sent again, because the run may be going "
+        f"and paid for. Look for metadata {KEY}={key!r} in the provider's logs before you submit it again.",
+        key=key,
+    )

@@ -1,0 +1,67 @@
+"""Resume tokens: plain text that says which run to go on with, on this machine or another. No secret inside."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class ResumeToken:
+    """What is needed to go on waiting for a run that was submitted elsewhere or earlier."""
+
+    response_id: str
+    submitted_at: float | None = None
+    """Wall-clock time of the submission, in seconds since the epoch."""
+    key: str | None = None
+    """The run's `runoutcome_key`, by which it can be found in the provider's logs."""
+    completion_window: str | None = None
+
+    def dumps(self) -> str:
+        """The token as one line of JSON."""
+        values: dict[str, Any] = {"runoutcome": VERSION, "id": self.response_id}
+        if self.submitted_at is not None:
+            values["at"] = round(self.submitted_at, 3)
+        if self.key is not None:
+            values["key"] = self.key
+        if self.completion_window is not None:
+            values["window"] = self.completion_window
+        return json.dumps(values, separators=(",", ":"))
+
+
+def loads(text: str) -> ResumeToken:
+    """The token in `text`, which may also be a bare response id.
+
+    Raises ValueError, saying what is wrong, for text that is neither.
+    """
+    text = text.strip()
+    if not text:
+        raise ValueError("an empty text is neither a response id nor a resume token")
+    if not text.startswith("{"):
+        return ResumeToken(text)
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not a resume token: {error}") from None
+    if not isinstance(values, dict):
+        raise ValueError("not a resume token: a JSON object was expected")
+    if values.get("runoutcome") != VERSION:
+        raise ValueError(
+            f"this resume token has version {values.get('runoutcome')!r}; this release reads version {VERSION}"
+        )
+    response_id, at = values.get("id"), values.get("at")
+    if not isinstance(response_id, str) or not response_id:
+        raise ValueError("not a resume token: it holds no response id")
+    return ResumeToken(
+        response_id,
+        float(at) if isinstance(at, (int, float)) and not isinstance(at, bool) else None,
+        _text(values.get("key")),
+        _text(values.get("window")),
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

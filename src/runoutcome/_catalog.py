@@ -71,7 +71,7 @@ class Catalog:
             version=data["catalog_version"],
             surfaces={name: _surface(name, row) for name, row in data["surfaces"].items()},
             entries=tuple(_entry(row) for row in data["entries"]),
-            rules=tuple(Rule(**{**row, "evidence": tuple(row["evidence"])}) for row in data["rules"]),
+            rules=tuple(_rule(row) for row in data["rules"]),
             error_types={name: TypeRow(**row) for name, row in data["error_types"].items()},
             http_statuses={int(status): error_type for status, error_type in data["http_statuses"].items()},
             retryable_statuses=frozenset(data["retryable_statuses"]),
@@ -85,6 +85,10 @@ class Catalog:
     def surface_of(self, object_name: object) -> Surface | None:
         """The surface whose bodies call themselves `object_name` (their `object` field)."""
         return self._objects.get(object_name) if isinstance(object_name, str) else None
+
+    def rule(self, rule_id: str | None) -> Rule | None:
+        """The rule of this id; None where there is none."""
+        return next((rule for rule in self.rules if rule.id == rule_id), None)
 
     def find(self, value: str) -> tuple[Entry, ...]:
         """Every row for this literal code, reason or status, on any surface and field."""
@@ -108,5 +112,13 @@ def _surface(name: str, row: Mapping[str, Any]) -> Surface:
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
-    alternatives = tuple(Alternative(**alternative) for alternative in row["alternatives"])
-    return Entry(**{**row, "alternatives": alternatives, "evidence": tuple(row["evidence"])})
+    values = dict(row)
+    values["alternatives"] = tuple(Alternative(**alternative) for alternative in row["alternatives"])
+    values["evidence"] = tuple(row["evidence"])
+    return Entry(**values)
+
+
+def _rule(row: Mapping[str, Any]) -> Rule:
+    values = dict(row)
+    values["evidence"] = tuple(row["evidence"])
+    return Rule(**values)

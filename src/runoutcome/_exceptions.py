@@ -204,11 +204,11 @@ class SubmissionUnknownError(WaitError):
     """The create may or may not have gone through, so it was not sent again; `key` names it in the provider's logs."""
 
 
-for _class in [
-    value
-    for value in globals().values()
-    if isinstance(value, type) and issubclass(value, Portable) and value is not Portable
-]:
-    # Pickles name the public path, so that what is inside may move between releases.
-    _class.__module__ = "runoutcome"
-del _class
+def _name_publicly() -> None:
+    """Pickles and tracebacks name the public path, so that what is inside may move between releases."""
+    for value in list(globals().values()):
+        if isinstance(value, type) and issubclass(value, Portable) and value is not Portable:
+            value.__module__ = "runoutcome"
+
+
+_name_publicly()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -36,17 +36,20 @@ class Wait:
     accept: frozenset[str] = frozenset()
     on_timeout: OnTimeout = "leave"
     on_update: Callable[[Outcome], Any] | None = None
+    on_fault: Callable[[BaseException], Any] | None = None
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The last body that a good poll brought, and its outcome."""
+    """A body that a good poll brought, and its outcome."""
 
     outcome: Outcome
     origin: Origin
+    hint_seconds: float | None = None
+    """When the server wishes to be asked again."""
 
 
-def poll(wait: Wait, token: ResumeToken, state: _wait.WaitState, first: Seen | None = None) -> Steps[Any]:
+def poll(wait: Wait, token: ResumeToken, state: _wait.WaitState, first: Seen | None = None) -> Steps[_sdk.Response]:
     """Steps of waiting for one run; gives the SDK's response if it is completed, or accepted.
 
     `first` is a body the caller already has: a terminal one is judged without a request. Raises what `Runs.poll` says.
@@ -60,32 +63,32 @@ def poll(wait: Wait, token: ResumeToken, state: _wait.WaitState, first: Seen | N
         last_fault: BaseException | None = None
         step: _wait.Next = _wait.Sleep(0.0)
         if seen is not None:  # we created it just now: its first poll is not due yet
-            state, step = _after(wait, state, seen, None)
+            state, step = _after(wait, state, seen)
         while True:
             if isinstance(step, _wait.Stop):
                 return (yield from _stop(wait, token, step, seen, last_fault))
             if step.seconds > 0:
                 yield Pause(step.seconds)
-            timeout = _wait.poll_seconds(wait.policy, state, wait.clock.monotonic())
-            try:
-                answer: _sdk.Answer = yield Poll(token.response_id, timeout)
-                found = _judged(answer, wait.catalog)
-            except BaseException as error:  # noqa: BLE001 - raised again unless it is a poll fault
-                state, step = _after_failure(wait, state, error)
-                last_fault = error
+            found = yield from _ask(wait, token, state)
+            if isinstance(found, BaseException):
+                state, step = _after_failure(wait, state, found)
+                last_fault = found
+                if wait.on_fault is not None:
+                    yield Tell(wait.on_fault, found)
                 continue
             yield from _tell_change(wait, seen, found)
             seen, last_fault = found, None
             if found.outcome.phase == "terminal":
                 return _finish(wait, found)
-            state, step = _after(wait, state, found, parse_seconds(answer.headers.get(_HINT), 0.001))
+            state, step = _after(wait, state, found)
 
 
-def cancel(wait: Wait, token: ResumeToken) -> Steps[Any]:
+def cancel(wait: Wait, token: ResumeToken) -> Steps[_sdk.Response]:
     """Steps of cancelling a run; gives the SDK's response with the true state after the request.
 
     A run that had ended already answers 200, 400 or 409, by server and mode: it is read again then, and whatever
-    it became is given back. Raises the SDK's own error for a run that does not exist, or if neither request worked.
+    it became is given back. Raises the SDK's own error for a run that does not exist, or if neither request worked,
+    and RunUnknownError if the read gave no run body.
     """
     with carrying(token.dumps()):
         try:
@@ -95,9 +98,12 @@ def cancel(wait: Wait, token: ResumeToken) -> Steps[Any]:
                 raise
         else:
             if examine(response, catalog=wait.catalog)[0].phase == "terminal":
-                return response
+                return _model_of(Origin(response))
         answer: _sdk.Answer = yield Poll(token.response_id, _sdk.POLL_TIMEOUT_SECONDS)
-        return _judged(answer, wait.catalog).origin.run
+        try:
+            return _model_of(_judged(answer, wait.catalog).origin)
+        except _NoRunBodyError as error:
+            raise RunUnknownError.of(examine(None, catalog=wait.catalog)[0], Origin()) from error
 
 
 def seen_by_caller(obj: object, catalog: Catalog) -> Seen:
@@ -108,7 +114,7 @@ def seen_by_caller(obj: object, catalog: Catalog) -> Seen:
 
 
 @contextmanager
-def carrying(token: str) -> Iterator[None]:
+def carrying(token: str) -> Generator[None]:
     """Whatever leaves, also Ctrl-C and cancellation, carries the resume token as `.run_token`."""
     try:
         yield
@@ -120,6 +126,16 @@ def carrying(token: str) -> Iterator[None]:
 
 class _NoRunBodyError(Exception):
     """A 2xx answer to a poll that is no run body: HTML, `{}`, cut or empty JSON."""
+
+
+def _ask(wait: Wait, token: ResumeToken, state: _wait.WaitState) -> Steps[Seen | BaseException]:
+    """One poll: what it brought, or what went wrong with it."""
+    timeout = _wait.poll_seconds(wait.policy, state, wait.clock.monotonic())
+    try:
+        answer: _sdk.Answer = yield Poll(token.response_id, timeout)
+        return _judged(answer, wait.catalog)
+    except BaseException as error:  # noqa: BLE001 - whoever asked raises it again unless it is a poll fault
+        return error
 
 
 def _judged(answer: _sdk.Answer, catalog: Catalog) -> Seen:
@@ -137,13 +153,14 @@ def _judged(answer: _sdk.Answer, catalog: Catalog) -> Seen:
     return Seen(
         outcome,
         Origin(run, reading.error, answer.status_code, answer.request_id, answer.url, answer.http_library),
+        parse_seconds(answer.headers.get(_HINT), 0.001),
     )
 
 
-def _after(wait: Wait, state: _wait.WaitState, seen: Seen, hint: float | None) -> tuple[_wait.WaitState, _wait.Next]:
+def _after(wait: Wait, state: _wait.WaitState, seen: Seen) -> tuple[_wait.WaitState, _wait.Next]:
     after = _wait.unknown if seen.outcome.phase == "unknown" else _wait.pending
     now = wait.clock.monotonic()
-    return after(wait.policy, state, now, hint_seconds=hint, jitter=_jitter())
+    return after(wait.policy, state, now, hint_seconds=seen.hint_seconds, jitter=_jitter())
 
 
 def _after_failure(wait: Wait, state: _wait.WaitState, error: BaseException) -> tuple[_wait.WaitState, _wait.Next]:
@@ -166,7 +183,7 @@ def _after_failure(wait: Wait, state: _wait.WaitState, error: BaseException) -> 
 
 def _stop(
     wait: Wait, token: ResumeToken, stop: _wait.Stop, seen: Seen | None, cause: BaseException | None
-) -> Steps[Any]:
+) -> Steps[_sdk.Response]:
     response_id, text = token.response_id, token.dumps()
     outcome = seen.outcome if seen else None
     if stop.reason == "gone" and isinstance(cause, _sdk.NotFoundError):
@@ -205,16 +222,19 @@ def _stop(
     ) from cause
 
 
-def _finish(wait: Wait, seen: Seen) -> Any:
+def _finish(wait: Wait, seen: Seen) -> _sdk.Response:
     if is_accepted(seen.outcome, wait.accept):
         return _model_of(seen.origin)
     raise make_error(seen.outcome, seen.origin) from None
 
 
-def _model_of(origin: Origin) -> Any:
+def _model_of(origin: Origin) -> _sdk.Response:
     """The SDK's model of the body; what the caller gave himself is given back as it is."""
-    polled = origin.http_library is not None and isinstance(origin.run, dict)
-    return _sdk.build_run(origin.run, origin.request_id) if polled else origin.run
+    run: Any = origin.run
+    if origin.http_library is not None and isinstance(run, dict):
+        return _sdk.build_run(run, origin.request_id)
+    given: _sdk.Response = run
+    return given
 
 
 def _tell_change(wait: Wait, before: Seen | None, now: Seen | None) -> Steps[None]:

@@ -64,10 +64,11 @@ class _RunsBase:
         on_timeout: OnTimeout,
         accept: Iterable[Accept],
         on_update: Callable[[Outcome], Any] | None,
+        on_fault: Callable[[BaseException], Any] | None,
     ) -> Steps[_sdk.Response]:
         token, response = token_of(run)
         window = completion_window or token.completion_window
-        wait = self._wait(max_wait, poll_interval_ms, window, on_timeout, accept, on_update)
+        wait = self._wait(max_wait, poll_interval_ms, window, on_timeout, accept, on_update, on_fault)
         age = max(0.0, self._clock.time() - token.submitted_at) if token.submitted_at is not None else 0.0
         # An id may be mistyped; a response or a token of ours belongs to a run that was there.
         known = response is not None or token.submitted_at is not None
@@ -88,6 +89,7 @@ class _RunsBase:
         on_timeout: OnTimeout,
         accept: Iterable[Accept],
         on_update: Callable[[Outcome], Any] | None,
+        on_fault: Callable[[BaseException], Any] | None,
     ) -> Steps[_sdk.Response]:
         if resubmit < 0:
             raise ValueError(f"resubmit is the number of further runs that may be made, 0 or more; got {resubmit}")
@@ -95,7 +97,7 @@ class _RunsBase:
         token = loads(resume) if resume is not None else None
         if token is not None:
             window = window or token.completion_window
-        wait = self._wait(max_wait, poll_interval_ms, window, on_timeout, accept, on_update)
+        wait = self._wait(max_wait, poll_interval_ms, window, on_timeout, accept, on_update, on_fault)
         prepare(params, "")  # parameters that cannot make a run are refused before anything is called
         job = Job(
             params=params,
@@ -110,7 +112,7 @@ class _RunsBase:
         return run_job(job, token)
 
     def _cancel_steps(self, run: Run) -> Steps[_sdk.Response]:
-        return _poll.cancel(self._wait(AUTO, None, None, "leave", (), None), token_of(run)[0])
+        return _poll.cancel(self._wait(AUTO, None, None, "leave", (), None, None), token_of(run)[0])
 
     def _wait(
         self,
@@ -120,11 +122,12 @@ class _RunsBase:
         on_timeout: OnTimeout,
         accept: Iterable[Accept],
         on_update: Callable[[Outcome], Any] | None,
+        on_fault: Callable[[BaseException], Any] | None,
     ) -> _poll.Wait:
         if on_timeout not in ("leave", "cancel"):
             raise ValueError(f"on_timeout is 'leave' or 'cancel'; got {on_timeout!r}")
         policy = _wait.policy_for("auto" if isinstance(max_wait, Auto) else max_wait, poll_interval_ms, window)
-        return _poll.Wait(policy, self._clock, self._catalog, parse_accept(accept), on_timeout, on_update)
+        return _poll.Wait(policy, self._clock, self._catalog, parse_accept(accept), on_timeout, on_update, on_fault)
 
 
 class Runs(_RunsBase):
@@ -168,6 +171,7 @@ class Runs(_RunsBase):
         on_timeout: OnTimeout = "leave",
         accept: Iterable[Accept] = (),
         on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
     ) -> _sdk.Response:
         """Wait until a run ends, and give its response if it is completed, or ended in a way that `accept` names.
@@ -176,7 +180,7 @@ class Runs(_RunsBase):
         flight too; 0 asks once, None has no limit, and left out it is 1 hour or 1.25 times the completion window.
         `poll_interval_ms` is a constant delay in milliseconds; left out, the delay grows with the run's age. At the
         deadline the run is left alone, or cancelled with `on_timeout="cancel"`. `on_update` is called with the
-        `Outcome` of each change of status.
+        `Outcome` of each change of status, `on_fault` with what went wrong in a poll that is simply made again.
 
         Raises the `RunError` for a run that ended in any other way; `WaitTimeoutError` at the deadline
         (`RunUnknownError` for a status nobody knows); `PollingLostError` when polls fail for more than 10 minutes;
@@ -184,7 +188,9 @@ class Runs(_RunsBase):
         leaves carries `.run_token`.
         """
         return self._drive(
-            self._poll_steps(run, max_wait_seconds, poll_interval_ms, completion_window, on_timeout, accept, on_update)
+            self._poll_steps(
+                run, max_wait_seconds, poll_interval_ms, completion_window, on_timeout, accept, on_update, on_fault
+            )
         )
 
     def create_and_poll(
@@ -199,6 +205,7 @@ class Runs(_RunsBase):
         on_timeout: OnTimeout = "leave",
         accept: Iterable[Accept] = (),
         on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
         **params: Any,
     ) -> _sdk.Response:
@@ -223,6 +230,7 @@ class Runs(_RunsBase):
                 on_timeout,
                 accept,
                 on_update,
+                on_fault,
             )
         )
 
@@ -269,11 +277,14 @@ class AsyncRuns(_RunsBase):
         on_timeout: OnTimeout = "leave",
         accept: Iterable[Accept] = (),
         on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
     ) -> _sdk.Response:
         """The async twin of `Runs.poll`."""
         return await self._drive(
-            self._poll_steps(run, max_wait_seconds, poll_interval_ms, completion_window, on_timeout, accept, on_update)
+            self._poll_steps(
+                run, max_wait_seconds, poll_interval_ms, completion_window, on_timeout, accept, on_update, on_fault
+            )
         )
 
     async def create_and_poll(
@@ -288,6 +299,7 @@ class AsyncRuns(_RunsBase):
         on_timeout: OnTimeout = "leave",
         accept: Iterable[Accept] = (),
         on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
         **params: Any,
     ) -> _sdk.Response:
@@ -305,6 +317,7 @@ class AsyncRuns(_RunsBase):
                 on_timeout,
                 accept,
                 on_update,
+                on_fault,
             )
         )
 

@@ -84,17 +84,11 @@ def load(text: str, state: str) -> tuple[Outcome | None, dict[str, Any]]:
     entry, rule = values.pop("entry", None), values.pop("rule", None)
     if "phase" not in values:
         return None, values
-    facts = {name: values.pop(key) for name, key in _KEYS.items() if key in values}
-    outcome = Outcome(**{"surface": "response", **facts}, message=message)
+    facts: dict[str, Any] = {"surface": "response", "message": message}
+    facts.update({name: values.pop(key) for name, key in _KEYS.items() if key in values})
+    outcome = Outcome(**facts)
     catalog = Catalog.load()
-    return (
-        replace(
-            outcome,
-            entry=_entry(catalog, outcome, entry),
-            rule=next((known for known in catalog.rules if known.id == rule), None),
-        ),
-        values,
-    )
+    return replace(outcome, entry=_entry(catalog, outcome, entry), rule=catalog.rule(rule)), values
 
 
 def cut(text: str, chars: int, weight: int | None = None) -> str:

@@ -1,0 +1,108 @@
+"""Reads a job file: one JSON object a line, in the OpenAI Batch input format. Every fault is found before any POST."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+URL = "/v1/responses"
+_KEYS = ("custom_id", "method", "url", "body")
+
+
+class JobFileError(ValueError):
+    """A job file that cannot be run; the message names the line and says what to do."""
+
+
+@dataclass(frozen=True)
+class JobLine:
+    """One job: its line in the file (from 1), its `custom_id`, and the body of its request."""
+
+    line: int
+    custom_id: str
+    body: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """A short hash of the body, by which a changed job is told from the one that was submitted."""
+        text = json.dumps(self.body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def read_jobs(path: Path) -> list[JobLine]:
+    """The jobs of a file, in its order. Raises JobFileError for the first fault found."""
+    try:
+        lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
+    except IsADirectoryError:
+        raise JobFileError(f"{path} is a directory; name a file with one JSON object a line") from None
+    except OSError as error:
+        raise JobFileError(f"{path} cannot be read: {error.strerror}") from None
+    jobs: list[JobLine] = []
+    seen: dict[str, int] = {}
+    for number, raw in enumerate(lines, 1):
+        if not raw.strip():
+            continue
+        try:
+            job = _job(number, raw)
+            first = seen.setdefault(job.custom_id, number)
+            if first != number:
+                raise JobFileError(
+                    f"custom_id {job.custom_id!r} is used by line {first} already; give each job its own"
+                )
+        except JobFileError as error:
+            raise JobFileError(f"{path}, line {number}: {error}") from None
+        jobs.append(job)
+    if not jobs:
+        raise JobFileError(f"{path} is empty; put one JSON object a line into it: custom_id, method, url and body")
+    return jobs
+
+
+def _job(number: int, raw: bytes) -> JobLine:
+    try:
+        row = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise JobFileError(f"not UTF-8 (byte {error.start + 1} of the line)") from None
+    except (ValueError, RecursionError) as error:
+        raise JobFileError(f"not JSON: {error}") from None
+    if not isinstance(row, dict):
+        raise JobFileError(f"a JSON object is expected, with {', '.join(_KEYS)}")
+    missing = [key for key in _KEYS if key not in row]
+    if missing:
+        raise JobFileError(f"{', '.join(missing)} missing; a job has {', '.join(_KEYS)}")
+    custom_id, method, url, body = (row[key] for key in _KEYS)
+    if not isinstance(custom_id, str) or not custom_id.strip():
+        raise JobFileError(f"custom_id is a text that is not empty; got {_short(custom_id)}")
+    if method != "POST":
+        raise JobFileError(f'method is "POST"; got {_short(method)}')
+    if url != URL:
+        raise JobFileError(f'url is "{URL}", the only endpoint with background runs; got {_short(url)}')
+    _check_body(body)
+    return JobLine(number, custom_id, body)
+
+
+def _check_body(body: Any) -> None:
+    if not isinstance(body, dict) or not body:
+        raise JobFileError(f"body is the JSON object of a Responses request; got {_short(body)}")
+    model = body.get("model")
+    if "model" in body and (not isinstance(model, str) or not model):
+        raise JobFileError(f"body.model is the name of a model; got {_short(model)}")
+    if "model" not in body and "prompt" not in body:
+        raise JobFileError("body.model is missing")
+    if body.get("stream"):
+        raise JobFileError("body.stream is set; jobs are polled, so leave it out")
+    if body.get("background") is False:
+        raise JobFileError("body.background is false; jobs are background runs, so leave it out")
+    if not isinstance(body.get("metadata") or {}, dict):
+        raise JobFileError(f"body.metadata is an object of texts; got {_short(body['metadata'])}")
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:59] + "…"

@@ -1,0 +1,274 @@
+"""Runs the jobs of a batch: bounded, resumable, and told about as it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from .. import _sdk
+from .._classify import classify
+from .._dispatch import is_retryable
+from .._exception_bases import RunError
+from .._exceptions import (
+    PollingLostError,
+    RunGoneError,
+    RunUnknownError,
+    SubmissionUnknownError,
+    WaitTimeoutError,
+)
+from .._model import Outcome
+from .._runs import AUTO, AsyncRuns, MaxWait
+from ._jobs import JobLine
+from ._rows import gone_row, refused_row, run_row
+from ._store import Past, Store
+
+End = Literal["finished", "unfinished", "held", "not_submitted"]
+"""`finished` has a result line. `unfinished` goes on. `held` may have been submitted. `not_submitted` was not."""
+Step = Literal["submitting", "queued", "in_progress", "resubmitting", "ended"]
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How a batch is run."""
+
+    concurrency: int = 16
+    """Runs in flight at once."""
+    resubmit: int = 2
+    """Further runs a job may get when its run fails in a way that is retryable."""
+    max_wait_seconds: MaxWait = AUTO
+    """How long one job may take, its resubmissions included."""
+    on_ambiguous: Literal["hold", "resubmit"] = "hold"
+    """What becomes of a job whose last POST may have gone through: left alone, or submitted again."""
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """What became of one job."""
+
+    job: JobLine
+    end: End
+    outcome: Outcome | None = None
+    exception: str | None = None
+    """Name of the exception class that the run, or the request, amounts to; None for a completed run."""
+    detail: str = ""
+    """What the exception says."""
+    response_id: str | None = None
+    attempts: int = 1
+    faults: tuple[str, ...] = ()
+    """The poll faults that were met and survived, by class name or HTTP status."""
+    partial_output: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One thing that happened; `report` only at the end of a job."""
+
+    job: JobLine
+    step: Step
+    report: JobReport | None = None
+
+
+async def run_batch(
+    jobs: Iterable[JobLine],
+    runs: AsyncRuns,
+    store: Store,
+    options: BatchOptions,
+    on_progress: Callable[[Progress], None],
+    stop: asyncio.Event,
+) -> list[JobReport]:
+    """Run every job that has no result yet, and give a report of each, in the order they ended.
+
+    When `stop` is set nothing more is submitted; a POST in flight is waited for, then the runs are left alone.
+    After an error that concerns every job (401, 403, quota, no connection) nothing more is submitted either.
+    """
+    batch = _Batch(runs, store, options, on_progress, stop)
+    waiting = sorted(
+        (job for job in jobs if job.custom_id not in store.finished), key=lambda job: job.custom_id not in store.past
+    )
+    queue = iter(waiting)
+    workers = [asyncio.ensure_future(batch.work(queue)) for _ in range(min(options.concurrency, len(waiting)))]
+    stopper = asyncio.ensure_future(batch.stop_workers(workers))
+    try:
+        results = await asyncio.gather(*workers, return_exceptions=True)
+    finally:
+        stopper.cancel()
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
+            raise result
+    ended = {report.job.custom_id for report in batch.reports}
+    left = [JobReport(job, batch.state_of(job)) for job in waiting if job.custom_id not in ended]
+    return [*batch.reports, *left]
+
+
+class _Batch:
+    """The state that the workers of one batch share. They run in one thread, so it needs no lock."""
+
+    def __init__(
+        self,
+        runs: AsyncRuns,
+        store: Store,
+        options: BatchOptions,
+        on_progress: Callable[[Progress], None],
+        stop: asyncio.Event,
+    ) -> None:
+        self._runs, self._store, self._options = runs, store, options
+        self._on_progress, self._stop = on_progress, stop
+        self._nonce = uuid.uuid4().hex[:12]
+        self._halted = False
+        self._posting: set[str] = set()
+        self.reports: list[JobReport] = []
+
+    async def work(self, queue: Iterable[JobLine]) -> None:
+        for job in queue:
+            past = self._store.past.get(job.custom_id)
+            if past is not None and past.token is None and past.event == "submitting":
+                if self._options.on_ambiguous == "hold":
+                    self._end(JobReport(job, "held", exception="SubmissionUnknownError", detail=_HELD))
+                    continue
+                past = None
+            if self._stop.is_set() or (self._halted and (past is None or past.token is None)):
+                continue
+            try:
+                self._end(await self._run(job, past))
+            except Exception:
+                self._halted = True  # a full disk, a broken client: nothing more is paid for
+                raise
+
+    async def stop_workers(self, workers: Sequence[asyncio.Future[None]]) -> None:
+        await self._stop.wait()
+        # A POST that is cut makes a paid run nobody can find: give those in flight time for their answer.
+        for _ in range(150):
+            if not self._posting:
+                break
+            await asyncio.sleep(0.1)
+        for worker in workers:
+            worker.cancel()
+
+    def state_of(self, job: JobLine) -> End:
+        past = self._store.past.get(job.custom_id)
+        if past is not None and past.token is not None:
+            return "unfinished"
+        return "held" if past is not None and past.event == "submitting" else "not_submitted"
+
+    async def _run(self, job: JobLine, past: Past | None) -> JobReport:
+        track = _Track(self, job)
+        body = dict(job.body)
+        metadata = body.pop("metadata", None) or {}
+        window = (body.get("background_options") or {}).get("completion_window")
+        metadata.setdefault("runoutcome_key", f"{self._nonce}/{job.custom_id[:300]}")
+        try:
+            response = await self._runs.create_and_poll(
+                resume=past.token if past else None,
+                resubmit=self._options.resubmit,
+                max_wait_seconds=self._options.max_wait_seconds,
+                completion_window=window if isinstance(window, str) else None,
+                on_submitting=track.submitting,
+                on_submitted=track.submitted,
+                on_update=track.update,
+                on_fault=track.fault,
+                metadata=metadata,
+                # As it stands in the file: the installed SDK may not know every key, nor should it change any.
+                extra_body=body,
+            )
+        except RunUnknownError as error:
+            return track.report("unfinished", error, error.outcome)
+        except RunError as error:
+            self._store.add_result(run_row(job, error.run, error.outcome, error, track.attempts))
+            return track.report("finished", error, error.outcome)
+        except RunGoneError as error:
+            self._store.add_result(gone_row(job, error, track.attempts))
+            return track.report("finished", error, None)
+        except (WaitTimeoutError, PollingLostError) as error:
+            return track.report("unfinished", error, error.outcome)
+        except SubmissionUnknownError as error:
+            return track.report("held", error, None)
+        except (_sdk.APIStatusError, _sdk.APIConnectionError) as error:
+            return self._refused(track, error)
+        finally:
+            self._posting.discard(job.custom_id)
+        outcome = classify(response)
+        self._store.add_result(run_row(job, response, outcome, None, track.attempts))
+        return track.report("finished", None, outcome)
+
+    def _refused(self, track: _Track, error: _sdk.APIStatusError | _sdk.APIConnectionError) -> JobReport:
+        if getattr(error, "run_token", None) is not None:  # a poll was refused: the run goes on
+            self._halted = True
+            return track.report("unfinished", error, None)
+        self._store.note(track.job, "refused")
+        outcome = classify({"error": error.body}) if isinstance(error.body, dict) else classify(None)
+        if concerns_every_job(error, outcome) or is_retryable(error):
+            self._halted = self._halted or concerns_every_job(error, outcome)
+            return track.report("not_submitted", error, outcome)
+        self._store.add_result(refused_row(track.job, error, outcome, track.attempts))
+        return track.report("finished", error, outcome)
+
+    def _end(self, report: JobReport) -> None:
+        self.reports.append(report)
+        self._on_progress(Progress(report.job, "ended", report))
+
+
+class _Track:
+    """What is noted about one job while it runs."""
+
+    def __init__(self, batch: _Batch, job: JobLine) -> None:
+        self.job = job
+        self.attempts = 1
+        self._batch = batch
+        self._faults: list[str] = []
+        self._response_id: str | None = None
+
+    def submitting(self, key: str) -> None:
+        if self._batch._stop.is_set() and self.job.custom_id not in self._batch._posting:
+            raise asyncio.CancelledError
+        self.attempts = int(key.rpartition("-")[2])
+        self._batch._posting.add(self.job.custom_id)
+        self._batch._store.note(self.job, "submitting", key=key)
+        self._batch._on_progress(Progress(self.job, "submitting" if self.attempts == 1 else "resubmitting"))
+
+    def submitted(self, token: str) -> None:
+        self._batch._store.note(self.job, "submitted", token=token)
+        self._batch._posting.discard(self.job.custom_id)
+
+    def update(self, outcome: Outcome) -> None:
+        self._response_id = outcome.response_id
+        if outcome.phase == "pending":
+            self._batch._on_progress(Progress(self.job, "queued" if outcome.status == "queued" else "in_progress"))
+
+    def fault(self, error: BaseException) -> None:
+        status = getattr(error, "status_code", None)
+        self._faults.append(f"HTTP {status}" if status is not None else str(error) or type(error).__name__)
+
+    def report(self, end: End, error: BaseException | None, outcome: Outcome | None) -> JobReport:
+        report = JobReport(self.job, end, outcome, attempts=self.attempts, faults=tuple(self._faults))
+        response_id = (outcome.response_id if outcome else None) or self._response_id
+        if error is None:
+            return replace(report, response_id=response_id)
+        return replace(
+            report,
+            exception=type(error).__name__,
+            detail=str(error),
+            response_id=response_id or getattr(error, "response_id", None),
+            partial_output=output_text(getattr(error, "run", None)),
+        )
+
+
+_HELD = (
+    "its last POST may have gone through without an answer; look for its runoutcome_key in the provider's logs, "
+    "then run again with --ambiguous resubmit if there is no such run"
+)
+
+
+def concerns_every_job(error: _sdk.APIStatusError | _sdk.APIConnectionError, outcome: Outcome) -> bool:
+    """Whether the next job would be refused just the same: no connection, a bad key, no quota."""
+    if isinstance(error, _sdk.APIStatusError):
+        return error.status_code in (401, 403) or outcome.action == "fix_account"
+    return True
+
+
+def output_text(run: Any) -> str:
+    """The text a run has written, complete or not."""
+    text = getattr(run, "output_text", "")
+    return text if isinstance(text, str) else ""

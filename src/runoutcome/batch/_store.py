@@ -1,0 +1,176 @@
+"""What a batch has on disk: the results, and beside them the journal of what was submitted.
+
+`RESULTS` gets one line per job as its run ends; `RESULTS.runs` gets an intent before each POST and the id right
+after it. Both are append-only, and every line is on disk before the work goes on, so a kill at any moment leaves at
+most one torn line, which is cut off when the files are opened again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal, get_args
+
+from ._jobs import JobLine
+
+if os.name == "posix":
+    import fcntl
+
+Event = Literal["submitting", "submitted", "refused"]
+
+
+class StoreError(ValueError):
+    """Files that cannot be used; the message says which, and what to do."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the journal tells about one job."""
+
+    event: Event
+    token: str | None
+    """Resume token of the job's last run; None if its last POST may have gone through without an answer."""
+    token_before: str | None
+    """The token of the run before that one, if there was any."""
+    digest: str | None
+
+
+class Store:
+    """The two files of a batch, open for appending and locked. Use as a context manager."""
+
+    def __init__(self, results: Path) -> None:
+        self.results_path = results
+        self.journal_path = results.with_name(results.name + ".runs")
+        self.finished: set[str] = set()
+        self.past: dict[str, Past] = {}
+        self._jobs: list[JobLine] = []
+        self._results: IO[bytes] | None = None
+        self._journal: IO[bytes] | None = None
+
+    def check(self, jobs: list[JobLine]) -> None:
+        """Read what is there, without creating or changing a file.
+
+        Raises StoreError if results could not be written, or if what is there does not belong to these jobs.
+        """
+        folder = self.results_path.parent
+        if not folder.is_dir():
+            raise StoreError(f"the folder of {self.results_path} does not exist; create it first")
+        for path in (self.results_path, self.journal_path):
+            if path.exists() and not path.is_file():
+                raise StoreError(f"{path} is not a file; choose another output")
+            if not os.access(path if path.exists() else folder, os.W_OK):
+                raise StoreError(f"{path} cannot be written; choose another output")
+        self._jobs = jobs
+        self._load()
+
+    def _load(self) -> None:
+        self.past = {}
+        self.finished = {row["custom_id"] for row in _rows(self.results_path, "result")}
+        for row in _rows(self.journal_path, "journal"):
+            self._remember(row)
+        for job in self._jobs:
+            past = self.past.get(job.custom_id)
+            if past and past.digest and past.digest != job.digest:
+                raise StoreError(
+                    f"line {job.line}: {job.custom_id!r} was submitted with another body, see {self.journal_path}; "
+                    "give the changed job another custom_id, or choose another output"
+                )
+
+    def __enter__(self) -> Store:
+        is_new = not self.journal_path.exists()
+        try:
+            self._journal = _open(self.journal_path)
+            self._lock()
+            try:
+                self._results = _open(self.results_path)
+            except StoreError:
+                if is_new:
+                    self.journal_path.unlink()
+                raise
+            self._load()  # again: another process may have gone on between the check and the lock
+            for file in (self._journal, self._results):
+                _cut_torn_line(file)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close both files, and so give up the lock."""
+        for file in (self._results, self._journal):
+            if file is not None:
+                file.close()
+
+    def note(self, job: JobLine, event: Event, *, key: str | None = None, token: str | None = None) -> None:
+        """Append one line to the journal, and wait until it is on disk."""
+        response_id = json.loads(token)["id"] if token else None
+        row = {"custom_id": job.custom_id, "id": response_id, "event": event, "key": key, "body": job.digest}
+        row["token"] = token
+        _append(self._journal, row)
+        self._remember(row)
+
+    def _remember(self, row: dict[str, Any]) -> None:
+        before = self.past.get(row["custom_id"])
+        # What was refused was not made: the run before it, if any, is still the job's last one.
+        token = before.token_before if before and row["event"] == "refused" else row.get("token")
+        last = before.token if before and before.token else (before.token_before if before else None)
+        self.past[row["custom_id"]] = Past(row["event"], token, last, row.get("body"))
+
+    def add_result(self, row: dict[str, Any]) -> None:
+        """Append one line to the results, and wait until it is on disk."""
+        _append(self._results, row)
+        self.finished.add(row["custom_id"])
+
+    def _lock(self) -> None:
+        if os.name == "posix" and self._journal is not None:
+            try:
+                fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise StoreError(f"another process is writing {self.results_path}; wait for it to end") from None
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        return path.open("a+b")
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _cut_torn_line(file: IO[bytes]) -> None:
+    """Cut off the half line that a kill left; its job is still in the journal."""
+    file.seek(0)
+    file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def _append(file: IO[bytes] | None, row: dict[str, Any]) -> None:
+    if file is None:
+        raise RuntimeError("the store is not open")
+    file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _rows(path: Path, kind: Literal["result", "journal"]) -> Iterator[dict[str, Any]]:
+    """The whole lines of a file; none if it is not there. A torn last line is no line."""
+    with contextlib.suppress(FileNotFoundError):
+        data = path.read_bytes()
+        for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1):
+            row = _row(line)
+            if row is None or (kind == "journal" and row.get("event") not in get_args(Event)):
+                raise StoreError(f"{path}, line {number} is no {kind} line of a batch; choose another output")
+            yield row
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and isinstance(row.get("custom_id"), str) else None

@@ -74,8 +74,9 @@ def test_a_bad_parameter_is_refused_by_name(
 ) -> None:
     """A 400 names the parameter, and no run is created."""
     before = len(emulator.runs)
+    arguments: dict[str, Any] = {"model": "gpt-5", "input": "hi", **params}
     with pytest.raises(openai.BadRequestError) as caught:
-        client.responses.create(**{"model": "gpt-5", "input": "hi", **params})
+        client.responses.create(**arguments)
     assert caught.value.param == param
     assert len(emulator.runs) == before
 
@@ -129,6 +130,7 @@ def test_a_bad_marker_is_refused_with_what_is_allowed(
     client: OpenAI, params: dict[str, Any], param: str, said: str
 ) -> None:
     """A marker that names nothing is a 400 with the word and the words that would do."""
+    arguments: dict[str, Any] = {"model": "gpt-5", "input": "hi", "background": True, **params}
     with pytest.raises(openai.BadRequestError, match=said) as caught:
-        client.responses.create(**{"model": "gpt-5", "input": "hi", "background": True, **params})
+        client.responses.create(**arguments)
     assert caught.value.param == param

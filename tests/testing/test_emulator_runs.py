@@ -15,10 +15,14 @@ from runoutcome.testing import Emulator, ManualClock
 ENUM_CODES: tuple[str, ...] = get_args(ResponseError.model_fields["code"].annotation)
 
 
-def created(client: OpenAI, outcome: str = "completed", **params: Any) -> Response:
+def created(client: OpenAI, outcome: str = "completed", extra_body: object = None) -> Response:
     """A background run that will end as the marker says."""
     return client.responses.create(
-        model="gpt-5", input="Name the largest moon of Saturn.", background=True, metadata={"emulate": outcome}, **params
+        model="gpt-5",
+        input="Name the largest moon of Saturn.",
+        background=True,
+        metadata={"emulate": outcome},
+        extra_body=extra_body,
     )
 
 
@@ -97,13 +101,13 @@ def test_a_body_repeats_the_request(client: OpenAI) -> None:
     assert sent["tools"][0]["strict"] is False
 
 
-def test_usage_comes_with_the_output(client: OpenAI, clock: ManualClock) -> None:
-    """A pending run has neither output nor usage."""
+def test_a_pending_run_has_no_output(client: OpenAI, clock: ManualClock, emulator: Emulator) -> None:
+    """Output, usage and the time of completion come with the end of the run."""
     run = created(client)
     assert (run.usage, run.output, run.background) == (None, [], True)
     assert body(client, run.id)["completed_at"] is None
     clock.advance(10)
-    assert body(client, run.id)["completed_at"] == int(run.created_at + 0.5)
+    assert body(client, run.id)["completed_at"] == int(emulator.runs[-1].created_at + 0.5)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +150,7 @@ def test_an_incomplete_run_keeps_what_it_wrote(client: OpenAI, clock: ManualCloc
     assert run.incomplete_details.reason == outcome.removeprefix("incomplete:")
     assert run.output_text.startswith("Emulated")
     assert run.usage is not None
-    assert run.output[-1].status == "incomplete"
+    assert body(client, run.id)["output"][-1]["status"] == "incomplete"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,13 @@ For example:
 
     with Emulator("mixed") as emulator:
         client = OpenAI(base_url=emulator.base_url, api_key="any")
+        run = client.responses.create(
+            model="gpt-5", input="Hello", background=True, metadata={"emulate": "rate_limit_exceeded,completed"}
+        )
+
+The marker `emulate` chooses the outcome of each submission of a request, `emulate_create` what goes wrong with its
+POSTs; a model name such as `emulate-server_error` does for clients that set no metadata. Without a marker the
+scenario decides; `load_scenario` reads one, and `_loader` shows the format.
 """
 
 from importlib import import_module

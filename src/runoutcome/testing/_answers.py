@@ -35,7 +35,7 @@ class StalledAnswer(Response):
 
 def answer(body: JsonObject, fault: Fault | None = None) -> Response:
     """The answer that carries `body`, or what the fault makes of it."""
-    if fault is None or fault.shape == "ok":
+    if fault is None:
         return JSONResponse(body)
     if fault.shape == "reset":
         return DroppedConnection()

@@ -91,11 +91,10 @@ def _check_key(request: Request) -> None:
 
 
 def _answer(visit: Visit, now: float, *, polled: bool) -> Response:
-    if visit.run is None:
-        return answer({}, visit.fault)
-    response = answer(response_body(visit.run, now), visit.fault)
-    hint = visit.run.outcome.poll_after_ms
-    if polled and hint is not None and status_at(visit.run, now) in PENDING:
+    run = visit.run
+    response = answer(response_body(run, now) if run else {}, visit.fault)
+    hint = run.outcome.poll_after_ms if run and polled and not visit.fault else None
+    if run and hint is not None and status_at(run, now) in PENDING:
         response.headers["openai-poll-after-ms"] = str(hint)
     return response
 

@@ -105,10 +105,10 @@ class Ledger:
     def _fault(self, route: Route, faults: tuple[Fault, ...], nth: int) -> Fault | None:
         """The fault of this call: a rule of the scenario comes before the nth of the run's own."""
         self._calls[route] += 1
-        for rule in self._settings.scenario.faults:
-            if rule.covers(route, self._calls[route]):
-                return rule.fault
-        return faults[nth - 1] if 1 <= nth <= len(faults) else None
+        call, rules = self._calls[route], self._settings.scenario.faults
+        own = faults[nth - 1] if 1 <= nth <= len(faults) else None
+        fault = next((rule.fault for rule in rules if rule.covers(route, call)), own)
+        return None if fault is None or fault.shape == "ok" else fault
 
     def _add(self, run_id: str, created_at: float, request: Mapping[str, Any], word: str) -> EmulatedRun:
         key = request_key(request)

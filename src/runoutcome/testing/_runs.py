@@ -12,6 +12,9 @@ from ._script import STUCK, OutcomeScript
 
 PENDING = ("queued", "in_progress")
 
+# Wall time as a float has steps of a quarter of a microsecond: a moment that is reached counts as passed.
+_GRAIN = 1e-6
+
 
 class Clock(Protocol):
     """Where an emulator reads the time."""
@@ -72,7 +75,7 @@ def status_at(run: EmulatedRun, now: float) -> str:
     """The status of the run at `now` (Unix seconds)."""
     if run.cancelled_at is not None:
         return "cancelled"
-    elapsed = now - run.created_at
+    elapsed = now - run.created_at + _GRAIN
     if run.outcome.status == STUCK or elapsed < run.outcome.queued_seconds:
         return "queued"
     if elapsed < run.outcome.queued_seconds + run.outcome.running_seconds:
@@ -94,4 +97,4 @@ def is_forgotten(run: EmulatedRun, now: float) -> bool:
     if run.request.get("store") is False:
         return True
     ended, kept = ended_at(run), run.outcome.expires_after_seconds
-    return ended is not None and kept is not None and now >= ended + kept
+    return ended is not None and kept is not None and now + _GRAIN >= ended + kept

@@ -1,0 +1,52 @@
+# Everything here needs only `python3` (3.10 or newer) and `make`; each target makes the environments it needs.
+PYTHON ?= python3
+# The interpreters of the other SDK lines; the same one unless told otherwise.
+PYTHON_OPENAI2 ?= $(PYTHON)
+PYTHON_OPENAI1 ?= $(PYTHON)
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test test-openai3 test-openai2 test-openai1 lint bench clean
+
+demo: .venv/.installed-all ## watch background runs end in every way, on the emulator
+	@.venv/bin/runoutcome demo || test $$? -eq 1  # 1: some runs ended badly, which is what the demo is for
+
+test: test-openai3 test-openai2 test-openai1 ## run the tests on the three SDK lines
+
+test-openai3: .venv/.installed-test
+	.venv/bin/python -m pytest $(PYTEST)
+
+test-openai2: .venv-openai2/.installed-test
+	.venv-openai2/bin/python -m pytest $(PYTEST)
+
+test-openai1: .venv-openai1/.installed-test
+	.venv-openai1/bin/python -m pytest $(PYTEST)
+
+lint: .venv/.installed-dev ## style, types, import contracts
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pyright
+	.venv/bin/lint-imports
+
+bench: .venv/.installed-test ## ratios in one run, written to benchmarks/RESULTS.md
+	.venv/bin/python benchmarks/dispatch.py
+
+clean:
+	rm -rf .venv .venv-openai2 .venv-openai1
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.installed-%: pyproject.toml constraints.txt | .venv/bin/python
+	.venv/bin/python $(PIP_INSTALL) -e '.[$*]' 'openai>=3,<4'
+	@touch $@
+
+.venv-openai2/.installed-test: pyproject.toml constraints.txt
+	$(PYTHON_OPENAI2) -m venv .venv-openai2
+	.venv-openai2/bin/python $(PIP_INSTALL) -e '.[test]' 'openai>=2,<3'
+	@touch $@
+
+.venv-openai1/.installed-test: pyproject.toml constraints.txt
+	$(PYTHON_OPENAI1) -m venv .venv-openai1
+	.venv-openai1/bin/python $(PIP_INSTALL) -e '.[test]' 'openai>=1.109,<1.110'
+	@touch $@

@@ -8,7 +8,7 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.
 .PHONY: demo test test-openai3 test-openai2 test-openai1 lint bench clean
 
 demo: .venv/.installed-all ## watch background runs end in every way, on the emulator
-	@.venv/bin/runoutcome demo || test $$? -eq 1  # 1: some runs ended badly, which is what the demo is for
+	@.venv/bin/runoutcome demo
 
 test: test-openai3 test-openai2 test-openai1 ## run the tests on the three SDK lines
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from ._effects import Clock, Pause, Steps, Tell
 from ._exception_bases import RunError
 from ._poll import Wait, carrying, poll, seen_by_caller
 from ._resubmit import ResubmitBudget, resubmit_delay
-from ._submit import attempt_key, base_key, prepare, submit
+from ._submit import attempt_key, base_key, prepare, split_key, submit
 from ._token import ResumeToken
 
 
@@ -91,5 +90,4 @@ def _delay_before_next(job: Job, error: RunError, attempt: int, left: float | No
 
 def _continue_from(token: ResumeToken | None, params: Mapping[str, Any]) -> tuple[str, int]:
     """The base of the job's keys, and the number of the attempt that is going or comes next."""
-    match = re.fullmatch(r"(.+)-(\d{1,6})", token.key or "", re.DOTALL) if token else None
-    return (match[1], int(match[2])) if match else (base_key(params), 1)
+    return (split_key(token.key) if token else None) or (base_key(params), 1)

@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from . import _sdk, _wait
@@ -19,6 +19,7 @@ from ._effects import Cancel, Clock, Pause, Poll, Steps, Tell
 from ._exception_bases import Origin
 from ._exceptions import PollingLostError, RunGoneError, RunUnknownError, WaitTimeoutError
 from ._model import Outcome
+from ._portable import Portable
 from ._token import ResumeToken
 
 OnTimeout = Literal["leave", "cancel"]
@@ -119,8 +120,9 @@ def carrying(token: str) -> Generator[None]:
     try:
         yield
     except BaseException as error:
-        with suppress(AttributeError):  # an exception class with slots leaves as it is
-            error.run_token = token  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        if not (isinstance(error, Portable) and error.run_token):
+            with suppress(AttributeError):  # an exception class with slots leaves as it is
+                error.run_token = token  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
         raise
 
 
@@ -142,10 +144,10 @@ def _judged(answer: _sdk.Answer, catalog: Catalog) -> Seen:
     try:
         body = json.loads(answer.content)
     except (ValueError, RecursionError):
-        raise _NoRunBodyError(f"a poll was answered {answer.status_code} with what is not JSON") from None
+        raise _NoRunBodyError(f"HTTP {answer.status_code} with {_kind_of_page(answer.content)}") from None
     reading = read(body) if isinstance(body, dict) else Reading("none")
     if reading.kind != "run" or not isinstance(reading.run, dict) or "status" not in reading.run:
-        raise _NoRunBodyError(f"a poll was answered {answer.status_code} with what is no run body")
+        raise _NoRunBodyError(f"HTTP {answer.status_code} with JSON that is no run")
     outcome = judge(reading, surface="response", catalog=catalog)
     run: Any = reading.run
     if outcome.phase == "terminal":  # the model is built once, not per poll
@@ -155,6 +157,11 @@ def _judged(answer: _sdk.Answer, catalog: Catalog) -> Seen:
         Origin(run, reading.error, answer.status_code, answer.request_id, answer.url, answer.http_library),
         parse_seconds(answer.headers.get(_HINT), 0.001),
     )
+
+
+def _kind_of_page(content: bytes) -> str:
+    text = content.lstrip()
+    return "an HTML page" if text.startswith(b"<") else "cut JSON" if text else "an empty body"
 
 
 def _after(wait: Wait, state: _wait.WaitState, seen: Seen) -> tuple[_wait.WaitState, _wait.Next]:
@@ -184,8 +191,10 @@ def _after_failure(wait: Wait, state: _wait.WaitState, error: BaseException) -> 
 def _stop(
     wait: Wait, token: ResumeToken, stop: _wait.Stop, seen: Seen | None, cause: BaseException | None
 ) -> Steps[_sdk.Response]:
+    token = replace(token, seen=token.seen or seen is not None)
     response_id, text = token.response_id, token.dumps()
     outcome = seen.outcome if seen else None
+    status = outcome.status if outcome else "not known: no poll was answered"
     if stop.reason == "gone" and isinstance(cause, _sdk.NotFoundError):
         raise RunGoneError.of(cause, response_id, text) from cause
     if stop.reason == "lost":
@@ -212,7 +221,6 @@ def _stop(
         return _model_of(seen.origin)
     if seen is not None and seen.outcome.phase == "unknown" and outcome is seen.outcome:
         raise RunUnknownError.of(seen.outcome, seen.origin) from cause
-    status = outcome.status if outcome else "not known: no poll was answered"
     raise WaitTimeoutError(
         f"The run {response_id} had not ended after {wait.policy.max_wait_seconds:g} s (status: {status}). {ending}",
         response_id=response_id,

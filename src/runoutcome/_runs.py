@@ -71,7 +71,7 @@ class _RunsBase:
         wait = self._wait(max_wait, poll_interval_ms, window, on_timeout, accept, on_update, on_fault)
         age = max(0.0, self._clock.time() - token.submitted_at) if token.submitted_at is not None else 0.0
         # An id may be mistyped; a response or a token of ours belongs to a run that was there.
-        known = response is not None or token.submitted_at is not None
+        known = response is not None or token.seen or token.submitted_at is not None
         state = _wait.WaitState(self._clock.monotonic(), age_seconds=age, known=known)
         first = _poll.seen_by_caller(response, self._catalog) if response is not None else None
         return _poll.poll(wait, token, state, first)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -79,6 +80,12 @@ def base_key(params: Mapping[str, Any]) -> str:
 def attempt_key(base: str, attempt: int) -> str:
     """The key of one attempt, from 1: a resubmission is another run, so it has another key."""
     return f"{base}-{attempt}"
+
+
+def split_key(key: str | None) -> tuple[str, int] | None:
+    """The base and the attempt of a key that `attempt_key` made; None for any other text."""
+    match = re.fullmatch(r"(.+)-(\d{1,6})", key or "", re.DOTALL)
+    return (match[1], int(match[2])) if match else None
 
 
 def fate_of(error: BaseException) -> Fate:

@@ -19,6 +19,8 @@ class ResumeToken:
     key: str | None = None
     """The run's `runoutcome_key`, by which it can be found in the provider's logs."""
     completion_window: str | None = None
+    seen: bool = False
+    """A poll has found the run, so a 404 means that it is gone, not that the id is wrong."""
 
     def dumps(self) -> str:
         """The token as one line of JSON."""
@@ -29,6 +31,8 @@ class ResumeToken:
             values["key"] = self.key
         if self.completion_window is not None:
             values["window"] = self.completion_window
+        if self.seen:
+            values["seen"] = True
         return json.dumps(values, separators=(",", ":"))
 
 
@@ -60,6 +64,7 @@ def loads(text: str) -> ResumeToken:
         float(at) if isinstance(at, (int, float)) and not isinstance(at, bool) else None,
         _text(values.get("key")),
         _text(values.get("window")),
+        values.get("seen") is True,
     )
 
 

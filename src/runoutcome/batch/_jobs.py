@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ class JobLine:
     custom_id: str
     body: Mapping[str, Any]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """A short hash of the body, by which a changed job is told from the one that was submitted."""
         text = json.dumps(self.body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -65,6 +66,8 @@ def _job(number: int, raw: bytes) -> JobLine:
         row = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
         raise JobFileError(f"not UTF-8 (byte {error.start + 1} of the line)") from None
+    except json.JSONDecodeError as error:
+        raise JobFileError(f"not JSON: {error.msg}, at character {error.colno}") from None
     except (ValueError, RecursionError) as error:
         raise JobFileError(f"not JSON: {error}") from None
     if not isinstance(row, dict):

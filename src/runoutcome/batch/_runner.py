@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from .. import _sdk
 from .._classify import classify
-from .._dispatch import is_retryable
+from .._dispatch import class_for, is_retryable
 from .._exception_bases import RunError
 from .._exceptions import (
     PollingLostError,
@@ -21,6 +21,8 @@ from .._exceptions import (
 )
 from .._model import Outcome
 from .._runs import AUTO, AsyncRuns, MaxWait
+from .._submit import split_key
+from .._token import loads
 from ._jobs import JobLine
 from ._rows import gone_row, refused_row, run_row
 from ._store import Past, Store
@@ -60,6 +62,8 @@ class JobReport:
     faults: tuple[str, ...] = ()
     """The poll faults that were met and survived, by class name or HTTP status."""
     partial_output: str = ""
+    earlier: tuple[str, ...] = ()
+    """How the runs before the last one ended: exception class and code."""
 
 
 @dataclass(frozen=True)
@@ -154,9 +158,10 @@ class _Batch:
         return "held" if past is not None and past.event == "submitting" else "not_submitted"
 
     async def _run(self, job: JobLine, past: Past | None) -> JobReport:
-        track = _Track(self, job)
+        going = split_key(loads(past.token).key) if past and past.token else None
+        track = _Track(self, job, attempts=going[1] if going else 1)
         body = dict(job.body)
-        metadata = body.pop("metadata", None) or {}
+        metadata = dict(body.pop("metadata", None) or {})
         window = (body.get("background_options") or {}).get("completion_window")
         metadata.setdefault("runoutcome_key", f"{self._nonce}/{job.custom_id[:300]}")
         try:
@@ -213,17 +218,18 @@ class _Batch:
 class _Track:
     """What is noted about one job while it runs."""
 
-    def __init__(self, batch: _Batch, job: JobLine) -> None:
+    def __init__(self, batch: _Batch, job: JobLine, attempts: int) -> None:
         self.job = job
-        self.attempts = 1
+        self.attempts = attempts
         self._batch = batch
         self._faults: list[str] = []
+        self._endings: list[str] = []
         self._response_id: str | None = None
 
     def submitting(self, key: str) -> None:
         if self._batch._stop.is_set() and self.job.custom_id not in self._batch._posting:
             raise asyncio.CancelledError
-        self.attempts = int(key.rpartition("-")[2])
+        self.attempts = (split_key(key) or (key, 1))[1]
         self._batch._posting.add(self.job.custom_id)
         self._batch._store.note(self.job, "submitting", key=key)
         self._batch._on_progress(Progress(self.job, "submitting" if self.attempts == 1 else "resubmitting"))
@@ -234,6 +240,8 @@ class _Track:
 
     def update(self, outcome: Outcome) -> None:
         self._response_id = outcome.response_id
+        if outcome.phase == "terminal" and not outcome.ok:
+            self._endings.append(f"{class_for(outcome).__name__} {outcome.label}")
         if outcome.phase == "pending":
             self._batch._on_progress(Progress(self.job, "queued" if outcome.status == "queued" else "in_progress"))
 
@@ -242,14 +250,16 @@ class _Track:
         self._faults.append(f"HTTP {status}" if status is not None else str(error) or type(error).__name__)
 
     def report(self, end: End, error: BaseException | None, outcome: Outcome | None) -> JobReport:
-        report = JobReport(self.job, end, outcome, attempts=self.attempts, faults=tuple(self._faults))
+        ended_badly = isinstance(error, RunError) and end == "finished"
+        earlier = tuple(self._endings[:-1] if ended_badly else self._endings)
+        report = JobReport(self.job, end, outcome, attempts=self.attempts, faults=tuple(self._faults), earlier=earlier)
         response_id = (outcome.response_id if outcome else None) or self._response_id
         if error is None:
             return replace(report, response_id=response_id)
         return replace(
             report,
             exception=type(error).__name__,
-            detail=str(error),
+            detail=f"{error} ({error.__cause__})" if isinstance(error, _sdk.APIConnectionError) else str(error),
             response_id=response_id or getattr(error, "response_id", None),
             partial_output=output_text(getattr(error, "run", None)),
         )

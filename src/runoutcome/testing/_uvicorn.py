@@ -56,7 +56,7 @@ class LoopbackServer(uvicorn.Server):
         """Serve until `should_exit` is set."""
         try:
             asyncio.run(self.serve(sockets=[listener]))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told to whoever started the thread
             self.failure = error
         finally:
             listener.close()

@@ -1,0 +1,5 @@
+"""`python -m runoutcome` is the command `runoutcome`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,75 @@
+"""The commands, under one name."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from .._catalog import CATALOG_VERSION
+from ._catalog import catalog
+from ._demo import demo
+from ._emulate import emulate
+from ._errors import Exit, exit_codes, guarded
+from ._explain import explain
+from ._run import run
+from ._wait import cancel, wait
+
+NAME = "runoutcome"
+
+# rich's help panels fold words in a narrow terminal; plain help never does.
+app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+
+_INPUT_ONLY = exit_codes(Exit.DONE, Exit.USAGE)
+_ONE_RUN = exit_codes(done="the run completed, or ended as accepted")
+_CANCEL = exit_codes(
+    Exit.DONE, Exit.USAGE, Exit.UNFINISHED, Exit.REFUSED, Exit.INTERRUPTED, done="the run is not going any more"
+)
+_MANY_RUNS = exit_codes(done="every run completed")
+
+app.command(epilog=_INPUT_ONLY)(explain)
+app.command(epilog=_INPUT_ONLY)(catalog)
+app.command(epilog=_ONE_RUN)(wait)
+app.command(epilog=_CANCEL)(cancel)
+app.command(epilog=_MANY_RUNS, short_help="Run a file of jobs as background runs, resumable.")(run)
+app.command(
+    epilog=exit_codes(Exit.DONE, Exit.USAGE, Exit.INTERRUPTED),
+    short_help="Watch failures being told apart. No key, no cost.",
+)(demo)
+app.command(epilog=_INPUT_ONLY)(emulate)
+
+
+@app.callback(invoke_without_command=True, epilog=exit_codes())
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the versions of the package and its catalog.")
+    ] = False,
+) -> None:
+    """Say what became of OpenAI background runs, and wait for them. Unofficial."""
+    if version:
+        print(f"{NAME} {__version__} (catalog {CATALOG_VERSION})")
+    elif context.invoked_subcommand is None:
+        print(context.get_help(), file=sys.stderr)
+        raise typer.Exit(Exit.USAGE)
+
+
+def run_app() -> int:
+    """Run the command that `sys.argv` names; gives its exit code."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open as long as the process
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a run's text may hold what this machine cannot encode
+    return guarded(_invoke)
+
+
+def _invoke() -> None:
+    # Not `app()`: that catches a closed pipe and Ctrl-C itself, and prints usage errors in its own way.
+    command = typer.main.get_command(app)
+    with command.make_context(NAME, sys.argv[1:]) as context:
+        command.invoke(context)

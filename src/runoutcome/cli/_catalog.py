@@ -1,0 +1,111 @@
+"""`runoutcome catalog`: the whole table, for a person, for a program, or for a document."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from importlib.resources import files
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from .._catalog import Catalog
+from .._model import Entry
+from ._errors import UserError
+from ._render import Cell, fits, print_line, print_table, stdout
+
+_COLUMNS = ("value", "openai class", "HTTP", "retryable", "action", "title")
+_TITLE = 5
+_NARROW = (0, 1, 3)
+"""The columns that 80 characters have room for."""
+
+
+class Format(str, Enum):
+    """The forms of the table."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+def catalog(
+    form: Annotated[Format | None, typer.Option("--format", help="How to print it. Default: table.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Print every code, reason and status the catalog knows."""
+    if as_json and form not in (None, Format.JSON):
+        raise UserError("--json is the same as --format json; give one of the two")
+    if as_json or form is Format.JSON:
+        _print_published()
+    elif form is Format.MARKDOWN:
+        for line in _markdown(Catalog.load()):
+            print(line)
+    else:
+        _print_tables(Catalog.load())
+
+
+def value_of(entry: Entry) -> str:
+    """The literal value of a row; in angle brackets what stands for one: `<null>`, `<unknown>`, `<http_status>`."""
+    return entry.value if entry.match == "literal" and entry.value is not None else f"<{entry.match}>"
+
+
+def _print_published() -> None:
+    content = files("runoutcome").joinpath("data/catalog.json").read_bytes()
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)  # as text it would get this machine's line ends and encoding
+
+
+def _print_tables(table: Catalog) -> None:
+    console = stdout()
+    fields = [(heading, [_styled(entry) for entry in entries]) for heading, entries in _by_field(table)]
+    keep = range(_TITLE)
+    narrow = [(heading, [[row[index] for index in _NARROW] for row in rows]) for heading, rows in fields]
+    narrow_columns = [_COLUMNS[index] for index in _NARROW]
+    is_wide = all(fits(console, _COLUMNS, rows, keep) for _, rows in fields)
+    is_narrow = not is_wide and all(fits(console, narrow_columns, rows, keep) for _, rows in narrow)
+    for heading, rows in narrow if is_narrow else fields:
+        print_line(console, heading, "bold underline")
+        print_table(console, narrow_columns if is_narrow else _COLUMNS, rows, keep=keep)
+        console.print()
+    if is_narrow:
+        print_line(console, "HTTP, action and title need more width, or --format markdown or json.")
+    print_line(console, f"Catalog {table.version}. More about one value: runoutcome explain VALUE")
+
+
+def _markdown(table: Catalog) -> Iterator[str]:
+    for number, (heading, entries) in enumerate(_by_field(table)):
+        if number:
+            yield ""
+        yield f"### {heading}"
+        yield ""
+        yield f"| {' | '.join(_COLUMNS)} |"
+        yield f"|{' --- |' * len(_COLUMNS)}"
+        for entry in entries:
+            value, name, *rest = _cells(entry)
+            cells = (f"`{value}`", f"`{name}`" if entry.error_class else name, *rest)
+            yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _by_field(table: Catalog) -> Iterator[tuple[str, list[Entry]]]:
+    """The rows of each field of each surface, under its name, in the order of the catalog."""
+    fields: dict[str, list[Entry]] = {}
+    for entry in table.entries:
+        fields.setdefault(f"{entry.surface}: {entry.field}", []).append(entry)
+    yield from fields.items()
+
+
+def _styled(entry: Entry) -> tuple[Cell, ...]:
+    return tuple(Text(cell, "green") if cell == "yes" else cell for cell in _cells(entry))
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    return (
+        value_of(entry),
+        entry.error_class or "-",
+        str(entry.status_code or "-"),
+        "yes" if entry.retryable else "no",
+        entry.action,
+        entry.title,
+    )

@@ -1,0 +1,102 @@
+"""How one wait ended, printed: the run's output text on stdout, or on stderr what went wrong and what to do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .._classify import classify
+from .._exception_bases import RunError, WaitError
+from .._exceptions import RunGoneError
+from .._model import Outcome
+from ._errors import Exit, exit_of
+from ._render import print_line, print_pairs, stderr, visible
+
+OurError = RunError | WaitError | RunGoneError
+OUR_ERRORS = (RunError, WaitError, RunGoneError)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A run that `poll` returned, or the exception of ours that it raised."""
+
+    token: str
+    response_id: str | None
+    outcome: Outcome | None
+    output_text: str | None
+    error: OurError | None = None
+
+    @classmethod
+    def returned(cls, token: str, run: Any) -> Ending:
+        """For a run that is completed, or accepted as it is."""
+        outcome = classify(run)
+        return cls(token, outcome.response_id, outcome, output_text_of(run))
+
+    @classmethod
+    def raised(cls, token: str, error: OurError) -> Ending:
+        """For a run that is not completed, or not known to be."""
+        outcome = None if isinstance(error, RunGoneError) else error.outcome
+        text = output_text_of(error.run) if isinstance(error, RunError) else None
+        return cls(error.run_token or token, error.response_id, outcome, text, error)
+
+    @property
+    def exit_code(self) -> Exit:
+        """The exit code of a command that ends so."""
+        return Exit.DONE if self.error is None else exit_of(self.error)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form of `--json`."""
+        return {
+            "response_id": self.response_id,
+            "outcome": self.outcome.to_dict() if self.outcome else None,
+            "error_class": type(self.error).__name__ if self.error else None,
+            "run_token": self.token,
+            "output_text": self.output_text,
+        }
+
+    def show(self, again: str) -> None:
+        """Print it for a person; `again` is the command that goes on waiting."""
+        if self.error is None:
+            self._show_output()
+            return
+        console = stderr()
+        if not isinstance(self.error, RunError):
+            print_line(console, f"{type(self.error).__name__}: {self.error.message}", "bold red")
+        else:
+            print_line(console, f"{type(self.error).__name__}: {self.error.outcome.label}", "bold red")
+            print_pairs(console, _advice(self.error.outcome))
+        # A command is one line of its own, to be copied whole.
+        if self.exit_code is Exit.UNFINISHED:
+            print_line(console, f"To go on: {again}")
+        elif self.output_text and self.outcome and self.outcome.status in ("incomplete", "cancelled"):
+            print_line(console, f"To print what it had written: {again} --accept {self.outcome.status}")
+
+    def _show_output(self) -> None:
+        text = self.output_text
+        if not text:
+            print_line(stderr(), "The run has no output text.")
+            return
+        # A file or a pipe gets exactly what the model wrote; a terminal gets nothing that would steer it.
+        sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
+        sys.stdout.write("" if text.endswith("\n") else "\n")
+
+
+def _advice(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    yield "what", f"{outcome.title}. {outcome.cause}"
+    yield "what to do", outcome.remedy
+    yield "server says", outcome.message or ""
+    after = f", {outcome.retry_after:g} s from its end" if outcome.retry_after is not None else ""
+    yield "retryable", f"yes: an identical new run may succeed{after}" if outcome.retryable else "no"
+    if outcome.known:
+        yield "more", f"runoutcome explain {outcome.label}"
+
+
+def output_text_of(run: Any) -> str | None:
+    """The text that the run's messages hold, as the SDK puts it together; None where there is none."""
+    try:
+        text = run.output_text
+    except (AttributeError, TypeError):  # no model of the SDK, or a body whose output is not as documented
+        return None
+    return text if isinstance(text, str) and text else None

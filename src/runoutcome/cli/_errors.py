@@ -1,0 +1,142 @@
+"""How a command ends: the exit codes, and the one place that turns what went wrong into one line on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from enum import IntEnum
+
+import typer
+
+from ..testing._errors import EmulatorError
+from ._render import print_line, stderr
+
+_HINTS = {
+    401: "Check OPENAI_API_KEY.",
+    403: "Check what this API key may do.",
+    404: "Check the id, the project of the API key, and the base URL.",
+}
+_LONGEST_MESSAGE = 500
+
+
+class Exit(IntEnum):
+    """The exit codes of every command."""
+
+    DONE = 0
+    ENDED_BADLY = 1
+    USAGE = 2
+    UNFINISHED = 3
+    REFUSED = 4
+    INTERRUPTED = 130
+    OUTPUT_CLOSED = 141
+    """What read our output went away (`| head`); the code a shell gives for it."""
+
+
+MEANINGS = {
+    Exit.DONE: "done",
+    Exit.ENDED_BADLY: "a run ended, but not completed",
+    Exit.USAGE: "bad usage or input",
+    Exit.UNFINISHED: "not finished (timed out, lost, unknown): go on with the token",
+    Exit.REFUSED: "the API refused (401, 403, 404, ...)",
+    Exit.INTERRUPTED: "interrupted",
+}
+
+
+def exit_codes(*codes: Exit, done: str = MEANINGS[Exit.DONE]) -> str:
+    """The sentence about exit codes that ends a `--help`; about all of them if none is named."""
+    meanings = {**MEANINGS, Exit.DONE: done}
+    return "Exit codes: " + "; ".join(f"{code:d} {meanings[code]}" for code in codes or meanings) + "."
+
+
+class UserError(Exception):
+    """Something the user can put right: one line on stderr, then this exit code."""
+
+    def __init__(self, message: str, exit_code: Exit = Exit.USAGE) -> None:
+        super().__init__(message)
+        self.message = message
+        self.exit_code = exit_code
+
+
+def guarded(call: Callable[[], object]) -> int:
+    """The exit code of `call`; what it raises becomes one line, unless it is a bug of ours."""
+    try:
+        call()
+        if sys.stdout:
+            sys.stdout.flush()  # here a full disk or a closed pipe can still be told
+    except typer.Exit as end:
+        return end.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        return Exit.OUTPUT_CLOSED
+    except Exception as error:
+        told = as_user_error(error)
+        if told is None:
+            raise
+        if isinstance(error, OSError):
+            _forget_output()
+        with suppress(OSError):
+            print_line(stderr(), f"runoutcome: {told.message}")
+        return told.exit_code
+    return Exit.DONE
+
+
+def as_user_error(error: Exception) -> UserError | None:
+    """The line and the exit code for `error`; None for what no user can cause."""
+    if isinstance(error, UserError):
+        return error
+    format_message = getattr(error, "format_message", None)  # of click, or of the copy of click inside newer typer
+    if format_message is not None:
+        return _usage(str(format_message()), getattr(error, "ctx", None))
+    if isinstance(error, EmulatorError):
+        return UserError(str(error))
+    told = _of_the_api(error)
+    if told is None and isinstance(error, OSError):
+        return UserError(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+    return told
+
+
+def _usage(message: str, context: typer.Context | None) -> UserError:
+    hint = f" Try: {context.command_path} --help" if context else ""
+    return UserError(f"{_one_line(message).replace('Value error, ', '').rstrip('.')}.{hint}")
+
+
+def _of_the_api(error: Exception) -> UserError | None:
+    from .. import _exceptions as ours, _sdk  # not above: it loads the SDK, which most commands do without
+    from .._body import look, word
+    from .._exception_bases import RunError, WaitError
+
+    if isinstance(error, (RunError, WaitError, ours.RunGoneError)):
+        return UserError(f"{type(error).__name__}: {_one_line(error.message)}", exit_of(error))
+    if isinstance(error, _sdk.APIStatusError):
+        said = _one_line(word(look(error.body, "message")) or error.message)
+        hint = _HINTS.get(error.status_code, "")
+        return UserError(f"the API refused (HTTP {error.status_code}): {said} {hint}".rstrip(), Exit.REFUSED)
+    if isinstance(error, _sdk.APIConnectionError):
+        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        return UserError(f"no answer from {error.request.url}: {error.message}{cause}", Exit.UNFINISHED)
+    return UserError(_one_line(str(error))) if isinstance(error, _sdk.OpenAIError) else None
+
+
+def exit_of(error: Exception) -> Exit:
+    """The exit code for an exception of ours (`RunError`, `WaitTimeoutError`, `RunGoneError`, ...)."""
+    from .._exception_bases import RunError
+    from .._exceptions import RunGoneError
+
+    if isinstance(error, RunGoneError):
+        return Exit.REFUSED
+    return Exit.ENDED_BADLY if isinstance(error, RunError) and error.phase == "terminal" else Exit.UNFINISHED
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
+
+
+def _forget_output() -> None:
+    """The interpreter flushes once more on its way out; nobody is there to read it."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

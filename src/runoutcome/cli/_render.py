@@ -1,0 +1,162 @@
+"""Printing. No word is ever cut or folded: what does not fit is laid out differently, or runs over the edge.
+
+Everything goes through rich with its markup switched off, so that a server's "[red]" is printed as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Collection, Iterable, Sequence
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+Cell = str | Text
+"""A text, or a text with a style."""
+
+_GAP = 2
+_PROSE_WIDTH = 100
+_NARROWEST_COLUMN = 20
+_NARROWEST_VALUE = 40
+# C0 and C1 controls but tab and line feed, line separators, what turns the writing direction, lone surrogates.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise  # the error being handled; rich itself would exit with a code that means something else here
+
+
+def stdout() -> Console:
+    """The console for what a command was asked for."""
+    return _console(to_stderr=False)
+
+
+def stderr() -> Console:
+    """The console for progress, hints and errors."""
+    return _console(to_stderr=True)
+
+
+def _console(*, to_stderr: bool) -> Console:
+    # rich's own reading of NO_COLOR leaves bold and dim in.
+    return _Console(
+        stderr=to_stderr,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+        markup=False,
+        highlight=False,
+        emoji=False,
+        soft_wrap=True,
+    )
+
+
+def visible(text: str) -> str:
+    """`text` with what would steer a terminal written out as escapes (`\\x1b`); line breaks and tabs stay."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape", "backslashreplace").decode(), text)
+
+
+def print_json(data: object) -> None:
+    """`data` as one line of JSON on stdout."""
+    print(json.dumps(data))
+
+
+def print_line(console: Console, text: str, style: str = "") -> None:
+    """One line, never wrapped by us; line breaks in `text` become spaces."""
+    console.print(Text(" ".join(visible(text).split()), style))
+
+
+def print_pairs(console: Console, pairs: Iterable[tuple[str, Cell | Sequence[str]]]) -> None:
+    """Labels with their values, wrapped between words; a list has one line for each item. Empty values are left out."""
+    shown = [(label, value) for label, value in pairs if value]
+    indent = max((cell_len(label) for label, _ in shown), default=0) + _GAP
+    room = min(console.width - indent, _PROSE_WIDTH)
+    for label, value in shown:
+        items = [value] if isinstance(value, (str, Text)) else value
+        if room >= _NARROWEST_VALUE:
+            lines = [line for item in items for line in _fold(item, room)]
+            for number, line in enumerate(lines):
+                head = Text((label if number == 0 else "").ljust(indent), "dim")
+                console.print(head + Text(line, _style(value)))
+        else:
+            console.print(Text(label, "dim"))
+            for line in (line for item in items for line in _fold(item, console.width - _GAP)):
+                console.print(" " * _GAP + line, style=_style(value) or None)
+
+
+def print_table(
+    console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, keep: Collection[int] = ()
+) -> None:
+    """A table if it fits into the width, otherwise each row as lines of its own.
+
+    Columns whose index is in `keep` are never wrapped, the others only between words.
+    """
+    table: list[Sequence[Cell]] = [list(columns), *rows]
+    widths = _widths(table, keep, console.width)
+    if widths is None:
+        _print_stacked(console, columns, table[1:])
+        return
+    for number, row in enumerate(table):
+        cells = [_fold(cell, width) for cell, width in zip(row, widths, strict=True)]
+        for height in range(max(map(len, cells), default=0)):
+            line = Text()
+            for cell, lines, width in zip(row, cells, widths, strict=True):
+                part = lines[height] if height < len(lines) else ""
+                line.append(part, "bold" if number == 0 else _style(cell))
+                line.append(" " * (width - cell_len(part) + _GAP))
+            line.rstrip()
+            console.print(line)
+
+
+def fits(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]], keep: Collection[int] = ()) -> bool:
+    """Whether `print_table` would print a table."""
+    return _widths([list(columns), *rows], keep, console.width) is not None
+
+
+def _print_stacked(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    for row in rows:
+        print_line(console, _plain(row[0]), f"bold {_style(row[0])}".strip())
+        for column, cell in zip(columns[1:], row[1:], strict=True):
+            if _plain(cell):
+                for number, line in enumerate(_fold(f"{column}: {_plain(cell)}", console.width - _GAP)):
+                    console.print(" " * (_GAP if number == 0 else 2 * _GAP) + line, style=_style(cell) or None)
+
+
+def _widths(table: Sequence[Sequence[Cell]], keep: Collection[int], width: int) -> list[int] | None:
+    """The width of each column; None if the table cannot be that narrow."""
+    columns = [[_plain(cell) for cell in column] for column in zip(*table, strict=True)]
+    wanted = [max(map(cell_len, column)) for column in columns]
+    longest_word = [max((cell_len(word) for cell in column for word in cell.split()), default=0) for column in columns]
+    least = [
+        wide if number in keep else min(wide, max(word, _NARROWEST_COLUMN))
+        for number, (wide, word) in enumerate(zip(wanted, longest_word, strict=True))
+    ]
+    room = width - _GAP * (len(columns) - 1)
+    if sum(least) > room:
+        return None
+    while sum(wanted) > room:
+        widest = max(range(len(wanted)), key=lambda number: wanted[number] - least[number])
+        wanted[widest] -= 1
+    return wanted
+
+
+def _fold(cell: Cell, width: int) -> list[str]:
+    """The lines of `cell`, broken between words only, and measured in the cells of a terminal."""
+    lines, line = [], ""
+    for word in _plain(cell).split():
+        longer = f"{line} {word}" if line else word
+        if line and cell_len(longer) > width:
+            lines.append(line)
+            line = word
+        else:
+            line = longer
+    return [*lines, line]
+
+
+def _plain(cell: Cell) -> str:
+    return " ".join(visible(cell.plain if isinstance(cell, Text) else cell).split())
+
+
+def _style(value: object) -> str:
+    return str(value.style) if isinstance(value, Text) else ""

@@ -1,0 +1,131 @@
+"""`runoutcome wait` and `runoutcome cancel`: one run that was submitted elsewhere or earlier."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from .._classify import classify
+from .._model import Outcome
+from .._token import loads
+from ._errors import Exit, UserError
+from ._render import print_json, print_line, stderr, stdout
+
+if TYPE_CHECKING:  # the commands import it when they run: the others do without the SDK
+    from .._dispatch import Accept
+
+Run = Annotated[str, typer.Argument(metavar="ID", help="A response id or a resume token; or - to read it from stdin.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]
+BaseUrl = Annotated[str | None, typer.Option(help="API address. Default: OPENAI_BASE_URL, else OpenAI's.")]
+
+
+def wait(
+    run: Run,
+    max_wait: Annotated[
+        float | None, typer.Option(min=0, help="Seconds; 0 asks once. Default: 1 hour, or by completion window.")
+    ] = None,
+    interval_ms: Annotated[
+        float | None, typer.Option(min=1, help="Constant delay between polls. Default: grows with the run's age.")
+    ] = None,
+    accept: Annotated[
+        str | None, typer.Option(help="Other states to take as good, by comma: incomplete, cancelled, pending.")
+    ] = None,
+    as_json: AsJson = False,
+    base_url: BaseUrl = None,
+) -> None:
+    """Wait until a run ends, and print its output text. Needs OPENAI_API_KEY. Ctrl-C leaves the run alone."""
+    token = _token(run)
+    again = _command(
+        "wait", token, max_wait=max_wait, interval_ms=interval_ms, accept=accept, json=as_json, base_url=base_url
+    )
+    with _interruptible(f"The run was left alone. To go on: {again}"):
+        from .._runs import AUTO, Runs
+        from ._connection import connect
+        from ._ending import OUR_ERRORS, Ending
+
+        words = _accepted(accept)
+        limit = AUTO if max_wait is None else max_wait
+        try:
+            found = Runs(connect(base_url)).poll(
+                token, max_wait_seconds=limit, poll_interval_ms=interval_ms, accept=words, on_update=_tell
+            )
+        except OUR_ERRORS as error:
+            ending = Ending.raised(token, error)
+        else:
+            ending = Ending.returned(token, found)
+    if as_json:
+        print_json(ending.to_dict())
+    else:
+        ending.show(again)
+    raise typer.Exit(ending.exit_code)
+
+
+def cancel(run: Run, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
+    """Ask for a run to be stopped, and print its state after that. Needs OPENAI_API_KEY."""
+    token = _token(run)
+    again = _command("cancel", token, json=as_json, base_url=base_url)
+    with _interruptible(f"The request may have gone out or not. To ask again: {again}"):
+        from .._runs import Runs
+        from ._connection import connect
+
+        outcome = classify(Runs(connect(base_url)).cancel(token))
+    if as_json:
+        print_json({"response_id": outcome.response_id, "outcome": outcome.to_dict(), "run_token": token})
+    else:
+        print_line(stdout(), f"{outcome.response_id} is {outcome.status}. {outcome.cause}")
+        print_line(stderr(), f"What to do: {outcome.remedy}")
+    if outcome.phase != "terminal":
+        raise typer.Exit(Exit.UNFINISHED)
+
+
+def _token(given: str) -> str:
+    """A response id or a resume token, as it was given. Raises UserError for what is neither."""
+    text = (sys.stdin.read() if given == "-" and sys.stdin else given).strip()
+    try:
+        response_id = loads(text).response_id
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    if not response_id.isprintable() or " " in response_id:
+        raise UserError(f"{response_id!r} is not a response id: an id has no spaces and no line breaks")
+    return text
+
+
+def _accepted(accept: str | None) -> list[Accept]:
+    from .._dispatch import parse_accept
+
+    words = [word.strip() for word in (accept or "").split(",") if word.strip()]
+    try:
+        parse_accept(words)
+    except ValueError as error:
+        raise UserError(f"--{error}") from None
+    return cast("list[Accept]", words)
+
+
+def _command(verb: str, token: str, **options: object) -> str:
+    """The command line that does the same again, to be pasted into a shell."""
+    words = ["runoutcome", verb, token]
+    for name, value in options.items():
+        if value is True:
+            words.append(f"--{name}")
+        elif value is not None and value is not False:
+            words += [f"--{name.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
+    return shlex.join(words)
+
+
+@contextmanager
+def _interruptible(told: str) -> Generator[None]:
+    """Ctrl-C says `told`, and exits with the code for it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print_line(stderr(), told)
+        raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+def _tell(outcome: Outcome) -> None:
+    print_line(stderr(), f"{outcome.response_id}: {outcome.status}")

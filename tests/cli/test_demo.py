@@ -1,0 +1,32 @@
+"""`runoutcome demo`: it shows what it is there to show."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+
+def test_the_demo_shows_each_ending_and_its_handling() -> None:
+    """The demo names each exception class, one resubmitted success, a quota stop, partial output and a survivor."""
+    environment = {**os.environ, "COLUMNS": "60"}
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        environment.pop(name, None)
+    done = subprocess.run(
+        [sys.executable, "-m", "runoutcome", "demo"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    shown = done.stdout
+    for name in ("RunRateLimitError", "RunInternalServerError", "RunContentFilterError", "RunIncompleteError"):
+        assert name in shown
+    assert "completed  (run 2, after RunRateLimitError rate_limit_exceeded)" in shown
+    assert "stopped on insufficient_quota" in shown
+    assert "kept what it had written: 'Brine plumes" in shown
+    assert "met HTTP 503, HTTP 503, HTTP 200 with an HTML page" in shown
+    assert "12 jobs: 6 completed, 6 ended otherwise." in shown
+    assert "14 runs were paid for" in shown

@@ -1,0 +1,78 @@
+"""What the README and the docs show is run here, so that it stays true."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runoutcome.testing import Emulator
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+BLOCKS = [
+    pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
+    for page in PAGES
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL), 1)
+]
+PRELUDE = """
+import openai
+from runoutcome import Runs
+
+client = openai.OpenAI()
+runs = Runs(client)
+response_id = runs.create_and_poll(model="gpt-5.5", input="Hello").id
+make_run_and_wait = lambda prompt: runs.create_and_poll(model="gpt-5.5", input=prompt)
+keep = later = stop = store = save_intent = save_token = print
+load_token = lambda: None
+"""
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_python_blocks_run(block: str) -> None:
+    """Every Python block of the README and the docs runs against the emulator."""
+    if "tenacity" in block and importlib.util.find_spec("tenacity") is None:
+        pytest.skip("tenacity is not installed here")
+    with Emulator({"queued_seconds": 0, "running_seconds": 0.1}) as emulator:
+        environment = {**os.environ, "OPENAI_BASE_URL": emulator.base_url, "OPENAI_API_KEY": "any"}
+        done = subprocess.run(
+            [sys.executable, "-c", PRELUDE + block], env=environment, capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, done.stderr
+
+
+def test_there_are_blocks_to_run() -> None:
+    """The pattern that finds the blocks finds those of the README."""
+    assert len(BLOCKS) >= 6
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link of a page leads to a file of the project."""
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_is_short_and_says_it_is_unofficial() -> None:
+    """The README has at most 100 lines, and the first says that this is an unofficial companion."""
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    assert len(lines) <= 100
+    assert "unofficial companion" in lines[0]
+
+
+def test_the_table_page_is_fresh() -> None:
+    """`docs/catalog-table.md` is what `runoutcome catalog --format markdown` prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "runoutcome", "catalog", "--format", "markdown"],
+        capture_output=True,
+        text=True,
+        check=True,
+        encoding="utf-8",
+    )
+    assert (ROOT / "docs" / "catalog-table.md").read_text("utf-8") == done.stdout

@@ -96,6 +96,8 @@ def read_failure(error: object) -> Failure:
 
 def read_usage(usage: object) -> dict[str, int] | None:
     """The token counts of a `usage` object, flat; None where it holds none."""
+    if usage is None:
+        return None
     names = ("input_tokens", "output_tokens", "total_tokens")
     counts = {name: look(usage, name) for name in names}
     counts["cached_tokens"] = look(look(usage, "input_tokens_details"), "cached_tokens")
@@ -106,11 +108,14 @@ def read_usage(usage: object) -> dict[str, int] | None:
 
 def look(obj: object, name: str) -> Any:
     """`obj[name]` of a mapping, `obj.name` of anything else; None where there is none."""
+    if obj is None:
+        return None
     if isinstance(obj, dict):
         return obj.get(name)
-    if isinstance(obj, Mapping):
-        return obj.get(name)
-    return getattr(obj, name, None)
+    extra = getattr(obj, "__pydantic_extra__", None)
+    if isinstance(extra, dict):  # a model: asking it for a field it does not have costs more than all the rest
+        return obj.__dict__[name] if name in obj.__dict__ else extra.get(name)
+    return obj.get(name) if isinstance(obj, Mapping) else getattr(obj, name, None)
 
 
 def word(value: object) -> str | None:

@@ -67,7 +67,7 @@ def poll(wait: Wait, token: ResumeToken, state: _wait.WaitState, first: Seen | N
             state, step = _after(wait, state, seen)
         while True:
             if isinstance(step, _wait.Stop):
-                return (yield from _stop(wait, token, step, seen, last_fault))
+                return (yield from _stop(wait, token, state, step, seen, last_fault))
             if step.seconds > 0:
                 yield Pause(step.seconds)
             found = yield from _ask(wait, token, state)
@@ -189,12 +189,18 @@ def _after_failure(wait: Wait, state: _wait.WaitState, error: BaseException) -> 
 
 
 def _stop(
-    wait: Wait, token: ResumeToken, stop: _wait.Stop, seen: Seen | None, cause: BaseException | None
+    wait: Wait,
+    token: ResumeToken,
+    state: _wait.WaitState,
+    stop: _wait.Stop,
+    seen: Seen | None,
+    cause: BaseException | None,
 ) -> Steps[_sdk.Response]:
     token = replace(token, seen=token.seen or seen is not None)
     response_id, text = token.response_id, token.dumps()
     outcome = seen.outcome if seen else None
     status = outcome.status if outcome else "not known: no poll was answered"
+    waited = wait.clock.monotonic() - state.started
     if stop.reason == "gone" and isinstance(cause, _sdk.NotFoundError):
         raise RunGoneError.of(cause, response_id, text) from cause
     if stop.reason == "lost":
@@ -222,7 +228,7 @@ def _stop(
     if seen is not None and seen.outcome.phase == "unknown" and outcome is seen.outcome:
         raise RunUnknownError.of(seen.outcome, seen.origin) from cause
     raise WaitTimeoutError(
-        f"The run {response_id} had not ended after {wait.policy.max_wait_seconds:g} s (status: {status}). {ending}",
+        f"The run {response_id} had not ended after {waited:.3g} s (status: {status}). {ending}",
         response_id=response_id,
         token=text,
         key=token.key,

@@ -43,6 +43,11 @@ POLL_TIMEOUT_SECONDS = 30.0
 DEFAULT_URL = "https://api.openai.com/v1/responses"
 
 
+def is_given(value: object) -> bool:
+    """Whether `value` is more than the SDK's own word for "left out" (`NOT_GIVEN`; from 2.x on also `omit`)."""
+    return type(value).__name__ not in ("NotGiven", "Omit")
+
+
 def native_http_library() -> ModuleType:
     """The HTTP library the installed SDK is written for."""
     return importlib.import_module("httpx2" if int(SDK_VERSION.partition(".")[0]) >= 3 else "httpx")

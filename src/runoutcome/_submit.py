@@ -61,14 +61,18 @@ def prepare(params: Mapping[str, Any], key: str) -> dict[str, Any]:
 
     Raises ValueError for parameters that cannot make a background run.
     """
+    params = {name: value for name, value in params.items() if _sdk.is_given(value)}
     if params.get("stream"):
         raise ValueError("a run is polled, not streamed: leave out stream=True")
+    for name in ("background", "store"):
+        if params.get(name) is None:
+            params[name] = True
     metadata, headers = dict(params.get("metadata") or {}), dict(params.get("extra_headers") or {})
     if KEY in metadata or len(metadata) < MAX_METADATA_PAIRS:
         metadata[KEY] = key
     if not any(name.lower() == "idempotency-key" for name in headers):
         headers["Idempotency-Key"] = quote(key, safe="/:@+ ")
-    return {"background": True, "store": True, **params, "metadata": metadata, "extra_headers": headers}
+    return {**params, "metadata": metadata, "extra_headers": headers}
 
 
 def base_key(params: Mapping[str, Any]) -> str:

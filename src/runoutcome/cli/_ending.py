@@ -11,6 +11,7 @@ from .._classify import classify
 from .._exception_bases import RunError, WaitError
 from .._exceptions import RunGoneError
 from .._model import Outcome
+from .._token import loads
 from ._errors import Exit, exit_of
 from ._render import print_line, print_pairs, stderr, visible
 
@@ -32,14 +33,14 @@ class Ending:
     def returned(cls, token: str, run: Any) -> Ending:
         """For a run that is completed, or accepted as it is."""
         outcome = classify(run)
-        return cls(token, outcome.response_id, outcome, output_text_of(run))
+        return cls(loads(token).dumps(), outcome.response_id, outcome, output_text_of(run))
 
     @classmethod
     def raised(cls, token: str, error: OurError) -> Ending:
         """For a run that is not completed, or not known to be."""
         outcome = None if isinstance(error, RunGoneError) else error.outcome
         text = output_text_of(error.run) if isinstance(error, RunError) else None
-        return cls(error.run_token or token, error.response_id, outcome, text, error)
+        return cls(error.run_token or loads(token).dumps(), error.response_id, outcome, text, error)
 
     @property
     def exit_code(self) -> Exit:

@@ -112,9 +112,9 @@ def _of_the_api(error: Exception) -> UserError | None:
     if isinstance(error, (RunError, WaitError, ours.RunGoneError)):
         return UserError(f"{type(error).__name__}: {_one_line(error.message)}", exit_of(error))
     if isinstance(error, _sdk.APIStatusError):
-        said = _one_line(word(look(error.body, "message")) or error.message)
+        said = _one_line(word(look(error.body, "message")) or error.message).rstrip(".")
         hint = _HINTS.get(error.status_code, "")
-        return UserError(f"the API refused (HTTP {error.status_code}): {said} {hint}".rstrip(), Exit.REFUSED)
+        return UserError(f"the API refused (HTTP {error.status_code}): {said}. {hint}".rstrip(), Exit.REFUSED)
     if isinstance(error, _sdk.APIConnectionError):
         cause = f" ({error.__cause__})" if error.__cause__ else ""
         return UserError(f"no answer from {error.request.url}: {error.message}{cause}", Exit.UNFINISHED)

@@ -125,9 +125,10 @@ def _checked(jobs: Path, output: Path) -> tuple[list[JobLine], Store]:
 
 
 def _ambiguous(word: str) -> Literal["hold", "resubmit"]:
-    if word == "hold" or word == "resubmit":
-        return word
-    raise UserError(f"--ambiguous is hold or resubmit; got {word!r}")
+    policies: dict[str, Literal["hold", "resubmit"]] = {"hold": "hold", "resubmit": "resubmit"}
+    if word not in policies:
+        raise UserError(f"--ambiguous is hold or resubmit; got {word!r}")
+    return policies[word]
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from collections.abc import Generator
@@ -27,7 +28,8 @@ BaseUrl = Annotated[str | None, typer.Option(help="API address. Default: OPENAI_
 def wait(
     run: Run,
     max_wait: Annotated[
-        float | None, typer.Option(min=0, help="Seconds; 0 asks once. Default: 1 hour, or by completion window.")
+        float | None,
+        typer.Option(min=0, help="Seconds; 0 asks once, inf has no limit. Default: 1 hour, or by completion window."),
     ] = None,
     interval_ms: Annotated[
         float | None, typer.Option(min=1, help="Constant delay between polls. Default: grows with the run's age.")
@@ -40,6 +42,8 @@ def wait(
 ) -> None:
     """Wait until a run ends, and print its output text. Needs OPENAI_API_KEY. Ctrl-C leaves the run alone."""
     token = _token(run)
+    if math.isnan(max_wait or 0) or not math.isfinite(interval_ms or 0):
+        raise UserError(f"--max-wait and --interval-ms are numbers; got {max_wait} and {interval_ms}")
     again = _command(
         "wait", token, max_wait=max_wait, interval_ms=interval_ms, accept=accept, json=as_json, base_url=base_url
     )
@@ -49,10 +53,14 @@ def wait(
         from ._ending import OUR_ERRORS, Ending
 
         words = _accepted(accept)
-        limit = AUTO if max_wait is None else max_wait
         try:
             found = Runs(connect(base_url)).poll(
-                token, max_wait_seconds=limit, poll_interval_ms=interval_ms, accept=words, on_update=_tell
+                token,
+                max_wait_seconds=AUTO if max_wait is None else None if max_wait == math.inf else max_wait,
+                poll_interval_ms=interval_ms,
+                accept=words,
+                on_update=_tell,
+                on_fault=_FaultTeller(),
             )
         except OUR_ERRORS as error:
             ending = Ending.raised(token, error)
@@ -75,7 +83,9 @@ def cancel(run: Run, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
 
         outcome = classify(Runs(connect(base_url)).cancel(token))
     if as_json:
-        print_json({"response_id": outcome.response_id, "outcome": outcome.to_dict(), "run_token": token})
+        print_json(
+            {"response_id": outcome.response_id, "outcome": outcome.to_dict(), "run_token": loads(token).dumps()}
+        )
     else:
         print_line(stdout(), f"{outcome.response_id} is {outcome.status}. {outcome.cause}")
         print_line(stderr(), f"What to do: {outcome.remedy}")
@@ -129,3 +139,19 @@ def _interruptible(told: str) -> Generator[None]:
 
 def _tell(outcome: Outcome) -> None:
     print_line(stderr(), f"{outcome.response_id}: {outcome.status}")
+
+
+class _FaultTeller:
+    """Says why there is no answer, once for each kind of fault: a silent wait looks like one that hangs."""
+
+    def __init__(self) -> None:
+        self._told = ""
+
+    def __call__(self, fault: BaseException) -> None:
+        """Take in one poll fault."""
+        status = getattr(fault, "status_code", None)
+        cause = f" ({fault.__cause__})" if fault.__cause__ else ""
+        text = f"HTTP {status}" if status else f"{fault}{cause}"
+        if text != self._told:
+            print_line(stderr(), f"A poll failed, and is made again: {text}")
+            self._told = text

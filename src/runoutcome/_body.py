@@ -17,6 +17,7 @@ Kind = Literal["run", "event", "notice", "none"]
 
 _RUN_EVENT = "response."
 _WEBHOOK = "event"
+_MAX_COUNT = 2**63  # no count is larger, and Python does not print an int of more than 4300 digits
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def _read_text(text: str | bytes | bytearray | memoryview) -> Reading:
 
 def _read_nameless(obj: object) -> Reading:
     kind, status, error = look(obj, "type"), look(obj, "status"), look(obj, "error")
-    if status is not None:
+    if status is not None and kind is None:  # what has a type is an item of a run's output, or an event
         return _read_run(obj, None)
     if isinstance(kind, str) and kind.startswith(_RUN_EVENT):
         return _read_event(obj, kind.removeprefix(_RUN_EVENT))
@@ -102,7 +103,7 @@ def read_usage(usage: object) -> dict[str, int] | None:
     counts = {name: look(usage, name) for name in names}
     counts["cached_tokens"] = look(look(usage, "input_tokens_details"), "cached_tokens")
     counts["reasoning_tokens"] = look(look(usage, "output_tokens_details"), "reasoning_tokens")
-    numbers = {name: count for name, count in counts.items() if type(count) is int}
+    numbers = {name: count for name, count in counts.items() if type(count) is int and 0 <= count < _MAX_COUNT}
     return numbers or None
 
 
@@ -126,5 +127,5 @@ def word(value: object) -> str | None:
         return None
     try:
         return str(value)
-    except ValueError:  # an int of more than 4300 digits
+    except (ValueError, RecursionError):  # an int of more than 4300 digits, a list nested without end
         return f"<{type(value).__name__}>"

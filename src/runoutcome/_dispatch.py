@@ -103,11 +103,15 @@ def make_error(outcome: Outcome, origin: Origin) -> RunError:
 
 def origin_of(obj: object, reading: Reading) -> Origin:
     """What an object that was handed to us tells about the poll it came from."""
+    if isinstance(obj, RunError):
+        return obj.origin
+    run = reading.run if reading.run is not None else (None if isinstance(obj, Outcome) else obj)
+    if _sdk.is_http_response(obj):
+        return Origin(run, reading.error, *_sdk.facts_of(obj))
     request_id = look(obj, "_request_id") if not isinstance(obj, dict) else None
     # The SDK sets `_request_id` on what it parsed from a successful answer, and on nothing else.
-    polled = 200 if isinstance(request_id, str) else None
-    run = reading.run if reading.run is not None else (None if isinstance(obj, Outcome) else obj)
-    return Origin(run, reading.error, polled, request_id if polled else None)
+    polled = isinstance(request_id, str)
+    return Origin(run, reading.error, 200 if polled else None, request_id if polled else None)
 
 
 def is_retryable(exc: BaseException) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from ._body import look, word
 from ._classify import classify
 from ._model import Action, Entry, ErrorType, Outcome, Phase, Rule
 from ._portable import Portable
+from ._token import loads
 
 # Keys in `response.extensions`: an error that somebody builds again from our response keeps its outcome.
 TEXT, STATE = "runoutcome.text", "runoutcome.state"
@@ -45,6 +46,8 @@ class RunError(Portable, _sdk.OpenAIError):
     """The HTTP status of the poll that brought the body: 200. None where no poll was made."""
     request_id: str | None
     """`x-request-id` of that poll; the run's own id is `response_id`."""
+    origin: Origin
+    """Where the outcome came from; internal."""
     code: str | None
     param: str | None
     type: str | None
@@ -53,21 +56,27 @@ class RunError(Portable, _sdk.OpenAIError):
     def __init__(
         self,
         message: str = "",
-        state: str | None = None,
+        state: Any = None,
         *,
         response: Any = None,
         body: Any = None,
         request: Any = None,
     ) -> None:
+        if state is not None and not isinstance(state, str):
+            request, state = state, None  # APIError's own call has the request in second place
         text, state = (message, state) if state is not None else _travelled_in(response)
         outcome, extra = _snapshot.load(text, state) if state is not None else (None, {})
-        self._fill(
-            outcome or classify({"status": "failed", "error": body}),
-            Origin(error=body, poll_status_code=extra.get("poll"), request_id=extra.get("request_id")),
-            extra.get("error_type"),
-        )
-        self.message = message or self.message
+        origin = Origin(error=body, poll_status_code=extra.get("poll"), request_id=extra.get("request_id"))
+        if outcome is None:
+            outcome = classify({"status": "failed", "error": body})
+            if response is not None:  # somebody else's HTTP error: it is what it says it is
+                outcome = replace(outcome, status_code=response.status_code)
+                origin = replace(origin, request_id=response.headers.get("x-request-id"))
         self.run_token = extra.get("token")
+        if outcome.response_id is None:
+            outcome = replace(outcome, response_id=id_in(self.run_token))
+        self._fill(outcome, origin, extra.get("error_type"))
+        self.message = message or self.message
         given = {"response": response, "request": request, "body": body}
         self.__dict__.update({name: value for name, value in given.items() if value is not None})
 
@@ -79,7 +88,7 @@ class RunError(Portable, _sdk.OpenAIError):
         return error
 
     def _fill(self, outcome: Outcome, origin: Origin, upstream_type: str | None) -> None:
-        self.outcome, self._origin, self.run = outcome, origin, origin.run
+        self.outcome, self.origin, self.run = outcome, origin, origin.run
         self.message, self.code, self.param = outcome.describe(), outcome.code, outcome.param
         self.type = upstream_type or outcome.error_type
         self.poll_status_code, self.request_id = origin.poll_status_code, origin.request_id
@@ -96,7 +105,7 @@ class RunError(Portable, _sdk.OpenAIError):
 
         @cached_property
         def body(self):
-            return _inner_error(self._origin.error, self)
+            return _inner_error(self.origin.error, self)
 
         @cached_property
         def request(self):
@@ -104,11 +113,11 @@ class RunError(Portable, _sdk.OpenAIError):
 
     @property
     def _http_library(self) -> ModuleType:
-        return self._origin.http_library or _sdk.native_http_library()
+        return self.origin.http_library or _sdk.native_http_library()
 
     @property
     def _url(self) -> str:
-        return _sdk.run_url(self.response_id, self._origin.url)
+        return _sdk.run_url(self.response_id, self.origin.url)
 
     @property
     def status(self) -> str | None:
@@ -215,8 +224,8 @@ class WaitError(Portable, _sdk.OpenAIError):
         if state is not None:
             outcome, extra = _snapshot.load(message, state)
         self.message, self.outcome = message, outcome
-        self.response_id = extra.get("id") or (outcome.response_id if outcome else None)
         self.run_token, self.key = extra.get("token"), extra.get("key")
+        self.response_id = extra.get("id") or (outcome.response_id if outcome else None) or id_in(self.run_token)
 
     def _state(self) -> tuple[Outcome | None, dict[str, Any]]:
         return self.outcome, {"id": self.response_id, "key": self.key}
@@ -225,6 +234,14 @@ class WaitError(Portable, _sdk.OpenAIError):
     def token(self) -> str | None:
         """The resume token; the same as `run_token`."""
         return self.run_token
+
+
+def id_in(token: str | None) -> str | None:
+    """The response id that a resume token holds; in a snapshot it stands there alone."""
+    try:
+        return loads(token).response_id if token else None
+    except ValueError:
+        return None
 
 
 def _travelled_in(response: Any) -> tuple[str, str | None]:

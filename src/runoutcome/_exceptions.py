@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _sdk, _snapshot
 from ._body import look, word
-from ._exception_bases import STATE, TEXT, Origin, RunError, WaitError
+from ._exception_bases import STATE, TEXT, Origin, RunError, WaitError, id_in
 from ._model import Outcome
 from ._portable import Portable
 
@@ -137,14 +137,16 @@ class RunGoneError(Portable, _sdk.NotFoundError):
     def __init__(
         self,
         message: str = "",
-        state: str | None = None,
+        state: Any = None,
         *,
         response: Any = None,
         body: Any = None,
         request: Any = None,
     ) -> None:
-        extra = _snapshot.load(message, state)[1] if state is not None else {}
-        self._fill(message, extra.get("id"), extra.get("token"), extra.get("request_id"), body or extra.get("body"))
+        extra = _snapshot.load(message, state)[1] if isinstance(state, str) else {}
+        request_id = response.headers.get("x-request-id") if response is not None else extra.get("request_id")
+        token = extra.get("token")
+        self._fill(message, extra.get("id") or id_in(token), token, request_id, body or extra.get("body"))
         given = {"response": response, "request": request}
         self.__dict__.update({name: value for name, value in given.items() if value is not None})
 

@@ -7,6 +7,7 @@ exception as its class and its `args` (Celery's JSON) give back an error of the 
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import _snapshot
@@ -29,6 +30,8 @@ class Portable:
         @property
         def args(self):
             outcome, extra = self._state()
+            if self.run_token is not None:  # the token holds the id, which can be long
+                outcome, extra = outcome and replace(outcome, response_id=None), {**extra, "id": None}
             return _snapshot.dump(self.message, outcome, {"token": self.run_token, **extra})
 
         @args.setter

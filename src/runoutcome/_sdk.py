@@ -40,6 +40,7 @@ from openai.types.responses import Response as Response
 
 SDK_VERSION = openai.__version__
 POLL_TIMEOUT_SECONDS = 30.0
+MAX_ID_CHARS = 2000  # the HTTP libraries refuse an address of more than 64 KB
 DEFAULT_URL = "https://api.openai.com/v1/responses"
 
 
@@ -59,13 +60,29 @@ def http_library_of(response: object) -> ModuleType:
     return sys.modules[name] if name in ("httpx", "httpx2") and name in sys.modules else native_http_library()
 
 
+def is_http_response(obj: object) -> bool:
+    """Whether `obj` is a raw answer of an HTTP library the SDK speaks through."""
+    return isinstance(obj, tuple(module.Response for name in ("httpx", "httpx2") if (module := sys.modules.get(name))))
+
+
+def facts_of(response: Any) -> tuple[int, str | None, str | None, ModuleType]:
+    """Status code, request id, address and HTTP library of a raw answer; the address of one never asked for is None."""
+    try:
+        url = str(response.url)
+    except RuntimeError:
+        url = None
+    return response.status_code, response.headers.get("x-request-id"), url, http_library_of(response)
+
+
 def run_url(response_id: str | None, polled_url: object = None) -> str:
     """The address of the run: where it was polled, without credentials and query, else the API's own address."""
     if polled_url is not None:
         parts = urlsplit(str(polled_url))
         host = parts.netloc.rpartition("@")[2]
         return urlunsplit((parts.scheme, host, parts.path, "", ""))
-    return f"{DEFAULT_URL}/{quote(response_id, safe='')}" if response_id else DEFAULT_URL
+    if not response_id or len(response_id) > MAX_ID_CHARS:
+        return DEFAULT_URL
+    return f"{DEFAULT_URL}/{quote(response_id, safe='', errors='replace')}"
 
 
 def synthetic_request(library: ModuleType, url: str) -> Any:
@@ -79,12 +96,17 @@ def synthetic_response(
     """An HTTP response of the caller's own library that was never sent; its `.synthetic` is True."""
     response = library.Response(
         status_code,
-        headers={"content-type": "application/json", **headers},
+        headers={"content-type": "application/json", **{name: ascii_only(text) for name, text in headers.items()}},
         content=json.dumps(payload, default=str).encode("utf-8", "backslashreplace"),
         request=synthetic_request(library, url),
     )
     response.synthetic = True
     return response
+
+
+def ascii_only(text: str) -> str:
+    """`text` as an HTTP header can hold it."""
+    return text if text.isascii() and text.isprintable() else quote(text, errors="replace")
 
 
 def build_run(body: dict[str, Any], request_id: str | None) -> Response:

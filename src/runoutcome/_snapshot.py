@@ -17,13 +17,16 @@ from ._model import Entry, Outcome
 MESSAGE_CHARS = 300
 CODE_CHARS = 100
 WORD_CHARS = 80
-_CHARS = {"code": CODE_CHARS, "reason": CODE_CHARS, "response_id": 300}  # gateways make ids of 200 characters and more
+ID_CHARS = 300  # gateways make ids of 200 characters and more
 HEAD_CHARS = 480
-TOTAL_BYTES = 880
+HEAD_BYTES = 160
+"""What is kept free for the words of the catalog, however much else there is."""
+TOTAL_BYTES = 900
 """What text and state may weigh together; the pickle of an exception adds about 100 bytes."""
 _ELLIPSIS = "…"
+_AT = ',"at":999'
 
-# Field of `Outcome` -> its key in a snapshot. First in, last out: what does not fit is dropped from the end.
+# Field of `Outcome` -> its key in a snapshot.
 _KEYS = {
     "phase": "phase",
     "status": "status",
@@ -46,7 +49,13 @@ _KEYS = {
     "model": "model",
     "usage": "usage",
 }
+_CHARS = {"code": CODE_CHARS, "reason": CODE_CHARS}
 _DEFAULTS = {spec.name: spec.default for spec in fields(Outcome)} | {"surface": "response"}
+# What is dropped first where not all of it fits. What was decided, the token and the key always travel.
+_DROPPED_FIRST = (
+    *("usage", "body", "model", "param", "after_source", "request_id", "error_type", "poll", "catalog", "output"),
+    *("overlay", "surface", "rule", "after", "entry", "known", "reason"),
+)
 
 
 def dump(text: str, outcome: Outcome | None, extra: dict[str, Any]) -> tuple[str, str]:
@@ -54,19 +63,20 @@ def dump(text: str, outcome: Outcome | None, extra: dict[str, Any]) -> tuple[str
     message = outcome.message if outcome else None
     split = message is not None and text.endswith(message)
     head = text[: -len(message)] if message and split else text
-    if outcome and len(outcome.label) > CODE_CHARS:
-        head = head.replace(outcome.label, cut(outcome.label, CODE_CHARS))
-    head = cut(head, HEAD_CHARS)
-    state: dict[str, Any] = {"v": 1}
-    state.update({key: value for key, value in extra.items() if value is not None})
+    state: dict[str, Any] = {"v": 1, **{key: value for key, value in extra.items() if value is not None}}
     if outcome:
         state.update(_facts(outcome))
+        if len(outcome.label) > CODE_CHARS:
+            head = head.replace(outcome.label, cut(outcome.label, CODE_CHARS))
+    for key in _DROPPED_FIRST:
+        if _weight(_json(state)) > TOTAL_BYTES - HEAD_BYTES:
+            state.pop(key, None)
+    head = cut(head, HEAD_CHARS, TOTAL_BYTES - _weight(_json(state)) - len(_AT))
     if message and split:
         state["at"] = len(head)
-    _drop_what_does_not_fit(state, head)
     room = max(0, TOTAL_BYTES - _weight(head) - _weight(_json(state)))
-    if message and not split:
-        state["message"] = cut(message, min(MESSAGE_CHARS, room // 2), room // 2)
+    if message and not split and room > 2 * WORD_CHARS:
+        state["message"] = _light(message, min(MESSAGE_CHARS, room // 2))
     tail = cut(message, MESSAGE_CHARS, room) if message and split else ""
     return head + tail, _json(state)
 
@@ -76,8 +86,8 @@ def load(text: str, state: str) -> tuple[Outcome | None, dict[str, Any]]:
 
     Raises ValueError if `state` is no snapshot of a version this release knows.
     """
-    values: dict[str, Any] = json.loads(state)
-    if values.pop("v", None) != 1:
+    values = json.loads(state)
+    if not isinstance(values, dict) or values.pop("v", None) != 1:
         raise ValueError("not a runoutcome snapshot of version 1")
     start = values.pop("at", None)
     message = values.pop("message", None) if start is None else text[start:]
@@ -103,12 +113,16 @@ def cut(text: str, chars: int, weight: int | None = None) -> str:
 
 
 def _facts(outcome: Outcome) -> dict[str, Any]:
-    facts = {
-        key: _short(getattr(outcome, name), _CHARS.get(name, WORD_CHARS))
-        for name, key in _KEYS.items()
-        if getattr(outcome, name) != _DEFAULTS[name]
-    }
+    facts: dict[str, Any] = {}
+    for name, key in _KEYS.items():
+        value = getattr(outcome, name)
+        if value != _DEFAULTS[name]:
+            facts[key] = _light(value, _CHARS.get(name, WORD_CHARS)) if isinstance(value, str) else value
     facts["phase"] = outcome.phase
+    if outcome.response_id and _is_light(outcome.response_id, ID_CHARS):
+        facts["id"] = outcome.response_id
+    else:
+        facts.pop("id", None)  # half an id is worse than none
     if outcome.entry and not _is_obvious(outcome.entry, outcome):
         facts["entry"] = [outcome.entry.field, outcome.entry.match, outcome.entry.value]
     if outcome.rule:
@@ -131,19 +145,17 @@ def _entry(catalog: Catalog, outcome: Outcome, place: list[Any] | None) -> Entry
     return catalog.entry(surface, field, match, value) or catalog.entry("response", field, match, value)
 
 
-def _drop_what_does_not_fit(state: dict[str, Any], head: str) -> None:
-    for key in reversed(_KEYS.values()):
-        if _weight(head) + _weight(_json(state)) <= TOTAL_BYTES:
-            return
-        if key not in ("phase", "status", "retryable", "action", "class", "type", "http", "code"):
-            state.pop(key, None)
+def _light(text: str, chars: int) -> str:
+    """`text`, cut to so many characters, which weigh no more bytes than that, as JSON too."""
+    short = cut(text, chars, chars)
+    return short if _is_light(short, chars) else cut(text, chars // 6)
 
 
-def _short(value: object, chars: int) -> Any:
-    return cut(value, chars, chars) if isinstance(value, str) else value
+def _is_light(text: str, weight: int) -> bool:
+    return _weight(json.dumps(text, ensure_ascii=False)) - 2 <= weight
 
 
-def _json(state: dict[str, Any]) -> str:
+def _json(state: Any) -> str:
     return json.dumps(state, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -230,11 +230,6 @@ class WaitError(Portable, _sdk.OpenAIError):
     def _state(self) -> tuple[Outcome | None, dict[str, Any]]:
         return self.outcome, {"id": self.response_id, "key": self.key}
 
-    @property
-    def token(self) -> str | None:
-        """The resume token; the same as `run_token`."""
-        return self.run_token
-
 
 def id_in(token: str | None) -> str | None:
     """The response id that a resume token holds; in a snapshot it stands there alone."""

@@ -176,11 +176,6 @@ class RunGoneError(Portable, _sdk.NotFoundError):
         facts = {name: _snapshot.cut(value, 100) for name in ("code", "type") if (value := getattr(self, name))}
         return None, {"id": self.response_id, "request_id": self.request_id, "body": facts or None}
 
-    @property
-    def token(self) -> str | None:
-        """The resume token; the same as `run_token`."""
-        return self.run_token
-
     if not TYPE_CHECKING:  # see RunError.body
 
         @cached_property

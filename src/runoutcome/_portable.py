@@ -21,6 +21,11 @@ class Portable:
     run_token: str | None = None
     """Resume token: give it to `Runs.poll` to go on with this run; None where no run of ours is behind the error."""
 
+    @property
+    def token(self) -> str | None:
+        """The resume token; the same as `run_token`."""
+        return self.run_token
+
     def _state(self) -> tuple[Outcome | None, dict[str, Any]]:
         """The outcome to carry, and JSON values to carry beside it."""
         raise NotImplementedError

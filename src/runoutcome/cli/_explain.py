@@ -29,12 +29,13 @@ def explain(
 
     And which exception it is, whether the run may be submitted again, and what to do.
     """
-    from ._explanation import Explanation  # not above: the exception classes load the SDK
-
     catalog = Catalog.load()
     subject = read_subject(what.strip(), catalog)
     body = subject if isinstance(subject, Mapping) else None
-    outcomes = [_of_body(body)] if body is not None else _of_word(catalog, str(subject))
+    outcomes = [_of_body(body)] if body is not None else outcomes_of_word(catalog, str(subject))
+
+    from ._explanation import Explanation  # not above: the exception classes load the SDK
+
     explanations = [Explanation.of(outcome, catalog) for outcome in outcomes]
     if as_json:
         judged = outcomes[0].to_dict() if body is not None else None
@@ -58,7 +59,7 @@ def _of_body(body: Mapping[str, Any]) -> Outcome:
     return outcome
 
 
-def _of_word(catalog: Catalog, word: str) -> list[Outcome]:
+def outcomes_of_word(catalog: Catalog, word: str) -> list[Outcome]:
     """A made-up outcome for each row that `word` is the value of."""
     verdicts = list(_verdicts(catalog, word))
     if not verdicts:

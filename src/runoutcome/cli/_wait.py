@@ -41,7 +41,7 @@ def wait(
     base_url: BaseUrl = None,
 ) -> None:
     """Wait until a run ends, and print its output text. Needs OPENAI_API_KEY. Ctrl-C leaves the run alone."""
-    token = _token(run)
+    token = token_of(run)
     if math.isnan(max_wait or 0) or not math.isfinite(interval_ms or 0):
         raise UserError(f"--max-wait and --interval-ms are numbers; got {max_wait} and {interval_ms}")
     again = _command(
@@ -75,7 +75,7 @@ def wait(
 
 def cancel(run: Run, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
     """Ask for a run to be stopped, and print its state after that. Needs OPENAI_API_KEY."""
-    token = _token(run)
+    token = token_of(run)
     again = _command("cancel", token, json=as_json, base_url=base_url)
     with _interruptible(f"The request may have gone out or not. To ask again: {again}"):
         from .._runs import Runs
@@ -93,7 +93,7 @@ def cancel(run: Run, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
         raise typer.Exit(Exit.UNFINISHED)
 
 
-def _token(given: str) -> str:
+def token_of(given: str) -> str:
     """A response id or a resume token, as it was given. Raises UserError for what is neither."""
     text = (sys.stdin.read() if given == "-" and sys.stdin else given).strip()
     try:

@@ -12,8 +12,8 @@ MAX_DELAY_SECONDS = 3600.0
 _SECONDS = {"m": 60.0, "h": 3600.0, "s": 1.0}
 _AMOUNT = r"(\d{1,9}(?:\.\d{1,9})?)\s?(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)(?![a-z])"
 # "Please try again in 2.512s", "424ms", "1h12m0s"; Azure writes "retry after 20 seconds".
-_WISH = re.compile(rf"(?:try again|retry)\s(?:in|after)\s((?:{_AMOUNT}\s?){{1,4}})", re.I | re.A)
-_PART = re.compile(_AMOUNT, re.I | re.A)
+_WISH = re.compile(rf"(?:try again|retry)\s(?:in|after)\s((?:{_AMOUNT}\s?){{1,4}})", re.ASCII)
+_PART = re.compile(_AMOUNT, re.ASCII)
 
 
 def delay_from_headers(headers: object) -> tuple[float, str] | None:
@@ -33,10 +33,10 @@ def delay_from_headers(headers: object) -> tuple[float, str] | None:
 
 def delay_from_message(message: str | None) -> tuple[float, str] | None:
     """Seconds and source by a wording such as "Please try again in 2.512s"; None where there is none."""
-    wish = _WISH.search(message[:2000]) if message else None
+    wish = _WISH.search(message[:2000].lower()) if message else None
     if wish is None:
         return None
-    seconds = sum(float(number) * _scale(unit.lower()) for number, unit in _PART.findall(wish.group(1)))
+    seconds = sum(float(number) * _scale(unit) for number, unit in _PART.findall(wish.group(1)))
     return min(seconds, MAX_DELAY_SECONDS), "error.message"
 
 

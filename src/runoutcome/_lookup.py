@@ -163,13 +163,14 @@ def _claimed_action(claim: str | None, retryable: bool) -> Action:
 def _matching_rule(catalog: Catalog, surface: str, failure: Failure) -> Rule | None:
     if not failure.message:
         return None
+    message = failure.message.lower()
     for rule in catalog.rules:
         applies = rule.code == "*" or rule.code == failure.code
-        if applies and rule.surface in (surface, _HOME) and _pattern(rule.pattern).search(failure.message):
+        if applies and rule.surface in (surface, _HOME) and _pattern(rule.pattern).search(message):
             return rule
     return None
 
 
 @lru_cache(maxsize=256)
 def _pattern(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)
+    return re.compile(pattern, re.ASCII)

@@ -62,7 +62,7 @@ def http_library_of(response: object) -> ModuleType:
 
 def is_http_response(obj: object) -> bool:
     """Whether `obj` is a raw answer of an HTTP library the SDK speaks through."""
-    return isinstance(obj, tuple(module.Response for name in ("httpx", "httpx2") if (module := sys.modules.get(name))))
+    return type(obj).__module__.partition(".")[0] in ("httpx", "httpx2") and hasattr(obj, "status_code")
 
 
 def facts_of(response: Any) -> tuple[int, str | None, str | None, ModuleType]:

@@ -112,6 +112,12 @@ def test_a_pending_run_has_no_error_class() -> None:
     assert (outcome.error_class, outcome.error_type, outcome.code, outcome.action) == (None, None, None, "wait")
 
 
+def test_a_pending_run_has_no_result() -> None:
+    """Usage and output are those of a run that has ended: a poll of a pending one does not pay for reading them."""
+    outcome = classify({**FAILED, "status": "in_progress", "usage": {"input_tokens": 1}, "output": [{}]})
+    assert (outcome.usage, outcome.has_output, outcome.response_id) == (None, False, "resp_1")
+
+
 WEBHOOKS = {
     "completed": webhooks.ResponseCompletedWebhookEvent,
     "failed": webhooks.ResponseFailedWebhookEvent,
@@ -403,7 +409,7 @@ def test_a_run_without_output(output: object) -> None:
 )
 @pytest.mark.parametrize("carrier", ["dict", "sdk_model"])
 def test_retry_after(error: dict[str, Any], seconds: float | None, source: str | None, carrier: str) -> None:
-    """A wish comes from headers, else from the words of a rate limit that is no quota; it is capped and has a source."""
+    """A wish is in headers, or in the words of a rate limit that is no quota; it is capped, and its source is named."""
     outcome = classify(CARRIERS[carrier]({**FAILED, "error": error}))
     assert (outcome.retry_after, outcome.retry_after_source) == (seconds, source)
 

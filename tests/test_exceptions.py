@@ -466,7 +466,7 @@ def test_every_error_says_how_to_go_on(make: Callable[[], Any]) -> None:
     """`run_token` is there on every class, None where no run of ours is behind the error; `token` is the same."""
     error = make()
     assert error.run_token in (None, TOKEN)
-    assert getattr(error, "token", error.run_token) == error.run_token
+    assert error.token == error.run_token
 
 
 def test_fresh_exception_per_call() -> None:
@@ -555,9 +555,6 @@ def test_what_a_copy_from_a_pickle_can_still_give(make: Callable[[], Any]) -> No
         assert isinstance(twin.body, dict)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="args drops the outcome's id in favour of the token's, and WaitError leaves it so"
-)
 def test_the_outcome_of_a_wait_keeps_its_id() -> None:
     """The outcome that an error of waiting carries has its response id after a pickle too."""
     outcome = classify({"status": "queued", "id": "resp_1"})
@@ -670,6 +667,25 @@ def test_a_pickle_with_a_token_stays_small(length: int) -> None:
         assert pickle.loads(pickle.dumps(error)).run_token == token
 
 
+@pytest.mark.parametrize(
+    "length",
+    [
+        36,
+        100,
+        300,
+        512,
+    ],
+)
+def test_a_pickle_with_a_token_and_a_key_stays_small(length: int) -> None:
+    """A pickle stays under 1 KB with the longest key that metadata can hold, and a token that holds it too."""
+    key, response_id = "k" * length, "resp_" + "0" * 48
+    token = ResumeToken(response_id, 1_760_000_000.0, key, "8h").dumps()
+    error = WaitTimeoutError(f"The run {response_id} had not ended.", response_id=response_id, token=token, key=key)
+    assert_small(error)
+    twin = pickle.loads(pickle.dumps(error))
+    assert (twin.key, twin.run_token, twin.response_id) == (key, token, response_id)
+
+
 @pytest.mark.parametrize("length", [36, 100, 512])
 def test_a_pickle_with_a_key_stays_small(length: int) -> None:
     """A pickle stays under 1 KB with the longest key that metadata can hold, and the key is whole."""
@@ -770,12 +786,12 @@ def test_made_again_from_our_own_response(name: str) -> None:
 def test_made_again_as_another_class() -> None:
     """A subclass made from our response keeps the outcome too, and can say it in its own words."""
 
-    class OverflowError_(RunBadRequestError):
+    class TooLongError(RunBadRequestError):
         pass
 
     error = run_error(failed("context_length_exceeded"))
     assert isinstance(error, RunStatusError)
-    twin = OverflowError_(message="too long", response=error.response, body=error.body)
+    twin = TooLongError(message="too long", response=error.response, body=error.body)
     assert (str(twin), twin.outcome, twin.status_code) == ("too long", error.outcome, 400)
 
 
@@ -817,7 +833,6 @@ def test_made_from_a_foreign_response_with_its_request_id(http: Any) -> None:
         assert cls(message="m", response=real_response(http, 429), body=body).request_id == REQUEST_ID
 
 
-@pytest.mark.xfail(strict=True, reason="RunGoneError puts nothing into its response's extensions")
 def test_gone_made_again_from_our_own_response() -> None:
     """A gone run's error that is made again from its own response keeps the id and the token."""
     error = RunGoneError.of(not_found(), "resp_1", TOKEN)

@@ -9,7 +9,7 @@ from email.utils import mktime_tz, parsedate_tz
 from typing import Any, Literal, TypeVar
 
 from . import _exceptions as errors, _sdk
-from ._body import Reading, look
+from ._body import Reading, look, word
 from ._catalog import Catalog
 from ._classify import examine
 from ._delay import parse_seconds
@@ -23,6 +23,8 @@ if sys.version_info < (3, 11):
 Accept = Literal["incomplete", "cancelled", "pending"]
 ACCEPTED: tuple[Accept, ...] = ("incomplete", "cancelled", "pending")
 _T = TypeVar("_T")
+MAX_RETRY_AFTER_SECONDS = 120.0
+"""The SDK does not send a request again where the server asks for a longer wait (2.x, 3.x)."""
 
 _CLASSES: dict[str, type[RunError]] = {
     "BadRequestError": errors.RunBadRequestError,
@@ -51,7 +53,10 @@ def error_for(obj: object, *, surface: str | None = None, catalog: Catalog | Non
     outcome, reading = examine(obj, surface=surface, catalog=catalog)
     if outcome.ok or outcome.phase == "pending":
         return None
-    return make_error(outcome, origin_of(obj, reading))
+    error = make_error(outcome, origin_of(obj, reading))
+    if isinstance(obj, RunError):
+        error.run_token = obj.run_token
+    return error
 
 
 def raise_for_status(
@@ -72,7 +77,7 @@ def raise_for_status(
 def parse_accept(accept: Iterable[str]) -> frozenset[str]:
     """The words of `accept`, one word standing for itself; ValueError for any other."""
     words = frozenset((accept,) if isinstance(accept, str) else accept)
-    unknown = sorted(str(word) for word in words - set(ACCEPTED))
+    unknown = sorted(str(other) for other in words - set(ACCEPTED))
     if unknown:
         raise ValueError(f"accept takes {', '.join(map(repr, ACCEPTED))}; got {', '.join(map(repr, unknown))}")
     return words
@@ -158,15 +163,14 @@ def _is_retryable_answer(exc: _sdk.APIStatusError) -> bool:
     """The SDK's `_should_retry` (1.109 to 3.54), less quota: it retries every 429."""
     catalog = Catalog.load()
     body = exc.body
-    failure = Failure(code=exc.code, message=_text(look(body, "message")), type=_text(look(body, "type")))
+    # Before 3.14 the SDK hands on a code of any type.
+    failure = Failure(code=word(exc.code), message=word(look(body, "message")), type=word(look(body, "type")))
     verdict = lookup(catalog, "response", failure)
     if verdict.action == "fix_account" or failure.type == "insufficient_quota":
+        return False
+    if (retry_after_of(exc.response.headers) or 0.0) > MAX_RETRY_AFTER_SECONDS:
         return False
     told = exc.response.headers.get("x-should-retry")
     if told in ("true", "false"):
         return told == "true"
     return is_retryable_status(catalog, exc.status_code)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

@@ -34,9 +34,10 @@ class Submit:
 
 @dataclass(frozen=True)
 class Cancel:
-    """One cancel request; it is idempotent, so the client's own retries apply."""
+    """One cancel request; it is idempotent, so the client's own retries apply unless told otherwise."""
 
     response_id: str
+    max_retries: int | None = None
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,9 @@ def _carry_out(effect: Effect, client: _sdk.OpenAI, clock: Clock) -> Any:
             return _sdk.fetch(client, response_id, timeout)
         case Submit(params):
             return client.with_options(max_retries=0).responses.create(**params)
-        case Cancel(response_id):
-            return client.responses.cancel(response_id)
+        case Cancel(response_id, max_retries):
+            patient = client if max_retries is None else client.with_options(max_retries=max_retries)
+            return patient.responses.cancel(response_id, timeout=_sdk.POLL_TIMEOUT_SECONDS)
         case Pause(seconds):
             return clock.sleep(seconds)
         case Tell(function, argument):
@@ -154,8 +156,9 @@ async def _carry_out_async(effect: Effect, client: _sdk.AsyncOpenAI, clock: Cloc
             return await _sdk.fetch_async(client, response_id, timeout)
         case Submit(params):
             return await client.with_options(max_retries=0).responses.create(**params)
-        case Cancel(response_id):
-            return await client.responses.cancel(response_id)
+        case Cancel(response_id, max_retries):
+            patient = client if max_retries is None else client.with_options(max_retries=max_retries)
+            return await patient.responses.cancel(response_id, timeout=_sdk.POLL_TIMEOUT_SECONDS)
         case Pause(seconds):
             return await clock.sleep(seconds)
         case Tell(function, argument):

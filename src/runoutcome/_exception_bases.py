@@ -13,7 +13,7 @@ from ._body import look, word
 from ._classify import classify
 from ._model import Action, Entry, ErrorType, Outcome, Phase, Rule
 from ._portable import Portable
-from ._token import loads
+from ._token import ResumeToken, loads
 
 # Keys in `response.extensions`: an error that somebody builds again from our response keeps its outcome.
 TEXT, STATE = "runoutcome.text", "runoutcome.state"
@@ -64,7 +64,7 @@ class RunError(Portable, _sdk.OpenAIError):
     ) -> None:
         if state is not None and not isinstance(state, str):
             request, state = state, None  # APIError's own call has the request in second place
-        text, state = (message, state) if state is not None else _travelled_in(response)
+        text, state = (message, state) if state is not None else travelled_in(response)
         outcome, extra = _snapshot.load(text, state) if state is not None else (None, {})
         origin = Origin(error=body, poll_status_code=extra.get("poll"), request_id=extra.get("request_id"))
         if outcome is None:
@@ -224,22 +224,34 @@ class WaitError(Portable, _sdk.OpenAIError):
         if state is not None:
             outcome, extra = _snapshot.load(message, state)
         self.message, self.outcome = message, outcome
-        self.run_token, self.key = extra.get("token"), extra.get("key")
+        self.run_token = extra.get("token")
+        told = token_in(self.run_token)
+        self.key = extra.get("key") or (told.key if told else None)
         self.response_id = extra.get("id") or (outcome.response_id if outcome else None) or id_in(self.run_token)
+        if outcome is not None and outcome.response_id is None:
+            self.outcome = replace(outcome, response_id=self.response_id)
 
     def _state(self) -> tuple[Outcome | None, dict[str, Any]]:
-        return self.outcome, {"id": self.response_id, "key": self.key}
+        told = token_in(self.run_token)
+        key = None if told and told.key == self.key else self.key  # it can be long, and the token holds it
+        return self.outcome, {"id": self.response_id, "key": key}
 
 
-def id_in(token: str | None) -> str | None:
-    """The response id that a resume token holds; in a snapshot it stands there alone."""
+def token_in(text: str | None) -> ResumeToken | None:
+    """The resume token that an error carries; None if it carries none, or one that cannot be read."""
     try:
-        return loads(token).response_id if token else None
+        return loads(text) if text else None
     except ValueError:
         return None
 
 
-def _travelled_in(response: Any) -> tuple[str, str | None]:
+def id_in(text: str | None) -> str | None:
+    """The response id that a resume token holds; in a snapshot it stands there alone."""
+    token = token_in(text)
+    return token.response_id if token else None
+
+
+def travelled_in(response: Any) -> tuple[str, str | None]:
     extensions = getattr(response, "extensions", None)
     if isinstance(extensions, Mapping) and STATE in extensions:
         return extensions[TEXT], extensions[STATE]

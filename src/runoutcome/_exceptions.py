@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _sdk, _snapshot
 from ._body import look, word
-from ._exception_bases import STATE, TEXT, Origin, RunError, WaitError, id_in
+from ._exception_bases import STATE, TEXT, Origin, RunError, WaitError, id_in, travelled_in
 from ._model import Outcome
 from ._portable import Portable
 
@@ -143,7 +143,8 @@ class RunGoneError(Portable, _sdk.NotFoundError):
         body: Any = None,
         request: Any = None,
     ) -> None:
-        extra = _snapshot.load(message, state)[1] if isinstance(state, str) else {}
+        text, state = (message, state) if isinstance(state, str) else travelled_in(response)
+        extra = _snapshot.load(text, state)[1] if state is not None else {}
         request_id = response.headers.get("x-request-id") if response is not None else extra.get("request_id")
         token = extra.get("token")
         self._fill(message, extra.get("id") or id_in(token), token, request_id, body or extra.get("body"))
@@ -186,7 +187,9 @@ class RunGoneError(Portable, _sdk.NotFoundError):
         def response(self):
             library, url = self._library or _sdk.native_http_library(), _sdk.run_url(self.response_id)
             headers = {"x-should-retry": "false"} | ({"x-request-id": self.request_id} if self.request_id else {})
-            return _sdk.synthetic_response(library, url, 404, headers, {"error": self.body})
+            response = _sdk.synthetic_response(library, url, 404, headers, {"error": self.body})
+            response.extensions[TEXT], response.extensions[STATE] = self.args
+            return response
 
 
 class WaitTimeoutError(WaitError, TimeoutError):

@@ -44,7 +44,7 @@ def run_job(job: Job, token: ResumeToken | None = None) -> Steps[_sdk.Response]:
     while True:
         if token is None:
             token, response = yield from _submit_attempt(job, attempt_key(base, attempt))
-        state = _state(clock, started, token, response)
+        state = _state(clock, started, token)
         first = seen_by_caller(response, job.wait.catalog) if response is not None else None
         try:
             return (yield from poll(job.wait, token, state, first))
@@ -69,10 +69,10 @@ def _submit_attempt(job: Job, key: str) -> Steps[tuple[ResumeToken, Any]]:
     return token, response
 
 
-def _state(clock: Clock, started: float, token: ResumeToken, response: Any) -> _wait.WaitState:
+def _state(clock: Clock, started: float, token: ResumeToken) -> _wait.WaitState:
     now = clock.monotonic()
     age = max(0.0, clock.time() - token.submitted_at) if token.submitted_at is not None else 0.0
-    created = now if response is not None else None
+    created = now - age if token.submitted_at is not None else None
     # The deadline counts from the start of the job, the run's age from its own submission.
     return _wait.WaitState(started, age_seconds=age - (now - started), known=True, created=created)
 

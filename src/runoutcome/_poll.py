@@ -25,6 +25,7 @@ from ._token import ResumeToken
 OnTimeout = Literal["leave", "cancel"]
 _HINT = "openai-poll-after-ms"
 _KEEP_POLLING = (408, 409, 429)
+_UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError, _sdk.APIResponseValidationError)
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,12 @@ def poll(wait: Wait, token: ResumeToken, state: _wait.WaitState, first: Seen | N
         if first is not None and first.outcome.phase == "terminal":
             yield from _tell_change(wait, None, first)
             return _finish(wait, first)
-        seen = first if state.created is not None else None
+        # A body that the create has just brought needs no poll at once; an older one may be out of date.
+        seen = first if _wait.is_fresh(state, wait.clock.monotonic()) else None
         yield from _tell_change(wait, None, seen)
         last_fault: BaseException | None = None
         step: _wait.Next = _wait.Sleep(0.0)
-        if seen is not None:  # we created it just now: its first poll is not due yet
+        if seen is not None:
             state, step = _after(wait, state, seen)
         while True:
             if isinstance(step, _wait.Stop):
@@ -84,18 +86,18 @@ def poll(wait: Wait, token: ResumeToken, state: _wait.WaitState, first: Seen | N
             state, step = _after(wait, state, found)
 
 
-def cancel(wait: Wait, token: ResumeToken) -> Steps[_sdk.Response]:
+def cancel(wait: Wait, token: ResumeToken, max_retries: int | None = None) -> Steps[_sdk.Response]:
     """Steps of cancelling a run; gives the SDK's response with the true state after the request.
 
-    A run that had ended already answers 200, 400 or 409, by server and mode: it is read again then, and whatever
-    it became is given back. Raises the SDK's own error for a run that does not exist, or if neither request worked,
-    and RunUnknownError if the read gave no run body.
+    A run that had ended already answers 200, 400 or 409, by server and mode, and an answer can be lost: it is read
+    again then, and whatever it became is given back. Raises the SDK's own error for a run that does not exist, or if
+    neither request worked, and RunUnknownError if the read gave no run body.
     """
     with carrying(token.dumps()):
         try:
-            response = yield Cancel(token.response_id)
-        except _sdk.APIStatusError as error:
-            if error.status_code not in (400, 404, 409):
+            response = yield Cancel(token.response_id, max_retries)
+        except Exception as error:
+            if not _may_be_taken(error):
                 raise
         else:
             if examine(response, catalog=wait.catalog)[0].phase == "terminal":
@@ -105,6 +107,13 @@ def cancel(wait: Wait, token: ResumeToken) -> Steps[_sdk.Response]:
             return _model_of(_judged(answer, wait.catalog).origin)
         except _NoRunBodyError as error:
             raise RunUnknownError.of(examine(None, catalog=wait.catalog)[0], Origin()) from error
+
+
+def _may_be_taken(error: Exception) -> bool:
+    """Whether a cancel that was answered so may have done its work, or had none to do; the run itself says so."""
+    if isinstance(error, _sdk.APIStatusError):
+        return error.status_code in (400, 404, 409)
+    return isinstance(error, (_sdk.APIConnectionError, *_UNREADABLE, *_sdk.transport_errors()))
 
 
 def seen_by_caller(obj: object, catalog: Catalog) -> Seen:
@@ -146,15 +155,15 @@ def _judged(answer: _sdk.Answer, catalog: Catalog) -> Seen:
     except (ValueError, RecursionError):
         raise _NoRunBodyError(f"HTTP {answer.status_code} with {_kind_of_page(answer.content)}") from None
     reading = read(body) if isinstance(body, dict) else Reading("none")
-    if reading.kind != "run" or not isinstance(reading.run, dict) or "status" not in reading.run:
+    run = reading.run
+    if reading.kind != "run" or not isinstance(run, dict) or not isinstance(run.get("id"), str) or "status" not in run:
         raise _NoRunBodyError(f"HTTP {answer.status_code} with JSON that is no run")
     outcome = judge(reading, surface="response", catalog=catalog)
-    run: Any = reading.run
-    if outcome.phase == "terminal":  # the model is built once, not per poll
-        run = _sdk.build_run(run, answer.request_id)
+    # The model is built once, not per poll.
+    ended = _sdk.build_run(run, answer.request_id) if outcome.phase == "terminal" else run
     return Seen(
         outcome,
-        Origin(run, reading.error, answer.status_code, answer.request_id, answer.url, answer.http_library),
+        Origin(ended, reading.error, answer.status_code, answer.request_id, answer.url, answer.http_library),
         parse_seconds(answer.headers.get(_HINT), 0.001),
     )
 
@@ -215,20 +224,23 @@ def _stop(
     ending = "It was left alone and may still complete: poll its token to go on."
     if wait.on_timeout == "cancel":
         try:
-            final = yield from cancel(wait, token)
+            final = yield from cancel(wait, token, max_retries=0)
         except Exception as error:  # noqa: BLE001 - a cancel that fails must not hide why it was sent
             ending = f"It could not be cancelled ({type(error).__name__}) and may still be going: poll its token."
         else:
-            found = seen_by_caller(final, wait.catalog)
-            if is_accepted(found.outcome, wait.accept) and found.outcome.phase == "terminal":
-                return _finish(wait, found)
-            outcome, ending = found.outcome, f"It was asked to stop, and is {found.outcome.status} now."
+            seen = seen_by_caller(final, wait.catalog)
+            outcome, ending = seen.outcome, f"It was asked to stop, and is {seen.outcome.status} now."
+            if outcome.phase != "terminal":
+                ending += " It may still complete: poll its token to go on."
+            if outcome.phase == "terminal" and outcome.status != "cancelled":
+                return _finish(wait, seen)  # it had ended by itself, and that is what counts
     if seen is not None and is_accepted(seen.outcome, wait.accept):
         return _model_of(seen.origin)
-    if seen is not None and seen.outcome.phase == "unknown" and outcome is seen.outcome:
-        raise RunUnknownError.of(seen.outcome, seen.origin) from cause
+    if seen is not None and seen.outcome.phase == "unknown":
+        raise RunUnknownError.of(seen.outcome, replace(seen.origin, run=_model_of(seen.origin))) from cause
+    seconds = f"{waited:,.0f}" if waited >= 10 else f"{waited:.1f}"
     raise WaitTimeoutError(
-        f"The run {response_id} had not ended after {waited:.3g} s (status: {status}). {ending}",
+        f"The run {response_id} had not ended after {seconds} s (status: {status}). {ending}",
         response_id=response_id,
         token=text,
         key=token.key,

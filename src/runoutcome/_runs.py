@@ -69,10 +69,12 @@ class _RunsBase:
         token, response = token_of(run)
         window = completion_window or token.completion_window
         wait = self._wait(max_wait, poll_interval_ms, window, on_timeout, accept, on_update, on_fault)
+        now = self._clock.monotonic()
         age = max(0.0, self._clock.time() - token.submitted_at) if token.submitted_at is not None else 0.0
         # An id may be mistyped; a response or a token of ours belongs to a run that was there.
         known = response is not None or token.seen or token.submitted_at is not None
-        state = _wait.WaitState(self._clock.monotonic(), age_seconds=age, known=known)
+        created = now - age if token.submitted_at is not None else None
+        state = _wait.WaitState(now, age_seconds=age, known=known, created=created)
         first = _poll.seen_by_caller(response, self._catalog) if response is not None else None
         return _poll.poll(wait, token, state, first)
 
@@ -93,7 +95,7 @@ class _RunsBase:
     ) -> Steps[_sdk.Response]:
         if resubmit < 0:
             raise ValueError(f"resubmit is the number of further runs that may be made, 0 or more; got {resubmit}")
-        window = completion_window or look(params.get("background_options"), "completion_window")
+        window = completion_window or _window_in(params) or _window_in(params.get("extra_body"))
         token = loads(resume) if resume is not None else None
         if token is not None:
             window = window or token.completion_window
@@ -336,14 +338,19 @@ def token_of(run: Run) -> tuple[ResumeToken, Any]:
     response_id = look(run, "id")
     if not isinstance(response_id, str) or not response_id:
         raise TypeError(f"a run is a response id, a resume token or a response; got {type(run).__name__}")
-    window = look(look(run, "background_options"), "completion_window")
     created_at = look(run, "created_at")
     return (
         ResumeToken(
             response_id,
             float(created_at) if isinstance(created_at, (int, float)) else None,
             look(look(run, "metadata"), "runoutcome_key"),
-            window if isinstance(window, str) else None,
+            _window_in(run),
         ),
         run,
     )
+
+
+def _window_in(request: object) -> str | None:
+    """The completion window that a request or a response names; before 3.x the SDK takes it in `extra_body` only."""
+    window = look(look(request, "background_options"), "completion_window")
+    return window if isinstance(window, str) else None

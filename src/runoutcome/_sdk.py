@@ -135,8 +135,9 @@ class Answer:
 def fetch(client: OpenAI, response_id: str, timeout_seconds: float | None) -> Answer:
     """One GET of the run through the user's own client (auth, base URL, proxies, hooks), without its retries.
 
-    `timeout_seconds` bounds the whole request, also an answer that arrives drop by drop; None bounds only each
-    read. Raises the SDK's errors, and TimeoutError when the time is up.
+    `timeout_seconds` bounds the whole request, also a body that arrives drop by drop; None bounds only each read. What
+    drips before that (headers, the body of an HTTP error) is read by the SDK, which only bounds each read. Raises the
+    SDK's errors, and TimeoutError when the time is up.
     """
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     response: Any = client.get(
@@ -182,7 +183,7 @@ def _path(response_id: str) -> str:
 def _options(client: OpenAI | AsyncOpenAI, timeout_seconds: float | None) -> Any:
     options: dict[str, Any] = {"max_retries": 0, "timeout": _read_timeout(client.timeout, timeout_seconds)}
     if "security" in openai.RequestOptions.__annotations__:
-        # Since 2.x: without this a client that also holds an admin key would send that one.
+        # As `responses.retrieve` says since 2.x, so that a poll is never sent with an admin key.
         options["security"] = {"bearer_auth": True}
     return options
 
@@ -208,11 +209,19 @@ def transport_errors() -> tuple[type[BaseException], ...]:
     return (*own, OSError, anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
-def never_sent(error: BaseException) -> bool:
+def never_connected(error: BaseException) -> bool:
     """Whether no connection was made for this request: refused, DNS, TLS, connect or pool timeout."""
+    return _is_caused_by(error, ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"))
+
+
+def never_written(error: BaseException) -> bool:
+    """Whether the HTTP library refused to write this request, for a header it may not send."""
+    return _is_caused_by(error, ("LocalProtocolError",))
+
+
+def _is_caused_by(error: BaseException, names: tuple[str, ...]) -> bool:
     cause = error.__cause__ if isinstance(error, APIConnectionError) else error
     loaded = (sys.modules.get("httpx"), sys.modules.get("httpx2"))
-    names = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError")
     return isinstance(cause, tuple(getattr(module, name) for module in loaded if module for name in names))
 
 

@@ -24,7 +24,7 @@ from ._exceptions import SubmissionUnknownError
 KEY = "runoutcome_key"
 MAX_METADATA_PAIRS = 16
 # The SDK's back-off (`_calculate_retry_timeout`, 1.109 to 3.54).
-FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS, MAX_RETRY_AFTER_SECONDS = 0.5, 8.0, 120.0
+FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.5, 8.0
 
 Fate = Literal["refused", "resend", "ambiguous", "foreign"]
 
@@ -96,12 +96,12 @@ def fate_of(error: BaseException) -> Fate:
     """What an exception that came out of a POST proves about the run."""
     if isinstance(error, _sdk.APIStatusError):
         if _sdk.is_api_envelope(error):
-            return (
-                "resend" if is_retryable(error) and (retry_after(error) or 0) <= MAX_RETRY_AFTER_SECONDS else "refused"
-            )
+            return "resend" if is_retryable(error) else "refused"
         return "ambiguous" if error.status_code >= 500 else "refused"
-    if _sdk.never_sent(error):
+    if _sdk.never_connected(error):
         return "resend"
+    if _sdk.never_written(error):
+        return "refused"
     # A 2xx whose body cannot be read (cut JSON), or a connection that broke after something was sent.
     broken = (_sdk.APIConnectionError, _sdk.APIResponseValidationError, json.JSONDecodeError, UnicodeDecodeError)
     return "ambiguous" if isinstance(error, (*broken, *_sdk.transport_errors())) else "foreign"
@@ -110,7 +110,7 @@ def fate_of(error: BaseException) -> Fate:
 def back_off_seconds(error: BaseException, resent: int) -> float:
     """The SDK's delay before it sends a request again: the server's wish, else doubling with jitter."""
     wish = retry_after(error)
-    if wish is not None and 0 < wish <= MAX_RETRY_AFTER_SECONDS:
+    if wish:
         return wish
     return min(FIRST_DELAY_SECONDS * 2.0 ** min(resent, 10), MAX_DELAY_SECONDS) * (1 - 0.25 * random.random())
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from ._delay import parse_seconds
+
 VERSION = 1
 
 
@@ -61,7 +63,7 @@ def loads(text: str) -> ResumeToken:
         raise ValueError("not a resume token: it holds no response id")
     return ResumeToken(
         response_id,
-        float(at) if isinstance(at, (int, float)) and not isinstance(at, bool) else None,
+        parse_seconds(at) if not isinstance(at, str) else None,
         _text(values.get("key")),
         _text(values.get("window")),
         values.get("seen") is True,

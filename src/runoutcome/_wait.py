@@ -14,7 +14,6 @@ A poll fault is never evidence about the run: a fault never ends a wait before i
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -26,6 +25,7 @@ CAP_SECONDS = 10.0
 CAPS_BY_WINDOW = ((8 * 3600.0, 300.0), (2 * 3600.0, 60.0))
 """(completion window in seconds, longest delay in seconds), longest window first."""
 DEFAULT_MAX_WAIT_SECONDS = 3600.0
+LONGEST_WAIT_SECONDS = 1e9
 WINDOW_MARGIN = 1.25
 MIN_HINT_SECONDS = 0.1
 MIN_INTERVAL_SECONDS = 0.001
@@ -62,7 +62,7 @@ class WaitState:
     known: bool = False
     """The run has been seen: a 404 means that it is gone."""
     created: float | None = None
-    """When we created the run ourselves; None if we did not, or not in this wait."""
+    """When the run was created; None if that is not known."""
     polls: int = 0
     faults: int = 0
     """Poll faults in a row."""
@@ -96,11 +96,11 @@ def policy_for(
     window = window_seconds(completion_window)
     if max_wait_seconds == "auto":
         max_wait_seconds = window * WINDOW_MARGIN if window else DEFAULT_MAX_WAIT_SECONDS
-    elif max_wait_seconds is not None and not (max_wait_seconds >= 0 and math.isfinite(max_wait_seconds)):
+    elif max_wait_seconds is not None and not 0 <= max_wait_seconds <= LONGEST_WAIT_SECONDS:
         raise ValueError(f"max_wait_seconds is 0 or more seconds, or None for no limit; got {max_wait_seconds!r}")
     interval = None
     if poll_interval_ms is not None:
-        if not (poll_interval_ms >= 0 and math.isfinite(poll_interval_ms)):
+        if not 0 <= poll_interval_ms <= LONGEST_WAIT_SECONDS * 1000:
             raise ValueError(f"poll_interval_ms is a number of milliseconds; got {poll_interval_ms!r}")
         interval = max(MIN_INTERVAL_SECONDS, poll_interval_ms / 1000)
     cap = next((cap for length, cap in CAPS_BY_WINDOW if window and window >= length), CAP_SECONDS)
@@ -124,6 +124,11 @@ def poll_seconds(policy: WaitPolicy, state: WaitState, now: float) -> float | No
     """How long the next poll request may take: the time left; None for no bound."""
     left = remaining(policy, state, now)
     return max(left, MIN_POLL_SECONDS) if left is not None and state.polls == 0 else left
+
+
+def is_fresh(state: WaitState, now: float) -> bool:
+    """Whether the run was created just now, so that it may not be readable everywhere yet."""
+    return state.created is not None and now - state.created < CREATE_GRACE_SECONDS
 
 
 def pending(
@@ -165,7 +170,7 @@ def missing(policy: WaitPolicy, state: WaitState, now: float) -> tuple[WaitState
     state = replace(state, polls=state.polls + 1)
     if not state.known:
         return state, Stop("missing")
-    if state.created is not None and now - state.created < CREATE_GRACE_SECONDS:
+    if is_fresh(state, now):
         return state, _sleep(policy, state, now, FIRST_DELAY_SECONDS)
     return state, Stop("gone")
 
@@ -184,4 +189,5 @@ def _sleep(policy: WaitPolicy, state: WaitState, now: float, delay: float) -> Ne
     if left is None or policy.max_wait_seconds is None:
         return Sleep(delay)
     room = left - min(LAST_POLL_SECONDS, LAST_POLL_SHARE * policy.max_wait_seconds)
-    return Sleep(min(delay, room)) if room > 0 else Stop("deadline")
+    # What is left by rounding is no room: a sleep of 1e-14 s would be a poll without a delay.
+    return Sleep(min(delay, room)) if room >= MIN_INTERVAL_SECONDS else Stop("deadline")

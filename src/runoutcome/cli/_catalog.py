@@ -14,7 +14,8 @@ from rich.text import Text
 from .._catalog import Catalog
 from .._model import Entry
 from ._errors import UserError
-from ._render import Cell, fits, print_line, print_table, stdout
+from ._render import fits, print_line, print_table, stdout
+from ._text import Cell
 
 _COLUMNS = ("value", "openai class", "HTTP", "retryable", "action", "title")
 _TITLE = 5

@@ -1,4 +1,4 @@
-"""The client of `wait` and `cancel`, and a look at the settings that it would fail with at each request."""
+"""The client of `wait` and `cancel`: settings that it would fail with at each request, and telling what polls bring."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import os
 from urllib.parse import urlsplit
 
 from .. import _sdk
+from .._model import Outcome
 from ._client import sync_client
 from ._errors import UserError
+from ._render import print_line, stderr
 
 _NO_KEY = "no API key: set OPENAI_API_KEY (the emulator takes any value)"
 
@@ -43,3 +45,24 @@ def _is_http(address: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in address
     except ValueError:
         return False
+
+
+def tell_status(outcome: Outcome) -> None:
+    """One line for a change of status."""
+    print_line(stderr(), f"{outcome.response_id}: {outcome.status}")
+
+
+class FaultTeller:
+    """Says why there is no answer, once for each kind of fault: a silent wait looks like one that hangs."""
+
+    def __init__(self) -> None:
+        self._told = ""
+
+    def __call__(self, fault: BaseException) -> None:
+        """Take in one poll fault."""
+        status = getattr(fault, "status_code", None)
+        cause = f" ({fault.__cause__})" if fault.__cause__ else ""
+        text = f"HTTP {status}" if status else f"{fault}{cause}"
+        if text != self._told:
+            print_line(stderr(), f"A poll failed, and is made again: {text}")
+            self._told = text

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ._errors import UserError
-from ._render import print_json, print_line, stderr, stdout
+from ._render import print_command, print_json, print_line, stderr, stdout
 
 if TYPE_CHECKING:
     from ..testing import Emulator
@@ -64,6 +64,6 @@ def _extra_needed() -> Generator[None]:
 def _print_address(base_url: str, scenario: str) -> None:
     console = stdout()
     print_line(console, f"Emulator on {base_url}, scenario {scenario}")
-    print_line(console, f"export OPENAI_BASE_URL={base_url}")
-    print_line(console, "export OPENAI_API_KEY=emulated")
+    print_command(console, f"export OPENAI_BASE_URL={base_url}")
+    print_command(console, "export OPENAI_API_KEY=emulated")
     print_line(stderr(), "Ctrl-C stops it.")

@@ -13,7 +13,8 @@ from .._exceptions import RunGoneError
 from .._model import Outcome
 from .._token import loads
 from ._errors import Exit, exit_of
-from ._render import print_line, print_pairs, stderr, visible
+from ._render import print_command, print_line, print_pairs, stderr
+from ._text import visible
 
 OurError = RunError | WaitError | RunGoneError
 OUR_ERRORS = (RunError, WaitError, RunGoneError)
@@ -68,11 +69,12 @@ class Ending:
         else:
             print_line(console, f"{type(self.error).__name__}: {self.error.outcome.label}", "bold red")
             print_pairs(console, _advice(self.error.outcome))
-        # A command is one line of its own, to be copied whole.
         if self.exit_code is Exit.UNFINISHED:
-            print_line(console, f"To go on: {again}")
+            print_line(console, "To go on:")
+            print_command(console, again)
         elif self.output_text and self.outcome and self.outcome.status in ("incomplete", "cancelled"):
-            print_line(console, f"To print what it had written: {again} --accept {self.outcome.status}")
+            print_line(console, "To print what it had written:")
+            print_command(console, f"{again} --accept {self.outcome.status}")
 
     def _show_output(self) -> None:
         text = self.output_text

@@ -62,8 +62,9 @@ class UserError(Exception):
 def guarded(call: Callable[[], object]) -> int:
     """The exit code of `call`; what it raises becomes one line, unless it is a bug of ours."""
     try:
-        call()
-        if sys.stdout:
+        try:
+            call()
+        finally:
             sys.stdout.flush()  # here a full disk or a closed pipe can still be told
     except typer.Exit as end:
         return end.exit_code
@@ -118,6 +119,9 @@ def _of_the_api(error: Exception) -> UserError | None:
     if isinstance(error, _sdk.APIConnectionError):
         cause = f" ({error.__cause__})" if error.__cause__ else ""
         return UserError(f"no answer from {error.request.url}: {error.message}{cause}", Exit.UNFINISHED)
+    is_file_error = isinstance(error, OSError) and not isinstance(error, (ConnectionError, TimeoutError))
+    if isinstance(error, _sdk.transport_errors()) and not is_file_error:  # while an answer was read
+        return UserError(f"no whole answer from the API: {type(error).__name__}: {error}", Exit.UNFINISHED)
     return UserError(_one_line(str(error))) if isinstance(error, _sdk.OpenAIError) else None
 
 

@@ -10,7 +10,7 @@ from .._catalog import Catalog
 from .._dispatch import class_for
 from .._model import Alternative, Entry, Outcome, Rule
 from ._catalog import value_of
-from ._render import Cell
+from ._text import Cell
 
 Pair = tuple[str, Cell | Sequence[str]]
 

@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Collection, Iterable, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-Cell = str | Text
-"""A text, or a text with a style."""
+from ._text import Cell, fold, plain, style_of, visible
 
 _GAP = 2
 _PROSE_WIDTH = 100
 _NARROWEST_COLUMN = 20
 _NARROWEST_VALUE = 40
-# C0 and C1 controls but tab and line feed, line separators, what turns the writing direction, lone surrogates.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class _Console(Console):
@@ -52,19 +48,20 @@ def _console(*, to_stderr: bool) -> Console:
     )
 
 
-def visible(text: str) -> str:
-    """`text` with what would steer a terminal written out as escapes (`\\x1b`); line breaks and tabs stay."""
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape", "backslashreplace").decode(), text)
-
-
 def print_json(data: object) -> None:
     """`data` as one line of JSON on stdout."""
     print(json.dumps(data))
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:
-    """One line, never wrapped by us; line breaks in `text` become spaces."""
-    console.print(Text(" ".join(visible(text).split()), style))
+    """A sentence: one line, which only a narrow terminal gets broken, between words."""
+    for line in fold(text, console.width) if console.is_terminal else [plain(text)]:
+        _put(console, Text(line, style))
+
+
+def print_command(console: Console, command: str) -> None:
+    """A command on a line of its own that is never broken, to be copied whole."""
+    _put(console, Text(f"  {visible(command)}"))
 
 
 def print_pairs(console: Console, pairs: Iterable[tuple[str, Cell | Sequence[str]]]) -> None:
@@ -75,14 +72,14 @@ def print_pairs(console: Console, pairs: Iterable[tuple[str, Cell | Sequence[str
     for label, value in shown:
         items = [value] if isinstance(value, (str, Text)) else value
         if room >= _NARROWEST_VALUE:
-            lines = [line for item in items for line in _fold(item, room)]
+            lines = [line for item in items for line in fold(item, room)]
             for number, line in enumerate(lines):
-                head = Text((label if number == 0 else "").ljust(indent), "dim")
-                console.print(head + Text(line, _style(value)))
+                head = (label if number == 0 else "").ljust(indent)
+                _put(console, Text.assemble((head, "dim"), (line, style_of(value))))
         else:
-            console.print(Text(label, "dim"))
-            for line in (line for item in items for line in _fold(item, console.width - _GAP)):
-                console.print(" " * _GAP + line, style=_style(value) or None)
+            _put(console, Text(label, "dim"))
+            for line in (line for item in items for line in fold(item, console.width - _GAP)):
+                _put(console, Text(" " * _GAP + line, style_of(value)))
 
 
 def print_table(
@@ -98,15 +95,15 @@ def print_table(
         _print_stacked(console, columns, table[1:])
         return
     for number, row in enumerate(table):
-        cells = [_fold(cell, width) for cell, width in zip(row, widths, strict=True)]
+        cells = [fold(cell, width) for cell, width in zip(row, widths, strict=True)]
         for height in range(max(map(len, cells), default=0)):
             line = Text()
             for cell, lines, width in zip(row, cells, widths, strict=True):
                 part = lines[height] if height < len(lines) else ""
-                line.append(part, "bold" if number == 0 else _style(cell))
+                line.append(part, "bold" if number == 0 else style_of(cell))
                 line.append(" " * (width - cell_len(part) + _GAP))
             line.rstrip()
-            console.print(line)
+            _put(console, line)
 
 
 def fits(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]], keep: Collection[int] = ()) -> bool:
@@ -116,16 +113,16 @@ def fits(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]
 
 def _print_stacked(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     for row in rows:
-        print_line(console, _plain(row[0]), f"bold {_style(row[0])}".strip())
+        print_line(console, plain(row[0]), f"bold {style_of(row[0])}".strip())
         for column, cell in zip(columns[1:], row[1:], strict=True):
-            if _plain(cell):
-                for number, line in enumerate(_fold(f"{column}: {_plain(cell)}", console.width - _GAP)):
-                    console.print(" " * (_GAP if number == 0 else 2 * _GAP) + line, style=_style(cell) or None)
+            if plain(cell):
+                for number, line in enumerate(fold(f"{column}: {plain(cell)}", console.width - _GAP)):
+                    _put(console, Text(" " * (_GAP if number == 0 else 2 * _GAP) + line, style_of(cell)))
 
 
 def _widths(table: Sequence[Sequence[Cell]], keep: Collection[int], width: int) -> list[int] | None:
     """The width of each column; None if the table cannot be that narrow."""
-    columns = [[_plain(cell) for cell in column] for column in zip(*table, strict=True)]
+    columns = [[plain(cell) for cell in column] for column in zip(*table, strict=True)]
     wanted = [max(map(cell_len, column)) for column in columns]
     longest_word = [max((cell_len(word) for cell in column for word in cell.split()), default=0) for column in columns]
     least = [
@@ -141,22 +138,5 @@ def _widths(table: Sequence[Sequence[Cell]], keep: Collection[int], width: int) 
     return wanted
 
 
-def _fold(cell: Cell, width: int) -> list[str]:
-    """The lines of `cell`, broken between words only, and measured in the cells of a terminal."""
-    lines, line = [], ""
-    for word in _plain(cell).split():
-        longer = f"{line} {word}" if line else word
-        if line and cell_len(longer) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = longer
-    return [*lines, line]
-
-
-def _plain(cell: Cell) -> str:
-    return " ".join(visible(cell.plain if isinstance(cell, Text) else cell).split())
-
-
-def _style(value: object) -> str:
-    return str(value.style) if isinstance(value, Text) else ""
+def _put(console: Console, line: Text) -> None:
+    console.print(line, soft_wrap=True)  # neither wrapped nor cropped, whatever the console was made for

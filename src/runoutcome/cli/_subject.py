@@ -19,7 +19,7 @@ Subject = str | Mapping[str, Any]
 def read_subject(what: str, catalog: Catalog) -> Subject:
     """What `what` stands for: standard input, JSON itself, a value of the catalog, a file; else the word it is."""
     if what == "-":
-        return _parse(_stdin(), "standard input")
+        return _parse(read_stdin(), "standard input")
     if what.lstrip().startswith("{"):
         return _parse(what.encode("utf-8", "surrogateescape"), "the argument")
     if catalog.find(what) or not (os.path.exists(what) or _looks_like_path(what)):
@@ -34,7 +34,8 @@ def _looks_like_path(what: str) -> bool:
     return os.sep in what or what.lower().endswith((".json", ".jsonl", ".txt"))
 
 
-def _stdin() -> bytes:
+def read_stdin() -> bytes:
+    """All of standard input."""
     if sys.stdin is None:  # closed by whoever started us
         return b""
     return sys.stdin.buffer.read()

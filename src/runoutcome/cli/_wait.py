@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shlex
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, cast
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from .._classify import classify
-from .._model import Outcome
 from .._token import loads
 from ._errors import Exit, UserError
-from ._render import print_json, print_line, stderr, stdout
+from ._render import print_command, print_json, print_line, stderr, stdout
+from ._subject import read_stdin
 
 if TYPE_CHECKING:  # the commands import it when they run: the others do without the SDK
     from .._dispatch import Accept
@@ -41,15 +40,15 @@ def wait(
     base_url: BaseUrl = None,
 ) -> None:
     """Wait until a run ends, and print its output text. Needs OPENAI_API_KEY. Ctrl-C leaves the run alone."""
-    token = token_of(run)
+    token = given_run(run)
     if math.isnan(max_wait or 0) or not math.isfinite(interval_ms or 0):
         raise UserError(f"--max-wait and --interval-ms are numbers; got {max_wait} and {interval_ms}")
     again = _command(
         "wait", token, max_wait=max_wait, interval_ms=interval_ms, accept=accept, json=as_json, base_url=base_url
     )
-    with _interruptible(f"The run was left alone. To go on: {again}"):
+    with _interruptible("The run was left alone. To go on:", again):
         from .._runs import AUTO, Runs
-        from ._connection import connect
+        from ._connection import FaultTeller, connect, tell_status
         from ._ending import OUR_ERRORS, Ending
 
         words = _accepted(accept)
@@ -59,8 +58,8 @@ def wait(
                 max_wait_seconds=AUTO if max_wait is None else None if max_wait == math.inf else max_wait,
                 poll_interval_ms=interval_ms,
                 accept=words,
-                on_update=_tell,
-                on_fault=_FaultTeller(),
+                on_update=tell_status,
+                on_fault=FaultTeller(),
             )
         except OUR_ERRORS as error:
             ending = Ending.raised(token, error)
@@ -75,9 +74,9 @@ def wait(
 
 def cancel(run: Run, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
     """Ask for a run to be stopped, and print its state after that. Needs OPENAI_API_KEY."""
-    token = token_of(run)
+    token = given_run(run)
     again = _command("cancel", token, json=as_json, base_url=base_url)
-    with _interruptible(f"The request may have gone out or not. To ask again: {again}"):
+    with _interruptible("The request may have gone out or not. To ask again:", again):
         from .._runs import Runs
         from ._connection import connect
 
@@ -93,9 +92,9 @@ def cancel(run: Run, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
         raise typer.Exit(Exit.UNFINISHED)
 
 
-def token_of(given: str) -> str:
+def given_run(given: str) -> str:
     """A response id or a resume token, as it was given. Raises UserError for what is neither."""
-    text = (sys.stdin.read() if given == "-" and sys.stdin else given).strip()
+    text = (read_stdin().decode("utf-8", "replace") if given == "-" else given).strip()
     try:
         response_id = loads(text).response_id
     except ValueError as error:
@@ -128,30 +127,11 @@ def _command(verb: str, token: str, **options: object) -> str:
 
 
 @contextmanager
-def _interruptible(told: str) -> Generator[None]:
-    """Ctrl-C says `told`, and exits with the code for it."""
+def _interruptible(told: str, again: str) -> Generator[None]:
+    """Ctrl-C says `told` and the command that does it, and exits with the code for it."""
     try:
         yield
     except KeyboardInterrupt:
         print_line(stderr(), told)
+        print_command(stderr(), again)
         raise typer.Exit(Exit.INTERRUPTED) from None
-
-
-def _tell(outcome: Outcome) -> None:
-    print_line(stderr(), f"{outcome.response_id}: {outcome.status}")
-
-
-class _FaultTeller:
-    """Says why there is no answer, once for each kind of fault: a silent wait looks like one that hangs."""
-
-    def __init__(self) -> None:
-        self._told = ""
-
-    def __call__(self, fault: BaseException) -> None:
-        """Take in one poll fault."""
-        status = getattr(fault, "status_code", None)
-        cause = f" ({fault.__cause__})" if fault.__cause__ else ""
-        text = f"HTTP {status}" if status else f"{fault}{cause}"
-        if text != self._told:
-            print_line(stderr(), f"A poll failed, and is made again: {text}")
-            self._told = text

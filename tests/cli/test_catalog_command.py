@@ -1,0 +1,45 @@
+"""`runoutcome catalog`: the published table, for people, programs and documents."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+import pytest
+from command import call, complaint
+
+from runoutcome import Catalog
+
+CATALOG = Catalog.load()
+
+
+def test_json_is_the_published_file() -> None:
+    """As JSON the catalog is its published file, to the byte."""
+    published = files("runoutcome").joinpath("data/catalog.json").read_bytes()
+    assert call("catalog", "--json").stdout.encode() == published
+
+
+def test_markdown_is_a_table_per_field() -> None:
+    """As markdown each field is a GFM table with one row for each entry, all of one width."""
+    text = call("catalog", "--format", "markdown").stdout
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) == len(CATALOG.entries)
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {7}
+    assert text.count("### ") == len({entry.field for entry in CATALOG.entries})
+
+
+def test_two_formats_at_once_are_refused() -> None:
+    """`--json` beside another format is bad usage."""
+    assert "--format json" in complaint(call("catalog", "--json", "--format", "markdown"))
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80, 200])
+def test_no_value_and_no_class_is_cut_at_any_width(columns: int) -> None:
+    """Each value and each class name is printed whole, however narrow the terminal; tables fit into it."""
+    text = call("catalog", COLUMNS=str(columns)).stdout
+    values = {entry.value for entry in CATALOG.entries if entry.value}
+    classes = {entry.error_class for entry in CATALOG.entries if entry.error_class}
+    assert values | classes <= set(text.split())
+    assert all(line == line.rstrip() for line in text.splitlines())
+    if columns >= 80:
+        assert max(map(len, text.splitlines())) <= columns

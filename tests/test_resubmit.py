@@ -1,0 +1,149 @@
+"""Whether and when the same run is made again."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from bodies import ROWS, body_of
+from runoutcome import Entry, Outcome, ResubmitBudget, classify
+from runoutcome._resubmit import MAX_DELAY_SECONDS, resubmit_delay
+
+
+def failed(code: object, message: str | None = None) -> Outcome:
+    """The outcome of a failed run."""
+    return classify({"status": "failed", "error": {"code": code, "message": message}})
+
+
+@pytest.mark.parametrize("entry", ROWS, ids=lambda entry: entry.id)
+def test_only_a_retryable_ending_is_resubmitted(entry: Entry) -> None:
+    """There is a delay exactly where the run has ended and its outcome is retryable."""
+    outcome = classify(body_of(entry))
+    delay = resubmit_delay(outcome, attempt=1)
+    assert (delay is not None) == (outcome.phase == "terminal" and outcome.retryable)
+
+
+@pytest.mark.parametrize("phase", ["pending", "unknown"])
+def test_what_has_not_ended_is_never_resubmitted(phase: Any) -> None:
+    """A run that may still be going is not made again, also if its code is retryable, as in an error event."""
+    assert resubmit_delay(Outcome(phase, retryable=True, action="resubmit", retry_after=1.0), attempt=1) is None
+    assert resubmit_delay(classify({"type": "error", "code": "server_error"}), attempt=1) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "delays"),
+    [("server_error", [1, 2, 4, 8, 16, 32, 64, 120, 120]), ("slow_down", [5, 10, 20, 40, 80, 120, 120])],
+)
+def test_delay_doubles_to_a_cap(code: str, delays: list[float]) -> None:
+    """The delay starts at 1 s, or at 5 s where the action is to submit later, and doubles up to 2 minutes."""
+    assert [resubmit_delay(failed(code), attempt=attempt) for attempt in range(1, len(delays) + 1)] == delays
+
+
+def test_the_servers_wish_is_the_least() -> None:
+    """The server's `retry_after` is waited at least, also if it is longer than the cap, and grows with the attempts."""
+    wish = failed("rate_limit_exceeded", "Please try again in 30s")
+    assert [resubmit_delay(wish, attempt=attempt) for attempt in (1, 2, 3, 9)] == [30, 60, 120, 120]
+    assert resubmit_delay(failed("rate_limit_exceeded", "try again in 10m"), attempt=1) == 600
+    assert resubmit_delay(wish, attempt=1, jitter=0.8) == 30
+    assert resubmit_delay(wish, attempt=1, jitter=1.2) == 36
+
+
+def test_jitter() -> None:
+    """Without a wish the jitter is a plain factor."""
+    assert resubmit_delay(failed("server_error"), attempt=2, jitter=0.8) == 1.6
+
+
+@given(
+    st.sampled_from(["server_error", "slow_down", 429, "503"]),
+    st.one_of(st.none(), st.floats(0, 3600)),
+    st.integers(1, 10**6),
+    st.floats(0.8, 1.2),
+)
+def test_any_delay_is_sane(code: object, wish: float | None, attempt: int, jitter: float) -> None:
+    """Whatever attempt it is, the delay is not negative, not below the wish, and bounded."""
+    outcome = failed(code)
+    object.__setattr__(outcome, "retry_after", wish)
+    delay = resubmit_delay(outcome, attempt=attempt, jitter=jitter)
+    assert delay is not None
+    assert (wish or 0) <= delay <= max(wish or 0, MAX_DELAY_SECONDS) * 1.2
+
+
+def test_budget_gives_its_capacity_at_once() -> None:
+    """As many resubmissions may be made at once as the budget's capacity says."""
+    budget = ResubmitBudget(3, 10.0)
+    assert [budget.take(100.0) for _ in range(5)] == [True, True, True, False, False]
+
+
+def test_budget_comes_back_with_time() -> None:
+    """One resubmission comes back every so many seconds, never more than the capacity."""
+    budget = ResubmitBudget(2, 10.0)
+    assert [budget.take(0.0) for _ in range(3)] == [True, True, False]
+    assert not budget.take(9.0)
+    assert budget.take(10.0)
+    assert not budget.take(19.0)
+    assert budget.take(20.0)
+    assert [budget.take(10_000.0) for _ in range(3)] == [True, True, False]
+
+
+def test_budget_and_a_clock_that_goes_back() -> None:
+    """A clock that goes back brings nothing and takes nothing."""
+    budget = ResubmitBudget(1, 10.0)
+    assert budget.take(100.0)
+    assert not budget.take(50.0)
+    assert not budget.take(55.0)
+    assert budget.take(60.0)
+
+
+def test_budget_of_nothing() -> None:
+    """A capacity of 0 allows none, however long one waits."""
+    budget = ResubmitBudget(0)
+    assert not budget.take(0.0)
+    assert not budget.take(1e9)
+
+
+def test_budget_by_default() -> None:
+    """By default 20 resubmissions may be made at once, and one more every 30 seconds."""
+    budget = ResubmitBudget()
+    assert (budget.capacity, budget.seconds_per_resubmission) == (20, 30.0)
+    assert sum(budget.take(0.0) for _ in range(50)) == 20
+    assert budget.take(30.0)
+
+
+@pytest.mark.parametrize(
+    ("capacity", "seconds"),
+    [(-1, 30.0), (5, 0.0), (5, -1.0), (5, float("nan"))],
+    ids=["capacity", "zero", "minus", "nan"],
+)
+def test_budget_of_nonsense(capacity: int, seconds: float) -> None:
+    """A capacity below 0, or a time that is not more than 0, is a ValueError."""
+    with pytest.raises(ValueError, match="a budget has"):
+        ResubmitBudget(capacity, seconds)
+
+
+@given(st.integers(0, 5), st.floats(0.1, 100), st.lists(st.floats(0, 50), max_size=30))
+def test_budget_is_a_bound(capacity: int, seconds: float, passes: list[float]) -> None:
+    """Over any stretch of time no more is given than the capacity and what came back in it."""
+    budget, now, given_out = ResubmitBudget(capacity, seconds), 0.0, 0
+    for passed in passes:
+        now += passed
+        given_out += budget.take(now)
+        assert given_out <= capacity + now / seconds + 1e-6
+
+
+def test_budget_is_shared_by_threads() -> None:
+    """Threads that take at the same time never get more than there is."""
+    budget, given_out, barrier = ResubmitBudget(100, 1e9), [], threading.Barrier(8)
+
+    def take() -> None:
+        barrier.wait()
+        given_out.extend(budget.take(0.0) for _ in range(50))
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(given_out) == 100

@@ -91,7 +91,7 @@ def cancel(wait: Wait, token: ResumeToken, max_retries: int | None = None) -> St
 
     A run that had ended already answers 200, 400 or 409, by server and mode, and an answer can be lost: it is read
     again then, and whatever it became is given back. Raises the SDK's own error for a run that does not exist, or if
-    neither request worked, and RunUnknownError if the read gave no run body.
+    neither request worked, and RunUnknownError if the read brought no run body.
     """
     with carrying(token.dumps()):
         try:
@@ -102,10 +102,12 @@ def cancel(wait: Wait, token: ResumeToken, max_retries: int | None = None) -> St
         else:
             if examine(response, catalog=wait.catalog)[0].phase == "terminal":
                 return _model_of(Origin(response))
-        answer: _sdk.Answer = yield Poll(token.response_id, _sdk.POLL_TIMEOUT_SECONDS)
         try:
+            answer: _sdk.Answer = yield Poll(token.response_id, _sdk.POLL_TIMEOUT_SECONDS)
             return _model_of(_judged(answer, wait.catalog).origin)
-        except _NoRunBodyError as error:
+        except Exception as error:
+            if not isinstance(error, (_NoRunBodyError, *_sdk.transport_errors())):
+                raise
             raise RunUnknownError.of(examine(None, catalog=wait.catalog)[0], Origin()) from error
 
 

@@ -23,37 +23,44 @@ REAL_TIME_SECONDS = 60
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
+    """An emulator whose runs take less than half a second."""
     with Emulator({"queued_seconds": 0.1, "running_seconds": 0.3}) as emulator:
         yield emulator
 
 
 @pytest.fixture
 def environment(emulator: Emulator) -> dict[str, str]:
+    """The environment of a user who has set key and address."""
     keep = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
     return {**keep, "OPENAI_BASE_URL": emulator.base_url, "OPENAI_API_KEY": "sk-secret-of-the-test", "COLUMNS": "80"}
 
 
 def command(*words: object) -> list[str]:
+    """The words of a `runoutcome run`."""
     return [sys.executable, "-m", "runoutcome", "run", *map(str, words)]
 
 
 def finished(words: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """The command, run to its end."""
     return subprocess.run(
         words, env=environment, capture_output=True, text=True, timeout=REAL_TIME_SECONDS, check=False
     )
 
 
 def job(custom_id: str, outcome: str = "completed", **row: Any) -> dict[str, Any]:
+    """One line of a job file, with its outcome scripted."""
     body = {"model": "gpt-5.5", "input": f"Research {custom_id}.", "metadata": {"emulate": outcome}}
     return {"custom_id": custom_id, "method": "POST", "url": "/v1/responses", "body": body, **row}
 
 
 def write(path: Path, rows: list[Any]) -> Path:
+    """A file of these lines."""
     path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), "utf-8")
     return path
 
 
 def read(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file."""
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 

@@ -14,7 +14,7 @@ import pytest
 from command import ARGV, Done, call, complaint, environment
 from openai import OpenAI
 
-from runoutcome.cli._connection import check_settings
+from runoutcome.cli._client import check_settings
 from runoutcome.cli._errors import UserError
 from runoutcome.cli._wait import given_run
 from runoutcome.testing import Emulator, ManualClock

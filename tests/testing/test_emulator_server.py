@@ -30,7 +30,7 @@ def python(code: str) -> subprocess.Popen[str]:
 def test_it_listens_on_loopback_only(emulator: Emulator) -> None:
     """The base URL is on 127.0.0.1, and no other address of the machine answers."""
     assert emulator.base_url == f"http://127.0.0.1:{emulator.port}/v1"
-    with pytest.raises(OSError), socket.create_connection(("127.0.0.2", emulator.port), timeout=1):
+    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.2", emulator.port), timeout=1):
         pass
 
 

@@ -1,24 +1,60 @@
-"""The `openai` clients of the commands, from the environment; a missing key is one clear line."""
+"""The `openai` clients of the commands, by the environment; a setting that cannot work is one clear line."""
 
 from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 from .. import _sdk
 from ._errors import UserError
 
-_NO_KEY = "no API key: set OPENAI_API_KEY (and OPENAI_BASE_URL for another server)"
+_Client = TypeVar("_Client")
+_NO_KEY = "no API key: set OPENAI_API_KEY (the emulator takes any value)"
 
 
-def sync_client(base_url: str | None, api_key: str | None = None) -> _sdk.OpenAI:
-    """A sync client; None means what the environment says. Raises UserError if no key is found."""
-    try:
-        return _sdk.OpenAI(base_url=base_url, api_key=api_key)
-    except _sdk.OpenAIError:
-        raise UserError(_NO_KEY) from None
+def sync_client(base_url: str | None) -> _sdk.OpenAI:
+    """A client by the environment, for `base_url` if given. Raises UserError for settings that cannot work."""
+    check_settings(base_url)
+    return _made(lambda: _sdk.OpenAI(base_url=base_url))
 
 
 def async_client(base_url: str | None, api_key: str | None = None) -> _sdk.AsyncOpenAI:
-    """The async twin of `sync_client`."""
+    """The async twin of `sync_client`; a given `api_key` stands in for the environment's."""
+    if api_key is None:
+        check_settings(base_url)
+    return _made(lambda: _sdk.AsyncOpenAI(base_url=base_url, api_key=api_key))
+
+
+def check_settings(base_url: str | None) -> None:
+    """UserError for an address or a key that the HTTP library would refuse at each request.
+
+    To a poll such a refusal is a fault like any other, so the wait would go on for ten minutes.
+    """
+    given = ("--base-url", base_url) if base_url is not None else ("OPENAI_BASE_URL", os.environ.get("OPENAI_BASE_URL"))
+    name, address = given
+    if address is not None and not _is_http(address):
+        raise UserError(f"{name} is not an http address such as http://127.0.0.1:8000/v1; got {address!r}")
+    key = os.environ.get("OPENAI_API_KEY", "")
+    if not key.strip():
+        raise UserError(_NO_KEY)
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise UserError("OPENAI_API_KEY holds a space, a line break or another character that no key has")
+
+
+def _is_http(address: str) -> bool:
     try:
-        return _sdk.AsyncOpenAI(base_url=base_url, api_key=api_key)
-    except _sdk.OpenAIError:
-        raise UserError(f"{_NO_KEY}, or add --emulate") from None
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in address
+    except ValueError:
+        return False
+
+
+def _made(make: Callable[[], _Client]) -> _Client:
+    try:
+        return make()
+    except (_sdk.OpenAIError, TypeError):  # TypeError: a 3.x client that finds an admin key only
+        raise UserError(_NO_KEY) from None
+    except ValueError as error:  # a proxy setting, read by the HTTP library
+        raise UserError(f"the proxy settings of the environment cannot be used: {error}") from None

@@ -48,12 +48,13 @@ def wait(
     )
     with _interruptible("The run was left alone. To go on:", again):
         from .._runs import AUTO, Runs
-        from ._connection import FaultTeller, connect, tell_status
+        from ._client import sync_client
         from ._ending import OUR_ERRORS, Ending
+        from ._telling import FaultTeller, tell_status
 
         words = _accepted(accept)
         try:
-            found = Runs(connect(base_url)).poll(
+            found = Runs(sync_client(base_url)).poll(
                 token,
                 max_wait_seconds=AUTO if max_wait is None else None if max_wait == math.inf else max_wait,
                 poll_interval_ms=interval_ms,
@@ -78,9 +79,9 @@ def cancel(run: Run, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
     again = _command("cancel", token, json=as_json, base_url=base_url)
     with _interruptible("The request may have gone out or not. To ask again:", again):
         from .._runs import Runs
-        from ._connection import connect
+        from ._client import sync_client
 
-        outcome = classify(Runs(connect(base_url)).cancel(token))
+        outcome = classify(Runs(sync_client(base_url)).cancel(token))
     if as_json:
         print_json(
             {"response_id": outcome.response_id, "outcome": outcome.to_dict(), "run_token": loads(token).dumps()}

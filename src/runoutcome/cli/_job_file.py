@@ -1,0 +1,130 @@
+"""What `run` and `demo` do: a batch under a progress view, and how it ends. Loads the SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shlex
+import signal
+import sys
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from .. import _sdk
+from .._runs import AsyncRuns
+from ..batch import BatchOptions, JobFileError, JobLine, JobReport, Store, StoreError, read_jobs, run_batch
+from ._client import async_client
+from ._emulate import started_emulator
+from ._errors import Exit, UserError
+from ._progress import ProgressView
+from ._render import print_command, stderr, stdout
+from ._summary import print_summary, print_totals, summary_data
+
+
+def run_file(
+    jobs: Path, output: Path, options: BatchOptions, *, scenario: str | None, base_url: str | None, as_json: bool
+) -> None:
+    """Run a job file; with a `scenario`, against the emulator. Raises UserError, and typer.Exit at the end."""
+    todo, store = _checked(jobs, output)
+    console = stderr() if as_json else stdout()
+    skipped = sum(job.custom_id in store.finished for job in todo)
+    with contextlib.ExitStack() as stack:
+        api_key = None
+        if scenario is not None:
+            # The emulator's runs outlive a kill, as those of the API do.
+            state = output.with_name(output.name + ".emulator")
+            emulator = stack.enter_context(started_emulator(scenario, state_path=state))
+            base_url, api_key = emulator.base_url, "emulated"
+        client = async_client(base_url, api_key)
+        try:
+            stack.enter_context(store)
+        except StoreError as error:
+            raise UserError(str(error)) from None
+        reports, interrupted = run_jobs(client, todo, store, options, console, skipped)
+    print_summary(console, reports)
+    print_totals(console, reports, skipped, output)
+    if as_json:
+        sys.stdout.write(json.dumps(summary_data(reports, skipped), ensure_ascii=False) + "\n")
+    _finish(console, reports, interrupted)
+
+
+def run_jobs(
+    client: _sdk.AsyncOpenAI,
+    jobs: Sequence[JobLine],
+    store: Store,
+    options: BatchOptions,
+    console: Console,
+    skipped: int,
+) -> tuple[list[JobReport], bool]:
+    """Run a batch under a progress view; gives the reports, and whether Ctrl-C or SIGTERM ended it."""
+
+    async def main() -> tuple[list[JobReport], bool]:
+        stop = asyncio.Event()
+        with _stopping(stop, console):
+            async with client:
+                with ProgressView(console, len(jobs) - skipped, skipped=skipped) as view:
+                    reports = await run_batch(jobs, AsyncRuns(client), store, options, view, stop)
+        return reports, stop.is_set()
+
+    return asyncio.run(main())
+
+
+def _finish(console: Console, reports: Sequence[JobReport], interrupted: bool) -> None:
+    """Print how to go on where there is something left, and leave with the exit code that says so."""
+    left = [report for report in reports if report.end != "finished"]
+    if left:
+        command = shlex.join(["runoutcome", *sys.argv[1:]])
+        if all(report.end == "held" for report in left):
+            command += " --ambiguous resubmit"
+        was_going = any(report.end in ("unfinished", "held") for report in left)
+        told = "The runs that were going were left alone; nothing paid is lost. " if was_going else ""
+        console.print(f"{told}To go on:", soft_wrap=True)
+        print_command(console, command)
+    if interrupted:
+        raise typer.Exit(Exit.INTERRUPTED)
+    if left:
+        raise typer.Exit(Exit.UNFINISHED)
+    if any(report.exception is not None for report in reports):
+        raise typer.Exit(Exit.ENDED_BADLY)
+
+
+def _checked(jobs: Path, output: Path) -> tuple[list[JobLine], Store]:
+    """The jobs and their store, everything looked at and no file created; UserError for the first fault."""
+    if output.resolve() == jobs.resolve():
+        raise UserError(f"-o {output} is the job file itself; results are appended, so choose another file")
+    store = Store(output)
+    try:
+        todo = read_jobs(jobs)
+        store.check(todo)
+    except (JobFileError, StoreError) as error:
+        raise UserError(str(error)) from None
+    return todo, store
+
+
+@contextlib.contextmanager
+def _stopping(stop: asyncio.Event, console: Console) -> Generator[None]:
+    """The first Ctrl-C or SIGTERM sets `stop`; the next one ends the process as ever."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def on_signal() -> None:
+        stop.set()
+        console.print("Stopping: nothing more is submitted, and the runs are left alone.", soft_wrap=True)
+        restore()
+
+    def restore() -> None:
+        for number in signals:
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
+
+    with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
+        for number in signals:
+            loop.add_signal_handler(number, on_signal)
+    try:
+        yield
+    finally:
+        restore()

@@ -184,7 +184,7 @@ def test_a_shipped_scenario_ends_within_three_seconds(name: str) -> None:
 
 def test_the_shipped_scenarios_are_these() -> None:
     """The names are part of the public surface."""
-    assert scenario_names() == ("happy", "mixed", "outage", "quota")
+    assert scenario_names() == ("demo", "happy", "mixed", "outage", "quota")
 
 
 def test_runs_of_an_outage_complete(connect: Connect, clock: ManualClock) -> None:

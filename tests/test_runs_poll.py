@@ -634,11 +634,6 @@ def test_the_deadline_is_said_in_plain_digits(worlds: OpenWorld, max_wait: float
     assert f"after {said} " in str(error)
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    reason="_poll.poll takes the body of a fresh response as the first answer, and at max_wait_seconds=0 stops there: "
-    "nothing is asked",
-)
 def test_a_wait_of_nothing_asks_about_a_fresh_response_too(worlds: OpenWorld) -> None:
     """`max_wait_seconds=0` asks once, also where the response is from a moment ago."""
     world = worlds()

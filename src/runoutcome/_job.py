@@ -27,6 +27,7 @@ class Job:
     budget: ResubmitBudget
     max_retries: int
     window: str | None = None
+    key: str | None = None
     on_submitting: Callable[[str], Any] | None = None
     on_submitted: Callable[[str], Any] | None = None
 
@@ -39,7 +40,7 @@ def run_job(job: Job, token: ResumeToken | None = None) -> Steps[_sdk.Response]:
     """
     clock, policy = job.wait.clock, job.wait.policy
     started = clock.monotonic()
-    base, attempt = _continue_from(token, job.params)
+    base, attempt = _continue_from(token, job)
     response: Any = None
     while True:
         if token is None:
@@ -47,7 +48,7 @@ def run_job(job: Job, token: ResumeToken | None = None) -> Steps[_sdk.Response]:
         state = _state(clock, started, token)
         first = seen_by_caller(response, job.wait.catalog) if response is not None else None
         try:
-            return (yield from poll(job.wait, token, state, first))
+            return (yield from poll(job.wait, token, state, first, just_created=first is not None))
         except RunError as error:
             left = _wait.remaining(policy, state, clock.monotonic())
             delay = _delay_before_next(job, error, attempt, left)
@@ -88,6 +89,6 @@ def _delay_before_next(job: Job, error: RunError, attempt: int, left: float | No
     return delay if job.budget.take(job.wait.clock.monotonic()) else None
 
 
-def _continue_from(token: ResumeToken | None, params: Mapping[str, Any]) -> tuple[str, int]:
+def _continue_from(token: ResumeToken | None, job: Job) -> tuple[str, int]:
     """The base of the job's keys, and the number of the attempt that is going or comes next."""
-    return (split_key(token.key) if token else None) or (base_key(params), 1)
+    return (split_key(token.key) if token else None) or (base_key(job.params, job.key), 1)

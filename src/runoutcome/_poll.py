@@ -51,17 +51,19 @@ class Seen:
     """When the server wishes to be asked again."""
 
 
-def poll(wait: Wait, token: ResumeToken, state: _wait.WaitState, first: Seen | None = None) -> Steps[_sdk.Response]:
+def poll(
+    wait: Wait, token: ResumeToken, state: _wait.WaitState, first: Seen | None = None, *, just_created: bool = False
+) -> Steps[_sdk.Response]:
     """Steps of waiting for one run; gives the SDK's response if it is completed, or accepted.
 
-    `first` is a body the caller already has: a terminal one is judged without a request. Raises what `Runs.poll` says.
+    `first` is a body the caller already has: a terminal one is judged without a request, and one that our own create
+    has just brought (`just_created`) needs no poll at once. Raises what `Runs.poll` says.
     """
     with carrying(token.dumps()):
         if first is not None and first.outcome.phase == "terminal":
             yield from _tell_change(wait, None, first)
             return _finish(wait, first)
-        # A body that the create has just brought needs no poll at once; an older one may be out of date.
-        seen = first if _wait.is_fresh(state, wait.clock.monotonic()) else None
+        seen = first if just_created else None
         yield from _tell_change(wait, None, seen)
         last_fault: BaseException | None = None
         step: _wait.Next = _wait.Sleep(0.0)

@@ -82,6 +82,7 @@ class _RunsBase:
         self,
         params: Mapping[str, Any],
         resubmit: int,
+        key: str | None,
         resume: str | None,
         on_submitting: Callable[[str], Any] | None,
         on_submitted: Callable[[str], Any] | None,
@@ -108,6 +109,7 @@ class _RunsBase:
             budget=self._budget,
             max_retries=self._client.max_retries,
             window=window,
+            key=key,
             on_submitting=on_submitting,
             on_submitted=on_submitted,
         )
@@ -199,6 +201,7 @@ class Runs(_RunsBase):
         self,
         *,
         resubmit: int = 0,
+        key: str | None = None,
         resume: str | None = None,
         on_submitting: Callable[[str], Any] | None = None,
         on_submitted: Callable[[str], Any] | None = None,
@@ -217,12 +220,14 @@ class Runs(_RunsBase):
         further runs that may be made when a run ends in a way that is `retryable`. `on_submitting` is called with the
         run's key before each POST, `on_submitted` with its resume token right after it and before the first poll:
         store both, and no crash loses a paid run. `resume` is such a token: the job then begins by waiting for that
-        run. Raises what `create` and `poll` raise.
+        run. `key` is what the keys of its runs begin with; a random one by default. Raises what `create` and `poll`
+        raise.
         """
         return self._drive(
             self._job_steps(
                 params,
                 resubmit,
+                key,
                 resume,
                 on_submitting,
                 on_submitted,
@@ -293,6 +298,7 @@ class AsyncRuns(_RunsBase):
         self,
         *,
         resubmit: int = 0,
+        key: str | None = None,
         resume: str | None = None,
         on_submitting: Callable[[str], Any] | None = None,
         on_submitted: Callable[[str], Any] | None = None,
@@ -310,6 +316,7 @@ class AsyncRuns(_RunsBase):
             self._job_steps(
                 params,
                 resubmit,
+                key,
                 resume,
                 on_submitting,
                 on_submitted,

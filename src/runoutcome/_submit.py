@@ -75,10 +75,10 @@ def prepare(params: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {**params, "metadata": metadata, "extra_headers": headers}
 
 
-def base_key(params: Mapping[str, Any]) -> str:
-    """What the keys of all attempts of one job share: the caller's own `runoutcome_key`, or a random nonce."""
+def base_key(params: Mapping[str, Any], key: str | None = None) -> str:
+    """What the keys of all attempts of one job share: the caller's own `runoutcome_key`, `key`, or a random nonce."""
     given = look(params.get("metadata"), KEY)
-    return given if isinstance(given, str) and given else uuid.uuid4().hex
+    return given if isinstance(given, str) and given else (key or uuid.uuid4().hex)
 
 
 def attempt_key(base: str, attempt: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,7 +64,7 @@ def read_jobs(path: Path) -> list[JobLine]:
 
 def _job(number: int, raw: bytes) -> JobLine:
     try:
-        row = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        row = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
     except UnicodeDecodeError as error:
         raise JobFileError(f"not UTF-8 (byte {error.start + 1} of the line)") from None
     except json.JSONDecodeError as error:
@@ -96,10 +97,23 @@ def _check_body(body: Any) -> None:
         raise JobFileError("body.model is missing")
     if body.get("stream"):
         raise JobFileError("body.stream is set; jobs are polled, so leave it out")
-    if body.get("background") is False:
-        raise JobFileError("body.background is false; jobs are background runs, so leave it out")
+    if "background" in body and body["background"] is not True:
+        raise JobFileError("body.background is not true; jobs are background runs, so leave it out")
+    if not isinstance(body.get("background_options") or {}, dict):
+        raise JobFileError(f"body.background_options is an object; got {_short(body['background_options'])}")
     if not isinstance(body.get("metadata") or {}, dict):
         raise JobFileError(f"body.metadata is an object of texts; got {_short(body['metadata'])}")
+    try:
+        json.dumps(body, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise JobFileError("body holds half of a character (a lone surrogate), which cannot be sent") from None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large for a number")
+    return number
 
 
 def _refuse_constant(name: str) -> Any:

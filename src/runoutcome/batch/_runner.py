@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -134,7 +135,7 @@ class _Batch:
                     continue
                 past = None
             if self._stop.is_set() or (self._halted and (past is None or past.token is None)):
-                continue
+                continue  # it stays as it is; a run that is going is still waited for after a refusal
             try:
                 self._end(await self._run(job, past))
             except Exception:
@@ -151,6 +152,11 @@ class _Batch:
         for worker in workers:
             worker.cancel()
 
+    @property
+    def is_closed(self) -> bool:
+        """Nothing more is submitted."""
+        return self._halted or self._stop.is_set()
+
     def state_of(self, job: JobLine) -> End:
         past = self._store.past.get(job.custom_id)
         if past is not None and past.token is not None:
@@ -161,11 +167,11 @@ class _Batch:
         going = split_key(loads(past.token).key) if past and past.token else None
         track = _Track(self, job, attempts=going[1] if going else 1)
         body = dict(job.body)
-        metadata = dict(body.pop("metadata", None) or {})
+        metadata = body.pop("metadata", None) or {}
         window = (body.get("background_options") or {}).get("completion_window")
-        metadata.setdefault("runoutcome_key", f"{self._nonce}/{job.custom_id[:300]}")
         try:
             response = await self._runs.create_and_poll(
+                key=None if "runoutcome_key" in metadata else f"{self._nonce}/{_short_name(job.custom_id)}",
                 resume=past.token if past else None,
                 resubmit=self._options.resubmit,
                 max_wait_seconds=self._options.max_wait_seconds,
@@ -192,6 +198,13 @@ class _Batch:
             return track.report("held", error, None)
         except (_sdk.APIStatusError, _sdk.APIConnectionError) as error:
             return self._refused(track, error)
+        except _NoMoreRunsError:
+            return track.report("unfinished" if track.attempts > 1 or past else "not_submitted", None, None)
+        except Exception as error:
+            if getattr(error, "run_key", None) is None:
+                raise
+            self._store.note(job, "refused")  # it was raised before anything was sent: this body cannot be
+            return track.report("not_submitted", error, None)
         finally:
             self._posting.discard(job.custom_id)
         outcome = classify(response)
@@ -215,6 +228,10 @@ class _Batch:
         self._on_progress(Progress(report.job, "ended", report))
 
 
+class _NoMoreRunsError(Exception):
+    """Raised before a POST that the batch does not make any more."""
+
+
 class _Track:
     """What is noted about one job while it runs."""
 
@@ -227,8 +244,8 @@ class _Track:
         self._response_id: str | None = None
 
     def submitting(self, key: str) -> None:
-        if self._batch._stop.is_set() and self.job.custom_id not in self._batch._posting:
-            raise asyncio.CancelledError
+        if self._batch.is_closed:
+            raise _NoMoreRunsError
         self.attempts = (split_key(key) or (key, 1))[1]
         self._batch._posting.add(self.job.custom_id)
         self._batch._store.note(self.job, "submitting", key=key)
@@ -276,6 +293,13 @@ def concerns_every_job(error: _sdk.APIStatusError | _sdk.APIConnectionError, out
     if isinstance(error, _sdk.APIStatusError):
         return error.status_code in (401, 403) or outcome.action == "fix_account"
     return True
+
+
+def _short_name(custom_id: str) -> str:
+    """A name of the job for its key: a key is metadata and a header, so its length is limited."""
+    if len(custom_id) <= 200:
+        return custom_id
+    return f"{custom_id[:150]}~{hashlib.sha256(custom_id.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def output_text(run: Any) -> str:

@@ -23,6 +23,10 @@ if os.name == "posix":
 Event = Literal["submitting", "submitted", "refused"]
 
 
+# How the lines of ours begin, by which a torn one is told from somebody else's file.
+_BEGINNINGS = (b'{"id": "batch_req_', b'{"custom_id": "')
+
+
 class StoreError(ValueError):
     """Files that cannot be used; the message says which, and what to do."""
 
@@ -104,9 +108,10 @@ class Store:
 
     def close(self) -> None:
         """Close both files, and so give up the lock."""
-        for file in (self._results, self._journal):
-            if file is not None:
-                file.close()
+        with contextlib.ExitStack() as stack:  # one that cannot be closed, on a full disk, keeps no lock
+            for file in (self._journal, self._results):
+                if file is not None:
+                    stack.callback(file.close)
 
     def note(self, job: JobLine, event: Event, *, key: str | None = None, token: str | None = None) -> None:
         """Append one line to the journal, and wait until it is on disk."""
@@ -161,11 +166,14 @@ def _rows(path: Path, kind: Literal["result", "journal"]) -> Iterator[dict[str, 
     """The whole lines of a file; none if it is not there. A torn last line is no line."""
     with contextlib.suppress(FileNotFoundError):
         data = path.read_bytes()
-        for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1):
+        lines = data.split(b"\n")
+        for number, line in enumerate(lines[:-1], 1):
             row = _row(line)
             if row is None or (kind == "journal" and row.get("event") not in get_args(Event)):
                 raise StoreError(f"{path}, line {number} is no {kind} line of a batch; choose another output")
             yield row
+        if not any(lines[-1].startswith(ours) or ours.startswith(lines[-1]) for ours in _BEGINNINGS):
+            raise StoreError(f"{path}, line {len(lines)} is no {kind} line of a batch; choose another output")
 
 
 def _row(line: bytes) -> dict[str, Any] | None:

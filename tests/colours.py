@@ -12,7 +12,7 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -107,6 +107,8 @@ class World:
         self.budget = ResubmitBudget()
         self.hooks: list[Callable[[Any], Any]] = []
         """Called with each HTTP request of the client before it is sent."""
+        self.response_hooks: list[Callable[[Any], Any]] = []
+        """Called with each HTTP response of the client before its body is read."""
         self._answer, self._client_class, self._real_time = answer, client_class, real_time
         self._options = {"api_key": API_KEY, "max_retries": 2, **options}
         if answer is not None:
@@ -151,7 +153,7 @@ class World:
     def client(self) -> Any:
         """A client of the user's, as he made it."""
         name = self._client_class if self.colour == "sync" else f"Async{self._client_class}"
-        options = {"http_client": _http(self.colour, self.hooks, self._answer), **self._options}
+        options = {"http_client": _http(self.colour, self.hooks, self.response_hooks, self._answer), **self._options}
         return getattr(openai, name)(
             **options, **({} if "base_url" in options else {"base_url": self.emulator.base_url})
         )
@@ -236,26 +238,37 @@ def open_worlds(request: pytest.FixtureRequest) -> Iterator[OpenWorld]:
 
 
 def _http(
-    colour: Colour, hooks: list[Callable[[Any], Any]] | None = None, answer: Callable[[Any], Any] | None = None
+    colour: Colour,
+    hooks: Sequence[Callable[[Any], Any]] = (),
+    response_hooks: Sequence[Callable[[Any], Any]] = (),
+    answer: Callable[[Any], Any] | None = None,
 ) -> Any:
     """The SDK's own HTTP client, without the 20 ms that reading the certificates of the machine takes."""
     options: dict[str, Any] = {"verify": False}
     if answer is not None:
         options["transport"] = native_http_library().MockTransport(_raising(answer))
+    call = _calling if colour == "sync" else _calling_async
+    options["event_hooks"] = {"request": [call(hooks)], "response": [call(response_hooks)]}
+    client: Any = openai.DefaultHttpxClient if colour == "sync" else openai.DefaultAsyncHttpxClient
+    return client(**options)
 
-    def call_hooks(request: Any) -> None:
-        for hook in hooks or ():
-            hook(request)
 
-    async def call_hooks_async(request: Any) -> None:
-        for hook in hooks or ():
-            result = hook(request)
+def _calling(hooks: Sequence[Callable[[Any], Any]]) -> Callable[[Any], None]:
+    def call_hooks(what: Any) -> None:
+        for hook in hooks:
+            hook(what)
+
+    return call_hooks
+
+
+def _calling_async(hooks: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Awaitable[None]]:
+    async def call_hooks(what: Any) -> None:
+        for hook in hooks:
+            result = hook(what)
             if isinstance(result, Awaitable):
                 await result
 
-    if colour == "sync":
-        return openai.DefaultHttpxClient(**options, event_hooks={"request": [call_hooks]})
-    return openai.DefaultAsyncHttpxClient(**options, event_hooks={"request": [call_hooks_async]})
+    return call_hooks
 
 
 def _raising(answer: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -28,7 +28,7 @@ client = openai.OpenAI()
 runs = Runs(client)
 response_id = runs.create_and_poll(model="gpt-5.5", input="Hello").id
 make_run_and_wait = lambda prompt: runs.create_and_poll(model="gpt-5.5", input=prompt)
-keep = later = stop = store = save_intent = save_token = print
+keep = later = stop = store = save_intent = drop_intent = save_token = print
 load_token = lambda: None
 """
 

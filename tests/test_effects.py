@@ -159,21 +159,13 @@ def test_the_machines_own_clocks() -> None:
 def test_a_connection_is_used_for_many_polls(worlds: OpenWorld) -> None:
     """A poll reads its answer to the end and gives the connection back: polls do not connect anew each time."""
     ports: set[Any] = set()
-    world = worlds(Scenario(outcomes=(OutcomeScript("s", running_seconds=30, poll_faults=(parse_fault("503"),) * 3),)))
+    world = worlds(
+        Scenario(outcomes=(OutcomeScript("s", running_seconds=30, poll_faults=script_faults(*["503"] * 3)),))
+    )
     run_id = world.plain.responses.create(model="m", input="x", background=True).id
-
-    def remember(response: Any) -> None:
-        ports.add(response.extensions["network_stream"].get_extra_info("client_addr"))
-
-    async def remember_async(response: Any) -> None:
-        remember(response)
-
-    http_client: Any = world.client()._client
-    http_client.event_hooks = {
-        **http_client.event_hooks,
-        "response": [remember if world.colour == "sync" else remember_async],
-    }
-    world._options["http_client"] = http_client
+    world.response_hooks.append(
+        lambda response: ports.add(response.extensions["network_stream"].get_extra_info("client_addr"))
+    )
     assert world.call("poll", run_id).status == "completed"
     assert len(world.polls) > 5
     assert len(ports) == 1

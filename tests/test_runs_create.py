@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+import asyncio
+import socket
 from typing import Any
 
 import openai
@@ -14,6 +15,7 @@ from colours import (
     COLOURS,
     PARAMS,
     OpenWorld,
+    RawServer,
     Script,
     World,
     body_of,
@@ -355,6 +357,18 @@ def test_what_breaks_after_sending_is_ambiguous(worlds: OpenWorld, late: Excepti
     assert len(script.requests) == 1
 
 
+def test_an_answer_that_breaks_off_is_ambiguous(worlds: OpenWorld) -> None:
+    """A 200 whose body stops in the middle: the run is made, and is not made again."""
+
+    def break_off(connection: socket.socket, head: str) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{")
+
+    with RawServer(break_off) as server:
+        error = ambiguous(worlds(base_url=server.base_url))
+    assert isinstance(error.__cause__, openai.APIConnectionError)
+    assert [head.split()[0] for head in server.requests] == ["POST"]
+
+
 def test_a_refusal_proves_nothing_about_the_next_post(worlds: OpenWorld) -> None:
     """A proven refusal is sent again; if that POST is ambiguous, it ends there."""
     world = worlds()
@@ -417,6 +431,38 @@ def test_a_body_that_cannot_be_encoded_is_no_unknown_submission(worlds: OpenWorl
     world = worlds()
     with pytest.raises(UnicodeEncodeError):
         world.create(input="\ud83d")
+    assert world.emulator.requests == []
+
+
+def test_a_cancelled_post_goes_through_with_its_key() -> None:
+    """Cancelling the task of an async create in the middle of its POST leaves the key to look for, no second POST."""
+    world = World("async")
+    errors: list[Any] = []
+
+    async def main() -> None:
+        sending = asyncio.Event()
+
+        async def hold(request: Any) -> None:
+            sending.set()
+            await asyncio.Event().wait()
+
+        async def create(client: AsyncOpenAI) -> None:
+            try:
+                await AsyncRuns(client).create(**PARAMS)
+            except asyncio.CancelledError as error:  # outside the task Python 3.10 makes a new one
+                errors.append(error)
+                raise
+
+        world.hooks.append(hold)
+        async with world.client() as client:
+            task = asyncio.ensure_future(create(client))
+            await sending.wait()
+            task.cancel()
+            await asyncio.wait([task])
+
+    asyncio.run(main())
+    world.close()
+    assert errors[0].run_key.endswith("-1")
     assert world.emulator.requests == []
 
 
@@ -483,7 +529,7 @@ def test_a_client_is_left_as_it_is(worlds: OpenWorld) -> None:
         world.runs(client)
         assert client.max_retries == before == 2
     finally:
-        client.close() if world.colour == "sync" else import_module("asyncio").run(client.close())
+        client.close() if world.colour == "sync" else asyncio.run(client.close())
 
 
 def test_each_colour_takes_its_own_client() -> None:

@@ -301,6 +301,21 @@ def test_a_broken_transport_is_a_poll_fault(worlds: OpenWorld, name: str) -> Non
     assert len(script.requests) == 4
 
 
+def test_an_answer_that_breaks_off_is_a_poll_fault(worlds: OpenWorld) -> None:
+    """A connection that is closed in the middle of a body is polled through."""
+    breaks = 3
+
+    def break_off(connection: socket.socket, head: str) -> None:
+        nonlocal breaks
+        breaks -= 1
+        body = headed(connection, COMPLETED)
+        connection.sendall(body if breaks < 0 else body[:9])
+
+    with RawServer(break_off) as server:
+        assert worlds(base_url=server.base_url).call("poll", "resp_1").status == "completed"
+    assert len(server.requests) == 4
+
+
 def test_a_poll_makes_one_request(worlds: OpenWorld) -> None:
     """The SDK's own retries are off for polls: each fault is one request and one sleep of ours."""
     world = worlds(scenario("503", "503", "503", queued_seconds=0, running_seconds=0), max_retries=5)

@@ -29,6 +29,7 @@ class Job:
     window: str | None = None
     key: str | None = None
     on_submitting: Callable[[str], Any] | None = None
+    on_refused: Callable[[str], Any] | None = None
     on_submitted: Callable[[str], Any] | None = None
 
 
@@ -60,9 +61,8 @@ def run_job(job: Job, token: ResumeToken | None = None) -> Steps[_sdk.Response]:
 
 
 def _submit_attempt(job: Job, key: str) -> Steps[tuple[ResumeToken, Any]]:
-    if job.on_submitting is not None:
-        yield Tell(job.on_submitting, key)
-    response = yield from submit(prepare(job.params, key), key, job.max_retries)
+    params = prepare(job.params, key)
+    response = yield from submit(params, key, job.max_retries, job.on_submitting, job.on_refused)
     token = ResumeToken(response.id, job.wait.clock.time(), key, job.window)
     if job.on_submitted is not None:
         with carrying(token.dumps()):

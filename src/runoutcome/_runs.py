@@ -85,6 +85,7 @@ class _RunsBase:
         key: str | None,
         resume: str | None,
         on_submitting: Callable[[str], Any] | None,
+        on_refused: Callable[[str], Any] | None,
         on_submitted: Callable[[str], Any] | None,
         max_wait: MaxWait,
         poll_interval_ms: float | None,
@@ -111,6 +112,7 @@ class _RunsBase:
             window=window,
             key=key,
             on_submitting=on_submitting,
+            on_refused=on_refused,
             on_submitted=on_submitted,
         )
         return run_job(job, token)
@@ -204,6 +206,7 @@ class Runs(_RunsBase):
         key: str | None = None,
         resume: str | None = None,
         on_submitting: Callable[[str], Any] | None = None,
+        on_refused: Callable[[str], Any] | None = None,
         on_submitted: Callable[[str], Any] | None = None,
         max_wait_seconds: MaxWait = AUTO,
         poll_interval_ms: float | None = None,
@@ -218,10 +221,10 @@ class Runs(_RunsBase):
 
         `params` are those of `client.responses.create`, the rest those of `poll`. `resubmit` is the number of
         further runs that may be made when a run ends in a way that is `retryable`. `on_submitting` is called with the
-        run's key before each POST, `on_submitted` with its resume token right after it and before the first poll:
-        store both, and no crash loses a paid run. `resume` is such a token: the job then begins by waiting for that
-        run. `key` is what the keys of its runs begin with; a random one by default. Raises what `create` and `poll`
-        raise.
+        run's key before each POST, `on_submitted` with its resume token right after it and before the first poll, and
+        `on_refused` with the key of a POST that is proven not to be accepted: store them, and no crash loses a paid
+        run. `resume` is such a token: the job then begins by waiting for that run. `key` is what the keys of its runs
+        begin with; a random one by default. Raises what `create` and `poll` raise.
         """
         return self._drive(
             self._job_steps(
@@ -230,6 +233,7 @@ class Runs(_RunsBase):
                 key,
                 resume,
                 on_submitting,
+                on_refused,
                 on_submitted,
                 max_wait_seconds,
                 poll_interval_ms,
@@ -301,6 +305,7 @@ class AsyncRuns(_RunsBase):
         key: str | None = None,
         resume: str | None = None,
         on_submitting: Callable[[str], Any] | None = None,
+        on_refused: Callable[[str], Any] | None = None,
         on_submitted: Callable[[str], Any] | None = None,
         max_wait_seconds: MaxWait = AUTO,
         poll_interval_ms: float | None = None,
@@ -319,6 +324,7 @@ class AsyncRuns(_RunsBase):
                 key,
                 resume,
                 on_submitting,
+                on_refused,
                 on_submitted,
                 max_wait_seconds,
                 poll_interval_ms,

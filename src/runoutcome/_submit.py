@@ -11,14 +11,14 @@ import json
 import random
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 from urllib.parse import quote
 
 from . import _sdk
 from ._body import look
 from ._dispatch import is_retryable, retry_after
-from ._effects import Pause, Steps, Submit
+from ._effects import Pause, Steps, Submit, Tell
 from ._exceptions import SubmissionUnknownError
 
 KEY = "runoutcome_key"
@@ -29,31 +29,42 @@ FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.5, 8.0
 Fate = Literal["refused", "resend", "ambiguous", "foreign"]
 
 
-def submit(params: Mapping[str, Any], key: str, max_retries: int) -> Steps[Any]:
+def submit(
+    params: Mapping[str, Any],
+    key: str,
+    max_retries: int,
+    on_submitting: Callable[[str], Any] | None = None,
+    on_refused: Callable[[str], Any] | None = None,
+) -> Steps[Any]:
     """Steps of one create; gives the SDK's response, whose id is known to be there.
 
-    `params` are complete (see `prepare`). Raises the SDK's own error where the API refused or could not be
-    reached, and SubmissionUnknownError where the create may have gone through.
+    `params` are complete (see `prepare`). `on_submitting` is told the key before each POST, `on_refused` after one that
+    is proven not to be accepted. Raises the SDK's own error where the API refused or could not be reached, and
+    SubmissionUnknownError where the create may have gone through.
     """
     resent = 0
     while True:
+        if on_submitting is not None:
+            yield Tell(on_submitting, key)
         try:
             response = yield Submit(dict(params))
-        except BaseException as error:
-            fate = fate_of(error)
-            if fate == "ambiguous":
-                raise submission_unknown(key, error) from error
-            if fate != "resend" or resent >= max_retries:
-                # Not an attribute of any class: this may be a KeyboardInterrupt in the middle of the POST.
-                error.run_key = key  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
-                raise
-            yield Pause(back_off_seconds(error, resent))
-            resent += 1
-            continue
-        response_id = look(response, "id")
-        if not isinstance(response_id, str) or not response_id:
-            raise submission_unknown(key, None)
-        return response
+        except BaseException as error:  # noqa: BLE001 - raised again below, unless the POST is sent again
+            failure = error
+        else:
+            if not _has_id(response):
+                raise submission_unknown(key, None)
+            return response
+        fate = fate_of(failure)
+        if fate == "ambiguous":
+            raise submission_unknown(key, failure) from failure
+        if fate != "foreign" and on_refused is not None:
+            yield Tell(on_refused, key)
+        if fate != "resend" or resent >= max_retries:
+            # Not an attribute of any class: this may be a KeyboardInterrupt in the middle of the POST.
+            failure.run_key = key  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+            raise failure
+        yield Pause(back_off_seconds(failure, resent))
+        resent += 1
 
 
 def prepare(params: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -113,6 +124,11 @@ def back_off_seconds(error: BaseException, resent: int) -> float:
     if wish:
         return wish
     return min(FIRST_DELAY_SECONDS * 2.0 ** min(resent, 10), MAX_DELAY_SECONDS) * (1 - 0.25 * random.random())
+
+
+def _has_id(response: object) -> bool:
+    response_id = look(response, "id")
+    return isinstance(response_id, str) and bool(response_id)
 
 
 def submission_unknown(key: str, error: BaseException | None) -> SubmissionUnknownError:

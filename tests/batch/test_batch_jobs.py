@@ -63,7 +63,7 @@ BAD_LINES: dict[str, tuple[Any, str]] = {
     "model number": (line("x", {"model": 5}), "model is the name"),
     "model null": (line("x", {"model": None}), "model is the name"),
     "stream": (line("x", {**GOOD, "stream": True}), "stream is set"),
-    "background": (line("x", {**GOOD, "background": False}), "background is false"),
+    "background": (line("x", {**GOOD, "background": False}), "background is not true"),
     "metadata": (line("x", {**GOOD, "metadata": "team"}), "metadata is an object"),
 }
 
@@ -79,17 +79,12 @@ def test_a_bad_line_is_named(tmp_path: Path, bad: Any, says: str) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-LATE = pytest.mark.xfail(
-    reason="batch._jobs does not check this: the fault is found in the middle of the batch, after other jobs were paid"
-)
-
-
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param({**GOOD, "background_options": "8h"}, id="background_options is no object", marks=LATE),
-        pytest.param({**GOOD, "background": None}, id="background is null, which makes a foreground run", marks=LATE),
-        pytest.param({**GOOD, "input": "\ud83d"}, id="half an emoji, which cannot be sent", marks=LATE),
+        pytest.param({**GOOD, "background_options": "8h"}, id="background_options is no object"),
+        pytest.param({**GOOD, "background": None}, id="background is null, which makes a foreground run"),
+        pytest.param({**GOOD, "input": "\ud83d"}, id="half an emoji, which cannot be sent"),
         pytest.param({**GOOD, "metadata": ["a"]}, id="metadata is a list"),
     ],
 )
@@ -99,11 +94,21 @@ def test_a_body_that_cannot_be_run_is_found_before_any_post(tmp_path: Path, body
         read_jobs(write(tmp_path, line("x", body)))
 
 
-@pytest.mark.xfail(raises=pytest.fail.Exception, reason="parse_constant does not see 1e999, which becomes inf")
 def test_a_number_that_json_cannot_send_is_found(tmp_path: Path) -> None:
     """A number too large for a float cannot be sent, so it is found when the file is read."""
     with pytest.raises(JobFileError):
         read_jobs(write(tmp_path, json.dumps(line("x", GOOD)).replace('"x"}', '"x", "temperature": 1e999}', 1)))
+
+
+@pytest.mark.xfail(
+    raises=pytest.fail.Exception,
+    reason="batch._jobs checks only the body for lone surrogates: such a custom_id makes a key that cannot be sent, "
+    "raises UnicodeEncodeError in the middle of the batch, and leaves the job held for good",
+)
+def test_an_id_that_cannot_be_sent_is_found(tmp_path: Path) -> None:
+    """The custom_id is part of the key, so half a character in it is found when the file is read."""
+    with pytest.raises(JobFileError):
+        read_jobs(write(tmp_path, line("half \ud83d")))
 
 
 def test_an_id_that_is_used_twice_is_found(tmp_path: Path) -> None:

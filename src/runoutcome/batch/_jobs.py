@@ -84,6 +84,10 @@ def _job(number: int, raw: bytes) -> JobLine:
     if url != URL:
         raise JobFileError(f'url is "{URL}", the only endpoint with background runs; got {_short(url)}')
     _check_body(body)
+    try:
+        check_sendable(custom_id, body)
+    except UnicodeEncodeError:
+        raise JobFileError("it holds half of a character (a lone surrogate), which cannot be sent") from None
     return JobLine(number, custom_id, body)
 
 
@@ -103,10 +107,11 @@ def _check_body(body: Any) -> None:
         raise JobFileError(f"body.background_options is an object; got {_short(body['background_options'])}")
     if not isinstance(body.get("metadata") or {}, dict):
         raise JobFileError(f"body.metadata is an object of texts; got {_short(body['metadata'])}")
-    try:
-        json.dumps(body, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        raise JobFileError("body holds half of a character (a lone surrogate), which cannot be sent") from None
+
+
+def check_sendable(custom_id: str, body: Mapping[str, Any]) -> None:
+    """UnicodeEncodeError for a job with half of a character: JSON can spell it, HTTP cannot send it."""
+    json.dumps([custom_id, body], ensure_ascii=False).encode("utf-8")
 
 
 def _finite(text: str) -> float:

@@ -12,19 +12,13 @@ from typing import Any, Literal
 from .. import _sdk
 from .._classify import classify
 from .._dispatch import class_for, is_retryable
-from .._exception_bases import RunError
-from .._exceptions import (
-    PollingLostError,
-    RunGoneError,
-    RunUnknownError,
-    SubmissionUnknownError,
-    WaitTimeoutError,
-)
+from .._exception_bases import RunError, WaitError
+from .._exceptions import RunGoneError, SubmissionUnknownError
 from .._model import Outcome
 from .._runs import AUTO, AsyncRuns, MaxWait
 from .._submit import split_key
 from .._token import loads
-from ._jobs import JobLine
+from ._jobs import JobLine, check_sendable
 from ._rows import gone_row, refused_row, run_row
 from ._store import Past, Store
 
@@ -166,56 +160,68 @@ class _Batch:
     async def _run(self, job: JobLine, past: Past | None) -> JobReport:
         going = split_key(loads(past.token).key) if past and past.token else None
         track = _Track(self, job, attempts=going[1] if going else 1)
-        body = dict(job.body)
-        metadata = body.pop("metadata", None) or {}
-        window = (body.get("background_options") or {}).get("completion_window")
         try:
-            response = await self._runs.create_and_poll(
-                key=None if "runoutcome_key" in metadata else f"{self._nonce}/{_short_name(job.custom_id)}",
-                resume=past.token if past else None,
-                resubmit=self._options.resubmit,
-                max_wait_seconds=self._options.max_wait_seconds,
-                completion_window=window if isinstance(window, str) else None,
-                on_submitting=track.submitting,
-                on_submitted=track.submitted,
-                on_update=track.update,
-                on_fault=track.fault,
-                metadata=metadata,
-                # As it stands in the file: the installed SDK may not know every key, nor should it change any.
-                extra_body=body,
-            )
-        except RunUnknownError as error:
-            return track.report("unfinished", error, error.outcome)
-        except RunError as error:
-            self._store.add_result(run_row(job, error.run, error.outcome, error, track.attempts))
-            return track.report("finished", error, error.outcome)
-        except RunGoneError as error:
-            self._store.add_result(gone_row(job, error, track.attempts))
-            return track.report("finished", error, None)
-        except (WaitTimeoutError, PollingLostError) as error:
-            return track.report("unfinished", error, error.outcome)
-        except SubmissionUnknownError as error:
-            return track.report("held", error, None)
-        except (_sdk.APIStatusError, _sdk.APIConnectionError) as error:
-            return self._refused(track, error)
-        except _NoMoreRunsError:
-            return track.report("unfinished" if track.attempts > 1 or past else "not_submitted", None, None)
-        except Exception as error:
-            if getattr(error, "run_key", None) is None:
-                raise
-            self._store.note(job, "refused")  # it was raised before anything was sent: this body cannot be
-            return track.report("not_submitted", error, None)
+            response = await self._response(track, past)
+        except (RunError, RunGoneError, WaitError) as error:
+            return self._ended_otherwise(track, error)
+        except Exception as error:  # noqa: BLE001 - raised again unless it belongs to this job alone
+            return self._not_made(track, error)
         finally:
             self._posting.discard(job.custom_id)
         outcome = classify(response)
         self._store.add_result(run_row(job, response, outcome, None, track.attempts))
         return track.report("finished", None, outcome)
 
+    async def _response(self, track: _Track, past: Past | None) -> _sdk.Response:
+        job, body = track.job, dict(track.job.body)
+        check_sendable(job.custom_id, body)
+        metadata = body.pop("metadata", None) or {}
+        window = (body.get("background_options") or {}).get("completion_window")
+        return await self._runs.create_and_poll(
+            key=None if "runoutcome_key" in metadata else f"{self._nonce}/{_short_name(job.custom_id)}",
+            resume=past.token if past else None,
+            resubmit=self._options.resubmit,
+            max_wait_seconds=self._options.max_wait_seconds,
+            completion_window=window if isinstance(window, str) else None,
+            on_submitting=track.submitting,
+            on_refused=track.refused,
+            on_submitted=track.submitted,
+            on_update=track.update,
+            on_fault=track.fault,
+            metadata=metadata,
+            # As it stands in the file: the installed SDK may not know every key, nor should it change any.
+            extra_body=body,
+        )
+
+    def _ended_otherwise(self, track: _Track, error: RunError | RunGoneError | WaitError) -> JobReport:
+        """A run that ended badly gets its line; one that may be going gets none."""
+        if isinstance(error, SubmissionUnknownError):
+            return track.report("held", error, None)
+        if isinstance(error, RunGoneError):
+            self._store.add_result(gone_row(track.job, error, track.attempts))
+            return track.report("finished", error, None)
+        if isinstance(error, WaitError) or error.phase != "terminal":
+            return track.report("unfinished", error, error.outcome)
+        self._store.add_result(run_row(track.job, error.run, error.outcome, error, track.attempts))
+        return track.report("finished", error, error.outcome)
+
+    def _not_made(self, track: _Track, error: Exception) -> JobReport:
+        """No run came of the last POST, or it was not even tried. Raises what is no matter of one job."""
+        if isinstance(error, _NoMoreRunsError):
+            return track.report(self.state_of(track.job), None, None)
+        if isinstance(error, UnicodeEncodeError):
+            return track.report("not_submitted", error, None)
+        if isinstance(error, (_sdk.APIStatusError, _sdk.APIConnectionError)):
+            return self._refused(track, error)
+        if getattr(error, "run_key", None) is None:
+            raise error
+        self._halted = True  # a hook of the client, say: it would break the next POST too
+        return track.report("held", error, None)
+
     def _refused(self, track: _Track, error: _sdk.APIStatusError | _sdk.APIConnectionError) -> JobReport:
         if getattr(error, "run_token", None) is not None:  # a poll was refused: the run goes on
             self._halted = True
             return track.report("unfinished", error, None)
-        self._store.note(track.job, "refused")
         outcome = classify({"error": error.body}) if isinstance(error.body, dict) else classify(None)
         if concerns_every_job(error, outcome) or is_retryable(error):
             self._halted = self._halted or concerns_every_job(error, outcome)
@@ -250,6 +256,10 @@ class _Track:
         self._batch._posting.add(self.job.custom_id)
         self._batch._store.note(self.job, "submitting", key=key)
         self._batch._on_progress(Progress(self.job, "submitting" if self.attempts == 1 else "resubmitting"))
+
+    def refused(self, key: str) -> None:
+        self._batch._store.note(self.job, "refused", key=key)
+        self._batch._posting.discard(self.job.custom_id)
 
     def submitted(self, token: str) -> None:
         self._batch._store.note(self.job, "submitted", token=token)

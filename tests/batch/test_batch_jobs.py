@@ -100,11 +100,6 @@ def test_a_number_that_json_cannot_send_is_found(tmp_path: Path) -> None:
         read_jobs(write(tmp_path, json.dumps(line("x", GOOD)).replace('"x"}', '"x", "temperature": 1e999}', 1)))
 
 
-@pytest.mark.xfail(
-    raises=pytest.fail.Exception,
-    reason="batch._jobs checks only the body for lone surrogates: such a custom_id makes a key that cannot be sent, "
-    "raises UnicodeEncodeError in the middle of the batch, and leaves the job held for good",
-)
 def test_an_id_that_cannot_be_sent_is_found(tmp_path: Path) -> None:
     """The custom_id is part of the key, so half a character in it is found when the file is read."""
     with pytest.raises(JobFileError):

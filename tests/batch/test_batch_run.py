@@ -13,7 +13,6 @@ import pytest
 from batches import Batch, KilledError, always, posts_after
 
 from colours import PARAMS, closed_port
-from runoutcome._sdk import SDK_VERSION
 from runoutcome._token import loads
 from runoutcome.batch import BatchOptions, JobLine, JobReport, Store, read_jobs, run_batch
 from runoutcome.testing import FaultRule, OutcomeScript, Scenario, parse_fault
@@ -368,11 +367,6 @@ def test_nothing_is_resubmitted_after_the_account_ran_dry(batch: Open) -> None:
     assert posts_after(work.world.emulator.requests, 429) == 0
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    reason="_Batch._run reports a job whose resubmission was prevented by its attempts, which are still 1: a run that "
-    "was paid for is reported as not_submitted",
-)
 def test_a_job_that_may_not_be_made_again_is_unfinished(batch: Open) -> None:
     """A job whose run failed and could not be made again was submitted: it goes on next time."""
     empty = parse_fault({"status": 429, "code": "insufficient_quota"})
@@ -469,11 +463,6 @@ def test_a_stop_prevents_resubmissions(batch: Open) -> None:
     assert work.paid == 2
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    reason="a job that is interrupted while it waits to send a proven refusal again (429, 503, no connection) has an "
-    "open intent and is held, though nothing was made: in a rate-limit storm that is where most jobs are",
-)
 def test_a_refused_post_that_is_interrupted_is_not_held(batch: Open) -> None:
     """What was proven not to be accepted may be sent again by the next run without asking anybody."""
     work = batch(bodies=[{**PARAMS, "metadata": {"emulate_create": "429,ok"}}])
@@ -558,12 +547,6 @@ def test_one_bad_job_does_not_stop_the_others(batch: Open) -> None:
     assert ends(work.run()) == {"job-0": "not_submitted"}
 
 
-@pytest.mark.xfail(
-    int(SDK_VERSION.split(".")[0]) >= 3,
-    raises=AssertionError,
-    reason="batch._runner takes every foreign exception out of a POST for one before it was sent, and notes `refused`: "
-    "an exception after the server took it (a response hook, on SDK 3.x) makes the next run pay again in silence",
-)
 def test_an_error_after_the_post_is_no_refusal(batch: Open) -> None:
     """What breaks on our side after the server took the POST leaves the job held: only what was not sent is free."""
     work = batch(["completed"])

@@ -298,4 +298,4 @@ def test_a_known_code_ignores_every_claim(failure: Failure) -> None:
     """What the payload claims about itself changes nothing about a code that the catalog knows."""
     bare = lookup(Catalog.load(), "response", Failure(failure.code, failure.message))
     if bare.known:
-        assert lookup(Catalog.load(), "response", replace(failure, is_null=False)) == bare
+        assert lookup(Catalog.load(), "response", failure._replace(is_null=False)) == bare

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ._lookup import Failure
 
@@ -20,8 +19,7 @@ _WEBHOOK = "event"
 _MAX_COUNT = 2**63  # no count is larger, and Python does not print an int of more than 4300 digits
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """What was found: the body itself, what it calls itself, its status as text, and its error object."""
 
     kind: Kind

@@ -120,8 +120,8 @@ def _from(verdict: Verdict, reading: Reading, catalog: Catalog, surface: str, ph
     if phase != "pending":
         fields["usage"] = read_usage(look(run, "usage"))
         fields["has_output"] = bool(look(run, "output"))
-    return Outcome(
-        phase=phase,
+    return Outcome.of(
+        phase,
         status=reading.status,
         surface=surface,
         error_class=verdict.error_class,

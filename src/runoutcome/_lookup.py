@@ -11,8 +11,8 @@ catalog knows beats whatever the payload claims about itself.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from ._catalog import Catalog
 from ._model import ACTIONS, ERROR_TYPES, FAILURE, FAILURE_CODE, Action, Entry, ErrorType, Match, Rule
@@ -24,8 +24,7 @@ _HOME = "response"
 _HTTP_STATUS = re.compile(r"[45]\d\d", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """What an error object says, in plain words; every field may be missing."""
 
     code: str | None = None
@@ -39,8 +38,7 @@ class Failure:
     """There was no error object at all."""
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What the ladder decided."""
 
     entry: Entry | None
@@ -65,7 +63,7 @@ def lookup(catalog: Catalog, surface: str, failure: Failure) -> Verdict:
     rule = _matching_rule(catalog, surface, failure)
     if rule is None or (rule.retryable, rule.action) == (verdict.retryable, verdict.action):
         return verdict  # nothing to refine, and the row's own words say more than the rule's
-    return replace(verdict, rule=rule, retryable=rule.retryable, action=rule.action)
+    return verdict._replace(rule=rule, retryable=rule.retryable, action=rule.action)
 
 
 def verdict_of(catalog: Catalog, entry: Entry, *, known: bool) -> Verdict:

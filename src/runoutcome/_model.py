@@ -139,6 +139,17 @@ class Outcome:
     overlay: str | None = None
     """Name of the overlay that decided, None where the shipped catalog did."""
 
+    @classmethod
+    def of(cls, phase: Phase, **fields: Any) -> Outcome:
+        """An outcome of these fields; internal.
+
+        The constructor of a frozen dataclass sets field by field, which takes longer than judging a pending run: this
+        sets them at once, and leaves defaults to the class.
+        """
+        outcome = object.__new__(cls)
+        outcome.__dict__.update(fields, phase=phase)
+        return outcome
+
     @property
     def ok(self) -> bool:
         """The run is completed."""

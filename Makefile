@@ -3,6 +3,8 @@ PYTHON ?= python3
 # The interpreters of the other SDK lines; the same one unless told otherwise.
 PYTHON_OPENAI2 ?= $(PYTHON)
 PYTHON_OPENAI1 ?= $(PYTHON)
+# Each test brings its own server on a free port, so they run side by side; PYTEST= adds to this, or narrows it.
+RUN_TESTS = -m pytest -n auto
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test test-openai3 test-openai2 test-openai1 lint bench clean
@@ -13,13 +15,13 @@ demo: .venv/.installed-all ## watch background runs end in every way, on the emu
 test: test-openai3 test-openai2 test-openai1 ## run the tests on the three SDK lines
 
 test-openai3: .venv/.installed-test
-	.venv/bin/python -m pytest $(PYTEST)
+	.venv/bin/python $(RUN_TESTS) $(PYTEST)
 
 test-openai2: .venv-openai2/.installed-test
-	.venv-openai2/bin/python -m pytest $(PYTEST)
+	.venv-openai2/bin/python $(RUN_TESTS) $(PYTEST)
 
 test-openai1: .venv-openai1/.installed-test
-	.venv-openai1/bin/python -m pytest $(PYTEST)
+	.venv-openai1/bin/python $(RUN_TESTS) $(PYTEST)
 
 lint: .venv/.installed-dev ## style, types, import contracts
 	.venv/bin/ruff check .

@@ -6,6 +6,7 @@ Imported by tests as `bodies`, also in the child processes of a pool: so it impo
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -126,9 +127,9 @@ CARRIERS: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 def short(value: object) -> str:
-    """A readable id for a parameter of any type."""
+    """A readable id for a parameter of any type, the same in every process: no address of an object."""
     try:
-        return repr(value)[:40]
+        return re.sub(r" at 0x[0-9a-f]+", "", repr(value))[:40]
     except ValueError:  # an int of more than 4300 digits
         return type(value).__name__
 

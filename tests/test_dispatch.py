@@ -15,7 +15,7 @@ import openai
 import pytest
 from hypothesis import given, strategies as st
 
-from bodies import CARRIERS, ROWS, body_of, sdk_model
+from bodies import CARRIERS, ROWS, body_of, sdk_model, short
 from runoutcome import (
     Entry,
     Outcome,
@@ -200,7 +200,7 @@ def test_named_surface_and_catalog(catalog: Any) -> None:
     assert raise_for_status(BODIES["completed"], catalog=catalog) is BODIES["completed"]
 
 
-@pytest.mark.parametrize("obj", [None, "", b"<html>", [], 5, object()], ids=repr)
+@pytest.mark.parametrize("obj", [None, "", b"<html>", [], 5, object()], ids=short)
 def test_what_is_no_run_raises_too(obj: object) -> None:
     """What is no run body is raised as unknown, with the object itself on `.run`."""
     with pytest.raises(RunUnknownError) as caught:

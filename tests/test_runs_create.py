@@ -506,6 +506,17 @@ def test_an_admin_key_is_never_sent(worlds: OpenWorld) -> None:
     assert [request.headers["authorization"] for request in script.requests] == ["Bearer sk-secret-key"] * 3
 
 
+@pytest.mark.skipif("admin_api_key" not in openai.OpenAI.__init__.__kwdefaults__, reason="this SDK knows no admin key")
+def test_an_admin_key_alone_makes_no_poll(worlds: OpenWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that holds nothing but an admin key fails as `responses.retrieve` does, and sends nothing."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    script = Script(["completed"])
+    world = worlds(answer=script, api_key=None, admin_api_key="sk-admin")
+    with pytest.raises(TypeError, match="authentication"):
+        world.call("poll", "resp_1")
+    assert script.requests == []
+
+
 def test_an_azure_client_will_do(worlds: OpenWorld) -> None:
     """Azure's clients create, poll and cancel with their own key header and API version."""
     script = Script([reply(CREATED), "completed", "cancelled"])

@@ -304,6 +304,59 @@ def test_what_is_told_comes_in_order(worlds: OpenWorld) -> None:
     ]
 
 
+def test_a_refused_post_is_told_before_it_is_sent_again(worlds: OpenWorld) -> None:
+    """Each POST has its intent, and each that is proven not to be accepted its refusal, with the same key."""
+    world = worlds()
+    world.create_and_poll(
+        metadata={"emulate_create": "503,429,ok", "runoutcome_key": "job"},
+        on_submitting=world.noting("submitting"),
+        on_refused=world.noting("refused"),
+        on_submitted=world.noting("submitted", lambda token: loads(token).key),
+    )
+    told = [entry for entry in world.log if entry[0] != "sleep"]
+    assert told[:8] == [
+        ("submitting", "job-1"),
+        ("request", ("POST", 503)),
+        ("refused", "job-1"),
+        ("submitting", "job-1"),
+        ("request", ("POST", 429)),
+        ("refused", "job-1"),
+        ("submitting", "job-1"),
+        ("request", ("POST", 200)),
+    ]
+    assert told[8] == ("submitted", "job-1")
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "refused"),
+    [
+        ("400", openai.BadRequestError, 1),
+        ("401", openai.AuthenticationError, 1),
+        ("503,503,503", openai.InternalServerError, 3),
+        ("lost", SubmissionUnknownError, 0),
+        ("502-html", SubmissionUnknownError, 0),
+        ("no-id", SubmissionUnknownError, 0),
+        ("cut", SubmissionUnknownError, 0),
+    ],
+)
+def test_only_what_is_proven_is_told_as_refused(
+    worlds: OpenWorld, fault: str, kind: type[Exception], refused: int
+) -> None:
+    """`on_refused` is never called for a POST that may have gone through."""
+    world = worlds()
+    told: list[str] = []
+    job_error(world, kind, "completed", metadata={"emulate_create": fault}, on_refused=told.append)
+    assert len(told) == refused
+
+
+def test_an_interrupted_post_is_not_told_as_refused(worlds: OpenWorld) -> None:
+    """Ctrl-C in the middle of a POST proves nothing."""
+    told: list[str] = []
+    world = worlds(answer=Script([KeyboardInterrupt()]))
+    job_error(world, KeyboardInterrupt, "completed", on_refused=told.append)
+    assert told == []
+
+
 def test_the_token_names_the_run_just_made(worlds: OpenWorld) -> None:
     """The token of `on_submitted` has the run's id, its key and the time of its submission."""
     world = worlds()
@@ -365,7 +418,7 @@ def test_ctrl_c_says_which_run_to_go_on_with(worlds: OpenWorld, when: str) -> No
     world = worlds()
 
     def interrupt(seconds: float) -> None:
-        ended = [request for request in world.polls if request.at - world.emulator.runs[0].created_at > 0.5]
+        ended = [request for request in world.polls if request.at - world.emulator.runs[0].created_at > 0.499999]
         stage = ("pause" if ended else "first run") if len(world.posts) == 1 else "second run"
         if stage == when:
             raise KeyboardInterrupt

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from batches import Batch, Event, KilledError, Moment
 
+from colours import PARAMS
+
 JOBS = 5
 OUTCOMES = ["completed", "server_error,completed", "content_filter", "completed", "rate_limit_exceeded,completed"]
 RUNS = JOBS + 2
@@ -75,6 +77,22 @@ def test_each_moment_costs_what_it_must(tmp_path: Path, moment: Moment, event: E
         if held:
             work.run(on_ambiguous="resubmit")
         assert (work.paid, len(work.rows)) == (paid, 3)
+    finally:
+        work.world.close()
+
+
+@pytest.mark.parametrize(("moment", "held"), [("before", 1), ("after", 0)])
+def test_a_refusal_that_was_noted_is_not_held(tmp_path: Path, moment: Moment, held: int) -> None:
+    """A kill between two POSTs of a job: once the refusal is on disk the job is simply submitted again."""
+    work = Batch(tmp_path, bodies=[{**PARAMS, "metadata": {"emulate_create": "429,ok"}}, dict(PARAMS)])
+    try:
+        work.die_at(moment, "refused", 1)
+        with pytest.raises(KilledError):
+            work.run(concurrency=1)
+        work.restart()
+        assert len(survivors(work)) == held
+        work.run(on_ambiguous="resubmit")
+        assert (work.paid, len(work.rows)) == (2, 2)
     finally:
         work.world.close()
 

@@ -267,6 +267,17 @@ def test_the_resubmissions_before_a_crash_count(batch: Open) -> None:
     assert work.row_of["job-0"]["outcome"]["attempts"] == 3
 
 
+def test_a_resumed_job_reports_the_attempts_before(batch: Open) -> None:
+    """The second run of a job is its second attempt, also for the process that only waited for it."""
+    work = batch(["server_error,completed"])
+    work.die_at("after", "submitted", 2)
+    with pytest.raises(KilledError):
+        work.run(resubmit=2)
+    work.restart()
+    (report,) = work.run(resubmit=2)
+    assert report.attempts == work.row_of["job-0"]["outcome"]["attempts"] == 2
+
+
 # Ambiguous submissions
 
 

@@ -370,19 +370,41 @@ def test_a_busy_server_leaves_a_job_for_later(batch: Open) -> None:
     assert work.paid == 2
 
 
+def run_dry(work: Batch) -> list[JobReport]:
+    """Two jobs submit together; one is refused for want of quota before the other is first polled, and then fails."""
+    both_submit, one_is_refused = asyncio.Event(), asyncio.Event()
+    submitting = 0
+
+    async def in_step(request: Any) -> None:
+        nonlocal submitting
+        if request.method == "POST":
+            submitting += 1
+            if submitting == 2:
+                both_submit.set()
+            await both_submit.wait()
+        else:
+            await one_is_refused.wait()
+
+    work.world.hooks.append(in_step)
+    work.hook = lambda moment, event, job: one_is_refused.set() if (moment, event) == ("after", "refused") else None
+    return work.run(concurrency=2)
+
+
+DRY = Scenario(faults=(FaultRule("create", parse_fault({"status": 429, "code": "insufficient_quota"}), 2, 2),))
+
+
 def test_nothing_is_resubmitted_after_the_account_ran_dry(batch: Open) -> None:
     """Once a create was refused for what concerns every job, runs in flight are waited for, but not made again."""
-    empty = parse_fault({"status": 429, "code": "insufficient_quota"})
-    work = batch(["server_error,completed"] * 2, Scenario(faults=(FaultRule("create", empty, 2, 2),)))
-    work.run(concurrency=2)
+    work = batch(["server_error,completed"] * 2, DRY)
+    run_dry(work)
     assert posts_after(work.world.emulator.requests, 429) == 0
+    assert len(work.world.polls) >= 1
 
 
 def test_a_job_that_may_not_be_made_again_is_unfinished(batch: Open) -> None:
     """A job whose run failed and could not be made again was submitted: it goes on next time."""
-    empty = parse_fault({"status": 429, "code": "insufficient_quota"})
-    work = batch(["server_error,completed"] * 2, Scenario(faults=(FaultRule("create", empty, 2, 2),)))
-    assert sorted(ends(work.run(concurrency=2)).values()) == ["not_submitted", "unfinished"]
+    work = batch(["server_error,completed"] * 2, DRY)
+    assert sorted(ends(run_dry(work)).values()) == ["not_submitted", "unfinished"]
 
 
 def test_a_poll_that_is_refused_leaves_the_runs(batch: Open) -> None:

@@ -599,6 +599,16 @@ def test_the_window_in_extra_body_counts(worlds: OpenWorld) -> None:
     assert sum(world.sleeps) > 9 * HOUR
 
 
+def test_the_window_of_a_create_is_known_to_the_poll_after_it(worlds: OpenWorld) -> None:
+    """`create` and then `poll` is `create_and_poll`: the window of our own create sets the default deadline."""
+    world = worlds()
+    response = world.create(
+        metadata={"emulate": "stuck"}, extra_body={"background_options": {"completion_window": "8h"}}
+    )
+    poll_error(world, WaitTimeoutError, response, **SELDOM)
+    assert world.elapsed > 9 * HOUR
+
+
 def test_no_deadline_waits_for_as_long_as_it_takes(worlds: OpenWorld) -> None:
     """`max_wait_seconds=None` has no limit."""
     world = worlds(scenario(running_seconds=5 * HOUR))

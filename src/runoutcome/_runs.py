@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from . import _poll, _sdk, _wait
-from ._body import look
+from ._body import look, word
 from ._catalog import Catalog
 from ._dispatch import Accept, parse_accept
 from ._effects import AsyncSystemClock, Clock, Steps, SystemClock, drive, drive_async
@@ -18,7 +18,7 @@ from ._job import Job, run_job
 from ._model import Outcome
 from ._poll import OnTimeout
 from ._resubmit import ResubmitBudget
-from ._submit import attempt_key, base_key, prepare, submit
+from ._submit import KEY, WINDOW, attempt_key, base_key, prepare, submit, window_of
 from ._token import ResumeToken, loads
 
 
@@ -97,7 +97,7 @@ class _RunsBase:
     ) -> Steps[_sdk.Response]:
         if resubmit < 0:
             raise ValueError(f"resubmit is the number of further runs that may be made, 0 or more; got {resubmit}")
-        window = completion_window or _window_in(params) or _window_in(params.get("extra_body"))
+        window = completion_window or window_of(params)
         token = loads(resume) if resume is not None else None
         if token is not None:
             window = window or token.completion_window
@@ -356,14 +356,8 @@ def token_of(run: Run) -> tuple[ResumeToken, Any]:
         ResumeToken(
             response_id,
             float(created_at) if isinstance(created_at, (int, float)) else None,
-            look(look(run, "metadata"), "runoutcome_key"),
-            _window_in(run),
+            word(look(look(run, "metadata"), KEY)),
+            word(look(look(run, "metadata"), WINDOW)) or window_of(run),
         ),
         run,
     )
-
-
-def _window_in(request: object) -> str | None:
-    """The completion window that a request or a response names; before 3.x the SDK takes it in `extra_body` only."""
-    window = look(look(request, "background_options"), "completion_window")
-    return window if isinstance(window, str) else None

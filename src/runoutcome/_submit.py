@@ -52,6 +52,7 @@ def submit(
         except BaseException as error:  # noqa: BLE001 - raised again below, unless the POST is sent again
             failure = error
         else:
+            response = _recovered(response)
             if not _has_id(response):
                 raise submission_unknown(key, None)
             return response
@@ -134,6 +135,17 @@ def back_off_seconds(error: BaseException, resent: int) -> float:
     if wish:
         return wish
     return min(FIRST_DELAY_SECONDS * 2.0 ** min(resent, 10), MAX_DELAY_SECONDS) * (1 - 0.25 * random.random())
+
+
+def _recovered(response: object) -> object:
+    """The SDK gives the bare text of an answer with the wrong content type; the run in it was paid for."""
+    if not isinstance(response, str):
+        return response
+    try:
+        body = json.loads(response)
+    except (ValueError, RecursionError):
+        return response
+    return _sdk.build_run(body, None) if isinstance(body, dict) else response
 
 
 def _has_id(response: object) -> bool:

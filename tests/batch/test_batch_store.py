@@ -101,6 +101,25 @@ def torn(path: Path, cut: int) -> bytes:
     return data
 
 
+def test_a_last_line_without_its_line_break_is_kept(path: Path) -> None:
+    """An editor may save a file without the last line break: the line counts, and the next one starts anew."""
+    with opened(path) as store:
+        store.add_result({"custom_id": "a", **ROW})
+    path.write_bytes(path.read_bytes().removesuffix(b"\n"))
+    with opened(path) as store:
+        assert store.finished == {"a"}
+        store.add_result({"custom_id": "b", **ROW})
+    assert [row["custom_id"] for row in read_rows(path)] == ["a", "b"]
+
+
+def test_line_separators_in_a_result_break_no_line(path: Path) -> None:
+    """What splits a text into lines sees one line per result, whatever characters the model wrote."""
+    with opened(path) as store:
+        store.add_result({"custom_id": "a\u2028b\u0085c", **ROW})
+    assert len(path.read_text("utf-8").splitlines()) == 1
+    assert read_rows(path)[0]["custom_id"] == "a\u2028b\u0085c"
+
+
 def test_a_torn_result_is_no_result(path: Path) -> None:
     """Wherever the last line is cut, the lines before it stay and the next line starts anew."""
     with opened(path) as store:
@@ -108,7 +127,7 @@ def test_a_torn_result_is_no_result(path: Path) -> None:
         first = path.read_bytes()
         store.add_result({"custom_id": "b", **ROW})
     whole = path.read_bytes()
-    for cut in range(1, len(whole) - len(first) + 1):
+    for cut in range(2, len(whole) - len(first) + 1):
         path.write_bytes(whole[:-cut])
         with opened(path) as store:
             assert store.finished == {"a"}
@@ -125,7 +144,7 @@ def test_a_torn_journal_line_is_no_event(path: Path) -> None:
         store.note(JOBS[0], "submitted", token=token(1))
         journal = store.journal_path
     whole = journal.read_bytes()
-    for cut in range(1, len(whole) - len(first) + 1):
+    for cut in range(2, len(whole) - len(first) + 1):
         journal.write_bytes(whole[:-cut])
         with opened(path) as store:
             assert (store.past["a"].event, store.past["a"].token) == ("submitting", None)

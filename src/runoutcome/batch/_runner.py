@@ -40,6 +40,10 @@ class BatchOptions:
     on_ambiguous: Literal["hold", "resubmit"] = "hold"
     """What becomes of a job whose last POST may have gone through: left alone, or submitted again."""
 
+    def __post_init__(self) -> None:
+        if self.concurrency < 1:
+            raise ValueError(f"concurrency is the number of runs in flight at once, 1 or more; got {self.concurrency}")
+
 
 @dataclass(frozen=True)
 class JobReport:

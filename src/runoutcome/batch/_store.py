@@ -27,6 +27,10 @@ Event = Literal["submitting", "submitted", "refused"]
 _BEGINNINGS = (b'{"id": "batch_req_', b'{"custom_id": "')
 
 
+# JSON allows them, and whoever splits a text into lines trips over them.
+_LINE_BREAKS = {number: f"\\u{number:04x}" for number in (0x85, 0x2028, 0x2029)}
+
+
 class StoreError(ValueError):
     """Files that cannot be used; the message says which, and what to do."""
 
@@ -149,15 +153,21 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _cut_torn_line(file: IO[bytes]) -> None:
-    """Cut off the half line that a kill left; its job is still in the journal."""
+    """Cut off the half line that a kill left; its job is still in the journal. A whole one gets its line break."""
     file.seek(0)
-    file.truncate(file.read().rfind(b"\n") + 1)
+    data = file.read()
+    whole = data.rfind(b"\n") + 1
+    if _row(data[whole:]) is None:
+        file.truncate(whole)
+    else:
+        file.write(b"\n")
 
 
 def _append(file: IO[bytes] | None, row: dict[str, Any]) -> None:
     if file is None:
         raise RuntimeError("the store is not open")
-    file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+    text = json.dumps(row, ensure_ascii=False).translate(_LINE_BREAKS)
+    file.write(text.encode("utf-8", "backslashreplace") + b"\n")
     file.flush()
     os.fsync(file.fileno())
 
@@ -172,7 +182,10 @@ def _rows(path: Path, kind: Literal["result", "journal"]) -> Iterator[dict[str, 
             if row is None or (kind == "journal" and row.get("event") not in get_args(Event)):
                 raise StoreError(f"{path}, line {number} is no {kind} line of a batch; choose another output")
             yield row
-        if not any(lines[-1].startswith(ours) or ours.startswith(lines[-1]) for ours in _BEGINNINGS):
+        row = _row(lines[-1])  # whole, but for the line break that an editor or a kill took
+        if row is not None:
+            yield row
+        elif not any(lines[-1].startswith(ours) or ours.startswith(lines[-1]) for ours in _BEGINNINGS):
             raise StoreError(f"{path}, line {len(lines)} is no {kind} line of a batch; choose another output")
 
 

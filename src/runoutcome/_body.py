@@ -69,10 +69,12 @@ def _read_run(obj: object, name: str | None, fallback: str | None = None) -> Rea
 
 def _read_event(obj: object, suffix: str) -> Reading:
     run, data = look(obj, "response"), look(obj, "data")
-    if run is not None:
-        return _read_run(run, "response", fallback=suffix)
+    if isinstance(look(run, "id"), str) or isinstance(look(run, "status"), str):
+        name = word(look(run, "object")) or "response"
+        return _read_run(run, name, fallback=suffix if isinstance(look(run, "id"), str) else None)
     # A webhook carries only the run's id; other stream events (deltas) carry no run at all.
-    return Reading("notice", status=suffix, response_id=word(look(data, "id"))) if data is not None else Reading("none")
+    is_told = data is not None or run is not None
+    return Reading("notice", status=suffix, response_id=word(look(data, "id"))) if is_told else Reading("none")
 
 
 def read_failure(error: object) -> Failure:

@@ -111,6 +111,8 @@ def origin_of(obj: object, reading: Reading) -> Origin:
     if isinstance(obj, RunError):
         return obj.origin
     run = reading.run if reading.run is not None else (None if isinstance(obj, Outcome) else obj)
+    if reading.kind == "none":  # nothing more is asked of an object that may raise anything
+        return Origin(run)
     if _sdk.is_http_response(obj):
         return Origin(run, reading.error, *_sdk.facts_of(obj))
     request_id = look(obj, "_request_id") if not isinstance(obj, dict) else None
@@ -129,7 +131,7 @@ def is_retryable(exc: BaseException) -> bool:
     if isinstance(exc, BaseExceptionGroup):
         return all(is_retryable(member) for member in exc.exceptions)
     if isinstance(exc, RunError):
-        return exc.outcome.phase == "terminal" and exc.outcome.retryable
+        return exc.retryable
     if isinstance(exc, errors.RunGoneError):
         return False
     if isinstance(exc, _sdk.APIConnectionError):

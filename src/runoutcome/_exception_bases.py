@@ -149,7 +149,8 @@ class RunError(Portable, _sdk.OpenAIError):
 
     @property
     def retryable(self) -> bool:
-        return self.outcome.retryable
+        """An identical new run may succeed; never where the run may still be going."""
+        return self.outcome.phase == "terminal" and self.outcome.retryable
 
     @property
     def action(self) -> Action:

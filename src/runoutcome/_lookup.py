@@ -108,7 +108,8 @@ def _by_our_type(catalog: Catalog, surface: str, failure: Failure) -> Verdict | 
     # `api_status_error` means "its actual status", and a payload without a numeric code has none.
     if error_type is None or error_type == "api_status_error":
         return None
-    retryable = failure.retryable is True
+    # Unknown, cancelled or incomplete is never made again on a payload's word: only what has an HTTP status.
+    retryable = failure.retryable is True and catalog.error_types[error_type].status_code is not None
     return _by_type(catalog, surface, failure, error_type, retryable, _claimed_action(failure.action, retryable))
 
 

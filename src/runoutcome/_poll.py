@@ -160,7 +160,8 @@ def _judged(answer: _sdk.Answer, catalog: Catalog) -> Seen:
         raise _NoRunBodyError(f"HTTP {answer.status_code} with {_kind_of_page(answer.content)}") from None
     reading = read(body) if isinstance(body, dict) else Reading("none")
     run = reading.run
-    if reading.kind != "run" or not isinstance(run, dict) or not isinstance(run.get("id"), str) or "status" not in run:
+    is_run = reading.kind == "run" and reading.object in (None, "response") and isinstance(run, dict)
+    if not is_run or not isinstance(run.get("id"), str) or "status" not in run:
         raise _NoRunBodyError(f"HTTP {answer.status_code} with JSON that is no run")
     outcome = judge(reading, surface="response", catalog=catalog)
     # The model is built once, not per poll.

@@ -119,7 +119,8 @@ def fate_of(error: BaseException) -> Fate:
     if isinstance(error, _sdk.APIStatusError):
         if _sdk.is_api_envelope(error):
             return "resend" if is_retryable(error) else "refused"
-        return "ambiguous" if error.status_code >= 500 else "refused"
+        # A proxy that says 408 may have handed the request on.
+        return "ambiguous" if error.status_code >= 500 or error.status_code == 408 else "refused"
     if _sdk.never_connected(error):
         return "resend"
     if _sdk.never_written(error):

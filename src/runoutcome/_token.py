@@ -35,7 +35,7 @@ class ResumeToken:
             values["window"] = self.completion_window
         if self.seen:
             values["seen"] = True
-        return json.dumps(values, separators=(",", ":"))
+        return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
 
 
 def loads(text: str) -> ResumeToken:

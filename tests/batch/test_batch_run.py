@@ -242,16 +242,16 @@ def test_an_unknown_status_stays_unfinished(batch: Open) -> None:
     assert work.rows == []
 
 
-def test_a_run_that_is_gone_gets_a_line_that_says_so(batch: Open) -> None:
-    """A run whose body is not there any more is finished: no response, and an error in the Batch format."""
+def test_a_run_that_is_gone_is_held(batch: Open) -> None:
+    """A run that answers 404 gets no result: with another key or on another server it may be there."""
     gone = OutcomeScript("gone", expires_after_seconds=0, running_seconds=60)
     work = batch(["gone"], Scenario(outcomes=(gone,)))
     (report,) = work.run()
-    assert (report.end, report.exception) == ("finished", "RunGoneError")
-    (row,) = work.rows
-    assert (row["response"], row["error"]["code"]) == (None, "run_gone")
-    assert row["outcome"]["exception"] == "RunGoneError"
+    assert (report.end, report.exception, work.rows) == ("held", "RunGoneError", [])
+    assert ends(work.run()) == {"job-0": "held"}
     assert work.paid == 1
+    work.run(on_ambiguous="resubmit")
+    assert work.paid == 2
 
 
 def test_jobs_that_are_going_come_first(batch: Open) -> None:

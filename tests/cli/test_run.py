@@ -144,7 +144,7 @@ def test_the_same_command_again_skips_what_is_finished(
     before = (tmp_path / "out.jsonl").read_bytes()
     again = finished(words, environment)
     assert again.returncode == 0
-    assert "2 had a result already" in again.stdout
+    assert "2 of them had a result already" in again.stdout
     assert (tmp_path / "out.jsonl").read_bytes() == before
     assert len(emulator.runs) == 2
 

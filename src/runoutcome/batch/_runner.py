@@ -19,7 +19,7 @@ from .._runs import AUTO, AsyncRuns, MaxWait
 from .._submit import split_key
 from .._token import loads
 from ._jobs import JobLine, check_sendable
-from ._rows import gone_row, refused_row, run_row
+from ._rows import refused_row, run_row
 from ._store import Past, Store
 
 End = Literal["finished", "unfinished", "held", "not_submitted"]
@@ -38,7 +38,7 @@ class BatchOptions:
     max_wait_seconds: MaxWait = AUTO
     """How long one job may take, its resubmissions included."""
     on_ambiguous: Literal["hold", "resubmit"] = "hold"
-    """What becomes of a job whose last POST may have gone through: left alone, or submitted again."""
+    """What becomes of a job whose last POST may have gone through, or whose run is gone: left alone, or made again."""
 
     def __post_init__(self) -> None:
         if self.concurrency < 1:
@@ -61,6 +61,8 @@ class JobReport:
     faults: tuple[str, ...] = ()
     """The poll faults that were met and survived, by class name or HTTP status."""
     partial_output: str = ""
+    key: str | None = None
+    """The key of a held job's POST, by which its run can be found in the provider's logs."""
     earlier: tuple[str, ...] = ()
     """How the runs before the last one ended: exception class and code."""
 
@@ -129,13 +131,16 @@ class _Batch:
             past = self._store.past.get(job.custom_id)
             if past is not None and past.token is None and past.event == "submitting":
                 if self._options.on_ambiguous == "hold":
-                    self._end(JobReport(job, "held", exception="SubmissionUnknownError", detail=_HELD))
+                    self._end(JobReport(job, "held", exception="SubmissionUnknownError", detail=_HELD, key=past.key))
                     continue
                 past = None
             if self._stop.is_set() or (self._halted and (past is None or past.token is None)):
                 continue  # it stays as it is; a run that is going is still waited for after a refusal
             try:
-                self._end(await self._run(job, past))
+                report = await self._run(job, past)
+                if report.exception == RunGoneError.__name__ and self._options.on_ambiguous == "resubmit":
+                    report = await self._run(job, None)
+                self._end(report)
             except Exception:
                 self._halted = True  # a full disk, a broken client: nothing more is paid for
                 raise
@@ -202,8 +207,8 @@ class _Batch:
         if isinstance(error, SubmissionUnknownError):
             return track.report("held", error, None)
         if isinstance(error, RunGoneError):
-            self._store.add_result(gone_row(track.job, error, track.attempts))
-            return track.report("finished", error, None)
+            # No result line: with another key or another server the run may be there.
+            return track.report("held", error, None)
         if isinstance(error, WaitError) or error.phase != "terminal":
             return track.report("unfinished", error, error.outcome)
         self._store.add_result(run_row(track.job, error.run, error.outcome, error, track.attempts))
@@ -292,6 +297,7 @@ class _Track:
             exception=type(error).__name__,
             detail=f"{error} ({error.__cause__})" if isinstance(error, _sdk.APIConnectionError) else str(error),
             response_id=response_id or getattr(error, "response_id", None),
+            key=getattr(error, "key", None) or getattr(error, "run_key", None),
             partial_output=output_text(getattr(error, "run", None)),
         )
 
@@ -303,17 +309,19 @@ _HELD = (
 
 
 def concerns_every_job(error: _sdk.APIStatusError | _sdk.APIConnectionError, outcome: Outcome) -> bool:
-    """Whether the next job would be refused just the same: no connection, a bad key, no quota."""
+    """Whether the next job would be refused just the same: no connection, no API there, a bad key, no quota."""
     if isinstance(error, _sdk.APIStatusError):
-        return error.status_code in (401, 403) or outcome.action == "fix_account"
+        is_elsewhere = error.status_code in (404, 405) and not _sdk.is_api_envelope(error)
+        return error.status_code in (401, 403) or is_elsewhere or outcome.action == "fix_account"
     return True
 
 
 def _short_name(custom_id: str) -> str:
     """A name of the job for its key: a key is metadata and a header, so its length is limited."""
-    if len(custom_id) <= 200:
+    text = custom_id.encode("utf-8", "surrogatepass")
+    if len(text) <= 120:
         return custom_id
-    return f"{custom_id[:150]}~{hashlib.sha256(custom_id.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    return f"{text[:100].decode('utf-8', 'ignore')}~{hashlib.sha256(text).hexdigest()[:16]}"
 
 
 def output_text(run: Any) -> str:

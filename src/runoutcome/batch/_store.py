@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, KeysView
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, get_args
@@ -45,19 +45,28 @@ class Past:
     token_before: str | None
     """The token of the run before that one, if there was any."""
     digest: str | None
+    key: str | None = None
+    """The key of the job's last POST, by which it can be found in the provider's logs."""
 
 
 class Store:
     """The two files of a batch, open for appending and locked. Use as a context manager."""
 
-    def __init__(self, results: Path) -> None:
+    def __init__(self, results: Path, place: str = "") -> None:
+        """`place` names the server that the runs are on; runs of two places are never mixed in one file."""
         self.results_path = results
+        self.place = place
         self.journal_path = results.with_name(results.name + ".runs")
-        self.finished: set[str] = set()
+        self.results: dict[str, dict[str, Any]] = {}
         self.past: dict[str, Past] = {}
         self._jobs: list[JobLine] = []
         self._results: IO[bytes] | None = None
         self._journal: IO[bytes] | None = None
+
+    @property
+    def finished(self) -> KeysView[str]:
+        """The jobs that have a result."""
+        return self.results.keys()
 
     def check(self, jobs: list[JobLine]) -> None:
         """Read what is there, without creating or changing a file.
@@ -77,7 +86,7 @@ class Store:
 
     def _load(self) -> None:
         self.past = {}
-        self.finished = {row["custom_id"] for row in _rows(self.results_path, "result")}
+        self.results = {row["custom_id"]: row for row in _rows(self.results_path, "result")}
         for row in _rows(self.journal_path, "journal"):
             self._remember(row)
         for job in self._jobs:
@@ -86,6 +95,12 @@ class Store:
                 raise StoreError(
                     f"line {job.line}: {job.custom_id!r} was submitted with another body, see {self.journal_path}; "
                     "give the changed job another custom_id, or choose another output"
+                )
+        for row in _rows(self.journal_path, "journal"):
+            if self.place and row.get("place") and row["place"] != self.place:
+                raise StoreError(
+                    f"{self.results_path} belongs to runs on {row['place']}, and this is {self.place}; "
+                    "choose another output"
                 )
 
     def __enter__(self) -> Store:
@@ -121,7 +136,7 @@ class Store:
         """Append one line to the journal, and wait until it is on disk."""
         response_id = json.loads(token)["id"] if token else None
         row = {"custom_id": job.custom_id, "id": response_id, "event": event, "key": key, "body": job.digest}
-        row["token"] = token
+        row |= {"token": token, "place": self.place}
         _append(self._journal, row)
         self._remember(row)
 
@@ -130,12 +145,13 @@ class Store:
         # What was refused was not made: the run before it, if any, is still the job's last one.
         token = before.token_before if before and row["event"] == "refused" else row.get("token")
         last = before.token if before and before.token else (before.token_before if before else None)
-        self.past[row["custom_id"]] = Past(row["event"], token, last, row.get("body"))
+        key = row.get("key") or (before.key if before else None)
+        self.past[row["custom_id"]] = Past(row["event"], token, last, row.get("body"), key)
 
     def add_result(self, row: dict[str, Any]) -> None:
         """Append one line to the results, and wait until it is on disk."""
         _append(self._results, row)
-        self.finished.add(row["custom_id"])
+        self.results[row["custom_id"]] = row
 
     def _lock(self) -> None:
         if os.name == "posix" and self._journal is not None:

@@ -12,6 +12,7 @@ from .. import __version__
 from .._catalog import CATALOG_VERSION
 from ._catalog import catalog
 from ._demo import demo
+from ._doctor import EXIT_CODES as _DOCTOR_CODES, doctor
 from ._emulate import emulate
 from ._errors import Exit, exit_codes, guarded
 from ._explain import explain
@@ -40,6 +41,7 @@ app.command(
     short_help="Watch failures being told apart. No key, no cost.",
 )(demo)
 app.command(epilog=_INPUT_ONLY)(emulate)
+app.command(epilog=_DOCTOR_CODES)(doctor)
 
 
 @app.callback(invoke_without_command=True, epilog=exit_codes())

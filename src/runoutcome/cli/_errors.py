@@ -96,7 +96,9 @@ def as_user_error(error: Exception) -> UserError | None:
         return UserError(str(error))
     told = _of_the_api(error)
     if told is None and isinstance(error, OSError):
-        return UserError(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        line = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+        token = getattr(error, "run_token", None)  # a run was made, and its id could not be written down
+        return UserError(f"{line}. A run is going that could not be noted; its token: {token}" if token else line)
     return told
 
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import shlex
 import signal
 import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
 
 from .. import _sdk
+from .._classify import classify
 from .._runs import AsyncRuns
 from ..batch import BatchOptions, JobFileError, JobLine, JobReport, Store, StoreError, read_jobs, run_batch
 from ._client import async_client
 from ._emulate import started_emulator
 from ._errors import Exit, UserError
 from ._progress import ProgressView
-from ._render import print_command, stderr, stdout
+from ._render import print_command, print_line, stderr, stdout
 from ._summary import print_summary, print_totals, summary_data
 
 
@@ -29,9 +33,10 @@ def run_file(
     jobs: Path, output: Path, options: BatchOptions, *, scenario: str | None, base_url: str | None, as_json: bool
 ) -> None:
     """Run a job file; with a `scenario`, against the emulator. Raises UserError, and typer.Exit at the end."""
-    todo, store = _checked(jobs, output)
+    todo, store = _checked(jobs, output, "the emulator" if scenario is not None else _place(base_url))
     console = stderr() if as_json else stdout()
-    skipped = sum(job.custom_id in store.finished for job in todo)
+    earlier = [_earlier_report(job, store.results[job.custom_id]) for job in todo if job.custom_id in store.finished]
+    skipped = len(earlier)
     with contextlib.ExitStack() as stack:
         api_key = None
         if scenario is not None:
@@ -45,6 +50,7 @@ def run_file(
         except StoreError as error:
             raise UserError(str(error)) from None
         reports, interrupted = run_jobs(client, todo, store, options, console, skipped)
+    reports = [*earlier, *reports]
     print_summary(console, reports)
     print_totals(console, reports, skipped, output)
     if as_json:
@@ -76,14 +82,20 @@ def run_jobs(
 def _finish(console: Console, reports: Sequence[JobReport], interrupted: bool) -> None:
     """Print how to go on where there is something left, and leave with the exit code that says so."""
     left = [report for report in reports if report.end != "finished"]
-    if left:
-        command = shlex.join(["runoutcome", *sys.argv[1:]])
-        if all(report.end == "held" for report in left):
-            command += " --ambiguous resubmit"
-        was_going = any(report.end in ("unfinished", "held") for report in left)
+    held = [report for report in left if report.end == "held"]
+    if held:
+        print_line(console, "Held, and not submitted again, because each may have been paid for:")
+        for report in held:
+            print_command(console, f"{report.job.custom_id}  {report.response_id or report.key or ''}".rstrip())
+    command = shlex.join(["runoutcome", *sys.argv[1:]])
+    if len(left) > len(held):
+        was_going = any(report.end == "unfinished" for report in left)
         told = "The runs that were going were left alone; nothing paid is lost. " if was_going else ""
-        console.print(f"{told}To go on:", soft_wrap=True)
+        print_line(console, f"{told}To go on:")
         print_command(console, command)
+    if held:
+        print_line(console, "Only after you have looked for these in the provider's logs, to submit them again:")
+        print_command(console, f"{command} --ambiguous resubmit")
     if interrupted:
         raise typer.Exit(Exit.INTERRUPTED)
     if left:
@@ -92,11 +104,32 @@ def _finish(console: Console, reports: Sequence[JobReport], interrupted: bool) -
         raise typer.Exit(Exit.ENDED_BADLY)
 
 
-def _checked(jobs: Path, output: Path) -> tuple[list[JobLine], Store]:
+def _place(base_url: str | None) -> str:
+    """The host of the API; two ports of one host are taken for one place."""
+    address = base_url or os.environ.get("OPENAI_BASE_URL") or _sdk.DEFAULT_URL
+    return urlsplit(address).hostname or address
+
+
+def _earlier_report(job: JobLine, row: dict[str, Any]) -> JobReport:
+    """What a result line of an earlier call tells, for the summary and the exit code."""
+    told, response = row.get("outcome") or {}, row.get("response") or {}
+    return JobReport(
+        job,
+        "finished",
+        classify(response.get("body")),
+        exception=told.get("exception"),
+        attempts=told.get("attempts") or 1,
+        response_id=told.get("response_id"),
+    )
+
+
+def _checked(jobs: Path, output: Path, place: str) -> tuple[list[JobLine], Store]:
     """The jobs and their store, everything looked at and no file created; UserError for the first fault."""
+    if not output.name or output.is_dir():
+        raise UserError(f"-o {str(output)!r} is not a file; name the file that gets the results")
     if output.resolve() == jobs.resolve():
         raise UserError(f"-o {output} is the job file itself; results are appended, so choose another file")
-    store = Store(output)
+    store = Store(output, place)
     try:
         todo = read_jobs(jobs)
         store.check(todo)

@@ -116,7 +116,10 @@ def _print_stacked(console: Console, columns: Sequence[str], rows: Iterable[Sequ
         print_line(console, plain(row[0]), f"bold {style_of(row[0])}".strip())
         for column, cell in zip(columns[1:], row[1:], strict=True):
             if plain(cell):
-                for number, line in enumerate(fold(f"{column}: {plain(cell)}", console.width - _GAP)):
+                lines = fold(f"{column}: {plain(cell)}", console.width - _GAP)
+                if len(lines) > 1:  # the lines after the first stand further in
+                    lines = fold(f"{column}: {plain(cell)}", console.width - 2 * _GAP)
+                for number, line in enumerate(lines):
                     _put(console, Text(" " * (_GAP if number == 0 else 2 * _GAP) + line, style_of(cell)))
 
 

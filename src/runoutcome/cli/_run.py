@@ -16,7 +16,8 @@ def run(
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Runs in flight at once.")] = 16,
     resubmit: Annotated[int, typer.Option(min=0, help="Further runs for a job that fails retryably.")] = 2,
     max_wait: Annotated[
-        float | None, typer.Option(min=0, help="Seconds one job may take. Default: 1 hour, or by completion window.")
+        float | None,
+        typer.Option(min=0, max=1e9, help="Seconds for one job. Default: 1 hour, or by completion window."),
     ] = None,
     ambiguous: Annotated[
         str, typer.Option(help="A job whose POST may have gone through unanswered: hold, or resubmit it.")

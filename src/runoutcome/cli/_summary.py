@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from .._snapshot import cut
 from ..batch import JobReport
 from ._progress import label_of, verdict
 from ._render import print_table
@@ -35,15 +36,15 @@ def print_totals(console: Console, reports: Sequence[JobReport], skipped: int, o
     if len(reports) > finished:
         parts.append(f"{len(reports) - finished} not finished")
     if skipped:
-        parts.append(f"{skipped} had a result already")
+        parts.append(f"{skipped} of them had a result already")
     where = f" Results: {output}" if output else ""
-    console.print(f"{len(reports) + skipped} jobs: {', '.join(parts)}.{where}", soft_wrap=True, markup=False)
+    console.print(f"{len(reports)} jobs: {', '.join(parts)}.{where}", soft_wrap=True, markup=False)
 
 
 def summary_data(reports: Sequence[JobReport], skipped: int) -> dict[str, Any]:
     """The same as data, for `--json`."""
     return {
-        "jobs": len(reports) + skipped,
+        "jobs": len(reports),
         "skipped": skipped,
         "by_end": dict(Counter(report.end for report in reports)),
         "by_outcome": dict(Counter(verdict(report) for report in reports)),
@@ -81,5 +82,6 @@ def _advice(report: JobReport) -> str:
         if report.exception is None:
             return "-"
         if report.outcome.entry is not None:
-            return report.outcome.remedy
+            said = report.outcome.message if report.outcome.phase == "unknown" else None
+            return f"{report.outcome.remedy} Server message: {cut(said, 200)}" if said else report.outcome.remedy
     return report.detail or "Run the same command again to go on."

@@ -41,8 +41,9 @@ def wait(
 ) -> None:
     """Wait until a run ends, and print its output text. Needs OPENAI_API_KEY. Ctrl-C leaves the run alone."""
     token = given_run(run)
-    if math.isnan(max_wait or 0) or not math.isfinite(interval_ms or 0):
-        raise UserError(f"--max-wait and --interval-ms are numbers; got {max_wait} and {interval_ms}")
+    too_long = 1e9 < (max_wait or 0) < math.inf or (interval_ms or 0) > 1e9
+    if too_long or math.isnan(max_wait or 0) or not math.isfinite(interval_ms or 0):
+        raise UserError(f"--max-wait and --interval-ms are numbers up to 1e9; got {max_wait} and {interval_ms}")
     again = _command(
         "wait", token, max_wait=max_wait, interval_ms=interval_ms, accept=accept, json=as_json, base_url=base_url
     )

@@ -1,0 +1,182 @@
+"""`Module`: one source file, and what its names stand for."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ._calls import SHARED, Operation, Resource, Verb, resource_of, verb_of
+from ._syntax import LOOPS, SCOPES, FunctionNode, assignments, dotted, key_of, own_nodes
+
+_IGNORE = re.compile(r"#\s*runoutcome:\s*ignore\[([^\]]*)\]")
+_OWN = ("self", "cls")
+
+
+@dataclass(frozen=True)
+class Module:
+    """A parsed source. `Module.parse` raises SyntaxError, ValueError, RecursionError or MemoryError."""
+
+    text: str
+    tree: ast.Module = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Module:
+        """The module in `text`."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the escapes in somebody else's strings
+            return cls(text, ast.parse(text))
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every node there is."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def parents(self) -> dict[ast.AST, ast.AST]:
+        """What each node stands in."""
+        return {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
+
+    @cached_property
+    def functions(self) -> list[FunctionNode]:
+        """Every function and method, nested ones too."""
+        return [node for node in self.nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+
+    @cached_property
+    def is_about_openai(self) -> bool:
+        """Whether the file speaks of OpenAI at all."""
+        return "openai" in self.text.lower()
+
+    @cached_property
+    def imports(self) -> dict[str, str]:
+        """Local names, and the dotted names they were imported from."""
+        found: dict[str, str] = {}
+        for node in self.nodes:
+            if isinstance(node, ast.Import):
+                for name in node.names:
+                    top = name.name.partition(".")[0]
+                    found[name.asname or top] = name.name if name.asname else top
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                found.update({name.asname or name.name: f"{node.module}.{name.name}" for name in node.names})
+        return found
+
+    @cached_property
+    def constants(self) -> dict[str, ast.expr]:
+        """Names (without `self.`) that are given one and the same value in the whole file."""
+        found: dict[str, dict[str, ast.expr]] = {}
+        for name, value in assignments(self.nodes):
+            found.setdefault(name.rpartition(".")[2], {})[ast.dump(value)] = value
+        return {name: value for name, values in found.items() if len(values) == 1 for value in values.values()}
+
+    @cached_property
+    def aliases(self) -> dict[str, tuple[str, ...]]:
+        """Names that stand for a resource or a method of it: `api = client.responses`."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, value in assignments(self.nodes):
+            chain = dotted(value)
+            if isinstance(value, ast.Attribute) and (resource_of(chain) or resource_of(chain[:-1])):
+                found[name] = chain
+        return found
+
+    def origin(self, node: ast.AST) -> str:
+        """The full dotted name of `node`, through the imports: `openai.RateLimitError`; empty if it has none."""
+        name = key_of(node)
+        if name is None:
+            return ""
+        top, dot, rest = name.partition(".")
+        return self.imports.get(top, top) + dot + rest
+
+    def is_ignored(self, line: int, rule: str) -> bool:
+        """Whether a comment on that line silences the rule."""
+        lines = self._lines
+        found = _IGNORE.search(lines[line - 1]) if line <= len(lines) else None
+        return found is not None and rule in [name.strip() for name in found[1].split(",")]
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.text.split("\n")
+
+    def above(self, node: ast.AST) -> Iterator[ast.AST]:
+        """What `node` stands in, from the inside out."""
+        while node in self.parents:
+            node = self.parents[node]
+            yield node
+
+    def scope_of(self, node: ast.AST) -> FunctionNode | ast.Module:
+        """The function `node` is in, or the module."""
+        for above in self.above(node):
+            if isinstance(above, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                return above
+        return self.tree
+
+    def helper(self, node: ast.AST) -> FunctionNode | None:
+        """The function of this file that `node` names: `fetch`, or `self.fetch` within its class."""
+        if isinstance(node, ast.Name):
+            named = self._by_name.get(node.id, [])
+            return named[0] if len(named) == 1 else None
+        if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)):
+            return None
+        for above in self.above(node):
+            if isinstance(above, ast.ClassDef) and node.value.id in (*_OWN, above.name):
+                methods = (item for item in above.body if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)))
+                return next((method for method in methods if method.name == node.attr), None)
+        return None
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[FunctionNode]]:
+        found: dict[str, list[FunctionNode]] = {}
+        for function in self.functions:
+            if not isinstance(self.parents.get(function), ast.ClassDef):
+                found.setdefault(function.name, []).append(function)
+        return found
+
+    def operations(self, verb: Verb, *roots: ast.AST, helped: bool = False) -> Iterator[Operation]:
+        """The operations of that verb in `roots`; those a function of this file does for them too, if `helped`."""
+        for node in own_nodes(*roots):
+            if not isinstance(node, (ast.Attribute, ast.Name)) or not isinstance(node.ctx, ast.Load):
+                continue
+            operation = self._operation(node)
+            if operation is not None:
+                if operation.verb == verb:
+                    yield operation
+            elif helped:
+                yield from self._by_helper(node, verb)
+
+    def _operation(self, node: ast.Attribute | ast.Name) -> Operation | None:
+        chain = self.aliases.get(key_of(node) or "")
+        if chain is None:
+            if isinstance(node, ast.Name):
+                return None
+            chain = (*self.aliases.get(key_of(node.value) or "", dotted(node.value)), node.attr)
+        resource = self._resource(chain[:-1])
+        call = self._call_of(node)
+        return Operation(resource, verb_of(chain, call), node, call) if resource is not None else None
+
+    def _call_of(self, node: ast.AST) -> ast.Call | None:
+        parent = self.parents.get(node)
+        return parent if isinstance(parent, ast.Call) and parent.func is node else None
+
+    def _resource(self, chain: tuple[str, ...]) -> Resource | None:
+        resource = resource_of(chain)
+        return resource if resource not in SHARED or self.is_about_openai else None
+
+    def _by_helper(self, node: ast.Attribute | ast.Name, verb: Verb) -> Iterator[Operation]:
+        helper = self.helper(node)
+        if helper is None or helper is self.scope_of(node):
+            return
+        for operation in self.operations(verb, *helper.body):
+            if not self.is_looped(operation.node):
+                yield Operation(operation.resource, verb, node, self._call_of(node))
+                return
+
+    def is_looped(self, node: ast.AST) -> bool:
+        """Whether `node` is in a loop of the function it is in."""
+        for above in self.above(node):
+            if isinstance(above, SCOPES):
+                return False
+            if isinstance(above, LOOPS):
+                return True
+        return False

@@ -1,0 +1,65 @@
+"""The rules: what each looks for, and what puts it right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ._findings import Hit
+from ._module import Module
+from ._rules_clients import raw_httpx_predicate
+from ._rules_retrying import cancel_on_any_error, create_inside_retry, retry_around_poll
+from ._rules_waiting import failure_ignored, incomplete_ignored, poll_without_deadline, wait_for_completed_only
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A mistake that is looked for."""
+
+    id: str
+    find: Callable[[Module], Iterator[Hit]]
+    fix: str
+
+
+RULES = (
+    Rule(
+        "poll-without-deadline",
+        poll_without_deadline,
+        "Give the wait a deadline: Runs(client).poll(id, max_wait_seconds=...), or compare a clock.",
+    ),
+    Rule(
+        "wait-for-completed-only",
+        wait_for_completed_only,
+        "Wait while the run is pending: Runs(client).poll(id), or test for every status that ends it.",
+    ),
+    Rule(
+        "retry-around-poll",
+        retry_around_poll,
+        "Poll until the run ends, then decide once: raise_for_status(run) outside of the retry.",
+    ),
+    Rule(
+        "raw-httpx-predicate",
+        raw_httpx_predicate,
+        "Name the SDK's own: openai.APIConnectionError (APITimeoutError is one), openai.APIStatusError.",
+    ),
+    Rule(
+        "incomplete-ignored",
+        incomplete_ignored,
+        "Look at the status first: raise_for_status(run), or handle 'incomplete' as well.",
+    ),
+    Rule(
+        "failure-ignored",
+        failure_ignored,
+        "Look at the status first: raise_for_status(run), or turn away all but 'completed'.",
+    ),
+    Rule(
+        "create-inside-retry",
+        create_inside_retry,
+        "Send a background create once: Runs(client).create(...), or max_retries=0 and no retry around it.",
+    ),
+    Rule(
+        "cancel-on-any-error",
+        cancel_on_any_error,
+        "Cancel at a deadline or on somebody's wish only: Runs(client).poll(id, on_timeout='cancel').",
+    ),
+)

@@ -1,0 +1,106 @@
+"""Small questions about a syntax tree."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+LoopNode = ast.While | ast.For | ast.AsyncFor
+SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+LOOPS = (ast.While, ast.For, ast.AsyncFor)
+TRIES: tuple[type[ast.AST], ...] = (ast.Try, getattr(ast, "TryStar", ast.Try))
+
+
+def own_nodes(*roots: ast.AST) -> Iterator[ast.AST]:
+    """`roots` and what is below them in source order, without the functions and classes defined there.
+
+    Lambdas are gone into: they are written where they are used.
+    """
+    stack = list(reversed(roots))
+    while stack:
+        node = stack.pop()
+        if isinstance(node, SCOPES):
+            continue
+        yield node
+        stack.extend(reversed(list(ast.iter_child_nodes(node))))
+
+
+def dotted(node: ast.AST) -> tuple[str, ...]:
+    """The names of a chain: `a.b(x)[0].c` is `("a", "b", "c")`. What is no chain is empty."""
+    names: list[str] = []
+    while True:
+        if isinstance(node, ast.Attribute):
+            names.append(node.attr)
+            node = node.value
+        elif isinstance(node, ast.Call):
+            node = node.func
+        elif isinstance(node, (ast.Await, ast.Subscript, ast.Starred)):
+            node = node.value
+        else:
+            break
+    if isinstance(node, ast.Name):
+        names.append(node.id)
+    return tuple(reversed(names))
+
+
+def last_name(node: ast.AST) -> str:
+    """The last name of a chain; empty if there is none."""
+    return (dotted(node) or ("",))[-1]
+
+
+def key_of(node: ast.AST) -> str | None:
+    """`run` or `self.run`, for what a value can be kept in; None for anything else."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else None
+
+
+def keyword(call: ast.Call, name: str) -> ast.expr | None:
+    """The value given to the keyword `name`."""
+    return next((given.value for given in call.keywords if given.arg == name), None)
+
+
+def assignments(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
+    """Every name (or `self.name`) that is given a value, and the expression the value comes from."""
+    for node in nodes:
+        targets: list[ast.expr] = []
+        value: ast.expr | None = None
+        if isinstance(node, ast.Assign):
+            targets, value = node.targets, node.value
+        elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)):
+            targets, value = [node.target], node.value
+        elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
+            targets, value = [node.target], node.iter
+        elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+            targets, value = [node.optional_vars], node.context_expr
+        for target in targets:
+            for leaf in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
+                name = key_of(leaf)
+                if name is not None and value is not None:
+                    yield name, value
+
+
+def identifiers(node: ast.AST) -> Iterator[str]:
+    """Every name and attribute at or below `node`; no text."""
+    for below in ast.walk(node):
+        if isinstance(below, ast.Name):
+            yield below.id
+        elif isinstance(below, ast.Attribute):
+            yield below.attr
+
+
+def is_counted(node: ast.AST) -> bool:
+    """Whether `node` is `for … in range(…)`."""
+    return (
+        isinstance(node, (ast.For, ast.AsyncFor))
+        and isinstance(node.iter, ast.Call)
+        and last_name(node.iter) == "range"
+    )
+
+
+def is_endless(node: ast.AST) -> bool:
+    """Whether `node` is `for … in itertools.count(…)`."""
+    return isinstance(node, ast.For) and isinstance(node.iter, ast.Call) and last_name(node.iter) in ("count", "cycle")

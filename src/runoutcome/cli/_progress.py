@@ -13,6 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..batch import JobReport, Progress
+from ._render import print_line
+from ._text import visible
 
 _WORDS = {"finished": "ended", "unfinished": "not finished", "held": "held", "not_submitted": "not submitted"}
 
@@ -47,21 +49,28 @@ class ProgressView:
             return
         self._states.pop(progress.job.custom_id, None)
         self._ended[verdict(progress.report)] += 1
-        line = Text(job_line(progress.report))
-        self._console.print(line, soft_wrap=True, highlight=False)
+        line = visible(job_line(progress.report))
+        if self._console.is_terminal:
+            print_line(self._console, line)
+        else:
+            self._console.print(Text(line), soft_wrap=True, highlight=False)
 
     def __rich__(self) -> Table:
         counts = Counter(self._states.values())
         done = sum(self._ended.values())
-        table = Table.grid(padding=(0, 2))
-        for word, count in (
-            ("queued", counts["queued"] + counts["submitting"] + counts["resubmitting"]),
-            ("running", counts["in_progress"]),
+        rows = [
+            ("queued", str(counts["queued"] + counts["submitting"] + counts["resubmitting"])),
+            ("running", str(counts["in_progress"])),
             ("done", f"{done + self._skipped} of {self._total + self._skipped}"),
-            *sorted(self._ended.items()),
+            *((word, str(count)) for word, count in sorted(self._ended.items())),
             ("left", eta(done, self._total, self._now() - self._started)),
-        ):
-            table.add_row(Text(str(word), no_wrap=True), Text(str(count), no_wrap=True))
+        ]
+        fits = max(len(word) for word, _ in rows) + max(len(count) for _, count in rows) + 2 <= self._console.width
+        table = Table.grid(padding=(0, 2))
+        for word, count in rows:
+            # Side by side in a narrow terminal, the longest count would cut the longest class name.
+            cells = (word, count) if fits else (f"{word} {count}",)
+            table.add_row(*(Text(cell, no_wrap=True) for cell in cells))
         return table
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from . import _sdk, _wait
-from ._effects import Clock, Pause, Steps, Tell
+from ._effects import Pause, Steps, Tell
 from ._exception_bases import RunError
-from ._poll import Wait, carrying, poll, seen_by_caller
+from ._poll import Wait, carrying, jitter, poll, seen_by_caller, state_of
 from ._resubmit import ResubmitBudget, resubmit_delay
 from ._submit import attempt_key, base_key, prepare, split_key, submit
 from ._token import ResumeToken
@@ -46,7 +45,7 @@ def run_job(job: Job, token: ResumeToken | None = None) -> Steps[_sdk.Response]:
     while True:
         if token is None:
             token, response = yield from _submit_attempt(job, attempt_key(base, attempt))
-        state = _state(clock, started, token)
+        state = state_of(clock, token, known=True, started=started)
         first = seen_by_caller(response, job.wait.catalog) if response is not None else None
         try:
             return (yield from poll(job.wait, token, state, first, just_created=first is not None))
@@ -70,20 +69,11 @@ def _submit_attempt(job: Job, key: str) -> Steps[tuple[ResumeToken, Any]]:
     return token, response
 
 
-def _state(clock: Clock, started: float, token: ResumeToken) -> _wait.WaitState:
-    now = clock.monotonic()
-    age = max(0.0, clock.time() - token.submitted_at) if token.submitted_at is not None else 0.0
-    created = now - age if token.submitted_at is not None else None
-    # The deadline counts from the start of the job, the run's age from its own submission.
-    return _wait.WaitState(started, age_seconds=age - (now - started), known=True, created=created)
-
-
 def _delay_before_next(job: Job, error: RunError, attempt: int, left: float | None) -> float | None:
     """Seconds until the run is made again; None where the policy, the time or the budget says no."""
     if attempt > job.resubmit:
         return None
-    jitter = random.uniform(1 - _wait.JITTER, 1 + _wait.JITTER)
-    delay = resubmit_delay(error.outcome, attempt=attempt, jitter=jitter)
+    delay = resubmit_delay(error.outcome, attempt=attempt, jitter=jitter())
     if delay is None or (left is not None and delay >= left):
         return None
     return delay if job.budget.take(job.wait.clock.monotonic()) else None

@@ -14,7 +14,7 @@ from ._body import Reading, read
 from ._catalog import Catalog
 from ._classify import examine, judge
 from ._delay import parse_seconds
-from ._dispatch import is_accepted, make_error, retry_after
+from ._dispatch import is_accepted, make_error, origin_of, retry_after
 from ._effects import Cancel, Clock, Pause, Poll, Steps, Tell
 from ._exception_bases import Origin
 from ._exceptions import PollingLostError, RunGoneError, RunUnknownError, WaitTimeoutError
@@ -123,8 +123,16 @@ def _may_be_taken(error: Exception) -> bool:
 def seen_by_caller(obj: object, catalog: Catalog) -> Seen:
     """The body of a response that the caller, or a create, already has."""
     outcome, reading = examine(obj, catalog=catalog)
-    request_id = getattr(obj, "_request_id", None)
-    return Seen(outcome, Origin(obj, reading.error, 200 if request_id else None, request_id))
+    return Seen(outcome, origin_of(obj, reading))
+
+
+def state_of(clock: Clock, token: ResumeToken, *, known: bool, started: float | None = None) -> _wait.WaitState:
+    """The state at the start of a wait, whose deadline counts from `started` (from now, if left out)."""
+    now = clock.monotonic()
+    started = now if started is None else started
+    age = max(0.0, clock.time() - token.submitted_at) if token.submitted_at is not None else 0.0
+    created = now - age if token.submitted_at is not None else None
+    return _wait.WaitState(started, age_seconds=age - (now - started), known=known, created=created)
 
 
 @contextmanager
@@ -181,7 +189,7 @@ def _kind_of_page(content: bytes) -> str:
 def _after(wait: Wait, state: _wait.WaitState, seen: Seen) -> tuple[_wait.WaitState, _wait.Next]:
     after = _wait.unknown if seen.outcome.phase == "unknown" else _wait.pending
     now = wait.clock.monotonic()
-    return after(wait.policy, state, now, hint_seconds=seen.hint_seconds, jitter=_jitter())
+    return after(wait.policy, state, now, hint_seconds=seen.hint_seconds, jitter=jitter())
 
 
 def _after_failure(wait: Wait, state: _wait.WaitState, error: BaseException) -> tuple[_wait.WaitState, _wait.Next]:
@@ -199,7 +207,7 @@ def _after_failure(wait: Wait, state: _wait.WaitState, error: BaseException) -> 
             raise error
     elif not isinstance(error, (_NoRunBodyError, _sdk.APIConnectionError, *_sdk.transport_errors())):
         raise error
-    return _wait.fault(wait.policy, state, now, retry_after=retry_after(error), jitter=_jitter())
+    return _wait.fault(wait.policy, state, now, retry_after=retry_after(error), jitter=jitter())
 
 
 def _stop(
@@ -274,5 +282,6 @@ def _tell_change(wait: Wait, before: Seen | None, now: Seen | None) -> Steps[Non
         yield Tell(wait.on_update, now.outcome)
 
 
-def _jitter() -> float:
+def jitter() -> float:
+    """A factor for a delay, drawn anew each time."""
     return random.uniform(1 - _wait.JITTER, 1 + _wait.JITTER)

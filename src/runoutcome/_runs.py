@@ -69,12 +69,9 @@ class _RunsBase:
         token, response = token_of(run)
         window = completion_window or token.completion_window
         wait = self._wait(max_wait, poll_interval_ms, window, on_timeout, accept, on_update, on_fault)
-        now = self._clock.monotonic()
-        age = max(0.0, self._clock.time() - token.submitted_at) if token.submitted_at is not None else 0.0
         # An id may be mistyped; a response or a token of ours belongs to a run that was there.
         known = response is not None or token.seen or token.submitted_at is not None
-        created = now - age if token.submitted_at is not None else None
-        state = _wait.WaitState(now, age_seconds=age, known=known, created=created)
+        state = _poll.state_of(self._clock, token, known=known)
         first = _poll.seen_by_caller(response, self._catalog) if response is not None else None
         return _poll.poll(wait, token, state, first)
 

@@ -204,10 +204,8 @@ class _Batch:
 
     def _ended_otherwise(self, track: _Track, error: RunError | RunGoneError | WaitError) -> JobReport:
         """A run that ended badly gets its line; one that may be going gets none."""
-        if isinstance(error, SubmissionUnknownError):
-            return track.report("held", error, None)
-        if isinstance(error, RunGoneError):
-            # No result line: with another key or another server the run may be there.
+        if isinstance(error, (SubmissionUnknownError, RunGoneError)):
+            # What is gone gets no result line either: with another key or on another server it may be there.
             return track.report("held", error, None)
         if isinstance(error, WaitError) or error.phase != "terminal":
             return track.report("unfinished", error, error.outcome)

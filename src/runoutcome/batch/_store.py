@@ -88,6 +88,11 @@ class Store:
         self.past = {}
         self.results = {row["custom_id"]: row for row in _rows(self.results_path, "result")}
         for row in _rows(self.journal_path, "journal"):
+            if self.place and row.get("place") and row["place"] != self.place:
+                raise StoreError(
+                    f"{self.results_path} belongs to runs on {row['place']}, and this is {self.place}; "
+                    "choose another output"
+                )
             self._remember(row)
         for job in self._jobs:
             past = self.past.get(job.custom_id)
@@ -95,12 +100,6 @@ class Store:
                 raise StoreError(
                     f"line {job.line}: {job.custom_id!r} was submitted with another body, see {self.journal_path}; "
                     "give the changed job another custom_id, or choose another output"
-                )
-        for row in _rows(self.journal_path, "journal"):
-            if self.place and row.get("place") and row["place"] != self.place:
-                raise StoreError(
-                    f"{self.results_path} belongs to runs on {row['place']}, and this is {self.place}; "
-                    "choose another output"
                 )
 
     def __enter__(self) -> Store:

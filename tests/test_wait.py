@@ -177,9 +177,9 @@ def test_jitter_is_a_factor(jitter: float) -> None:
 
 def test_jitter_drawn_outside_stays_in_its_bounds() -> None:
     """The jitter that the loops draw is within 20 %, both ways."""
-    from runoutcome._poll import _jitter
+    from runoutcome._poll import jitter
 
-    drawn = [_jitter() for _ in range(2000)]
+    drawn = [jitter() for _ in range(2000)]
     assert 0.8 <= min(drawn) < 0.85
     assert 1.15 < max(drawn) <= 1.2
 

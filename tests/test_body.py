@@ -58,7 +58,7 @@ def test_a_run_is_read_from_foreign_types(obj: object) -> None:
         ({"error": "text"}, "none"),
         ({"error": {}}, "none"),
         ({"type": "response.output_text.delta", "delta": "x"}, "none"),
-        ({"type": "batch.completed", "data": {"id": "batch_1"}}, "none"),
+        ({"type": "batch.completed", "data": {"id": "batch_1"}}, "notice"),
         ({"status": "failed"}, "run"),
         ({"object": "response"}, "run"),
         ({"object": "batch", "status": "completed"}, "run"),

@@ -1,4 +1,4 @@
-"""The data: `catalog.json`, its schema, its released copy, and the calls that are settled."""
+"""The data: `catalog.json`, its schema, its released copies, the settled calls, and the dialects on top of it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,18 @@ import pytest
 from runoutcome import CATALOG_VERSION, Catalog, Entry
 from runoutcome._lookup import Failure, lookup
 from runoutcome._model import ACTIONS, ERROR_TYPES
+from runoutcome._overlay import dialects, read_overlay
 
 DATA = files("runoutcome").joinpath("data")
 SHIPPED: dict[str, Any] = json.loads(DATA.joinpath("catalog.json").read_text("utf-8"))
 SCHEMA: dict[str, Any] = json.loads(DATA.joinpath("catalog.schema.json").read_text("utf-8"))
+RELEASED: dict[str, Any] = {
+    path.name: json.loads(path.read_text("utf-8"))
+    for path in DATA.joinpath("released").iterdir()
+    if path.name.startswith("catalog-")
+}
 ENTRIES = Catalog.load().entries
+SURFACES = tuple(SHIPPED["surfaces"])
 RESUBMIT = ("resubmit", "resubmit_later")
 
 SDK_CODES = (
@@ -88,6 +95,115 @@ SETTLED: dict[tuple[str, str], tuple[Any, ...]] = {
     ("incomplete_details.reason", "max_messages"): (None, 200, "incomplete_error", False),
     ("incomplete_details.reason", "steered"): (None, 200, "incomplete_error", False),
     ("status", "cancelled"): (None, None, "cancelled_error", False),
+}
+
+WAIT = (None, None, None, False, "wait")
+SUCCESS = (None, 200, None, False, "none")
+FAILED = ("APIError", None, "unknown_error", False, "none")
+CANCELLED = (None, None, "cancelled_error", False, "none")
+EARLY = (None, None, "incomplete_error", False, "none")
+NO_MORE_TOKENS = (None, None, "incomplete_error", False, "raise_limit")
+SERVER_ERROR = ("InternalServerError", 500, "internal_server_error", True, "resubmit")
+RATE_LIMIT = ("RateLimitError", 429, "rate_limit_error", True, "resubmit_later")
+BAD_FILE_CODES = (
+    "invalid_json_line",
+    "missing_required_parameter",
+    "invalid_url",
+    "streaming_unsupported",
+    "invalid_request",
+    "duplicate_custom_id",
+    "mismatched_model",
+)
+
+# The settled calls of the other surfaces: surface, field, value -> class, status, error type, retryable, action.
+SETTLED_ELSEWHERE: dict[tuple[str, str, str], tuple[Any, ...]] = {
+    **{("batch", "status", status): WAIT for status in ("validating", "in_progress", "finalizing", "cancelling")},
+    ("batch", "status", "completed"): SUCCESS,
+    ("batch", "status", "failed"): FAILED,
+    ("batch", "status", "cancelled"): CANCELLED,
+    ("batch", "status", "expired"): (None, None, "expired_error", False, "continue"),
+    ("batch", "errors.data.code", "token_limit_exceeded"): RATE_LIMIT,
+    ("batch", "errors.data.code", "model_not_found"): (
+        "NotFoundError",
+        404,
+        "not_found_error",
+        False,
+        "change_request",
+    ),
+    **{("batch", "errors.data.code", code): BAD_REQUEST for code in BAD_FILE_CODES},
+    ("batch.output_row", "status", "completed"): SUCCESS,
+    ("batch.output_row", "status", "failed"): FAILED,
+    ("batch.output_row", "error.code", "batch_expired"): (None, None, "expired_error", True, "resubmit"),
+    ("batch.output_row", "error.code", "batch_cancelled"): CANCELLED,
+    **{("fine_tuning.job", "status", status): WAIT for status in ("validating_files", "queued", "running", "pausing")},
+    ("fine_tuning.job", "status", "paused"): (None, None, None, False, "continue"),
+    ("fine_tuning.job", "status", "succeeded"): SUCCESS,
+    ("fine_tuning.job", "status", "failed"): FAILED,
+    ("fine_tuning.job", "status", "cancelled"): CANCELLED,
+    ("fine_tuning.job", "error.code", "server_error"): SERVER_ERROR,
+    ("fine_tuning.job", "error.code", "invalid_training_file"): BAD_REQUEST,
+    ("vector_store.file", "status", "in_progress"): WAIT,
+    ("vector_store.file", "status", "completed"): SUCCESS,
+    ("vector_store.file", "status", "failed"): FAILED,
+    ("vector_store.file", "status", "cancelled"): CANCELLED,
+    ("vector_store.file", "last_error.code", "server_error"): SERVER_ERROR,
+    ("vector_store.file", "last_error.code", "unsupported_file"): BAD_REQUEST,
+    ("vector_store.file", "last_error.code", "invalid_file"): BAD_REQUEST,
+    ("vector_store.file_batch", "status", "in_progress"): WAIT,
+    ("vector_store.file_batch", "status", "completed"): SUCCESS,
+    ("vector_store.file_batch", "status", "failed"): FAILED,
+    ("vector_store.file_batch", "status", "cancelled"): CANCELLED,
+    ("eval.run", "status", "queued"): WAIT,
+    ("eval.run", "status", "in_progress"): WAIT,
+    ("eval.run", "status", "completed"): SUCCESS,
+    ("eval.run", "status", "failed"): FAILED,
+    ("eval.run", "status", "canceled"): CANCELLED,
+    ("eval.run", "status", "cancelled"): CANCELLED,
+    ("realtime.response", "status", "in_progress"): WAIT,
+    ("realtime.response", "status", "completed"): SUCCESS,
+    ("realtime.response", "status", "failed"): FAILED,
+    ("realtime.response", "status", "incomplete"): EARLY,
+    ("realtime.response", "status", "cancelled"): CANCELLED,
+    ("realtime.response", "status_details.reason", "turn_detected"): CANCELLED,
+    ("realtime.response", "status_details.reason", "client_cancelled"): CANCELLED,
+    ("realtime.response", "status_details.reason", "max_output_tokens"): NO_MORE_TOKENS,
+    ("realtime.response", "status_details.reason", "content_filter"): (
+        "ContentFilterFinishReasonError",
+        None,
+        "content_filter_error",
+        False,
+        "change_request",
+    ),
+    ("video", "status", "queued"): WAIT,
+    ("video", "status", "in_progress"): WAIT,
+    ("video", "status", "completed"): SUCCESS,
+    ("video", "status", "failed"): FAILED,
+    ("video", "error.code", "moderation_blocked"): BAD_REQUEST,
+    **{("thread.run", "status", status): WAIT for status in ("queued", "in_progress", "cancelling")},
+    ("thread.run", "status", "requires_action"): (None, None, None, False, "continue"),
+    ("thread.run", "status", "completed"): SUCCESS,
+    ("thread.run", "status", "failed"): FAILED,
+    ("thread.run", "status", "incomplete"): EARLY,
+    ("thread.run", "status", "cancelled"): CANCELLED,
+    ("thread.run", "status", "expired"): (None, None, "expired_error", False, "none"),
+    ("thread.run", "last_error.code", "server_error"): SERVER_ERROR,
+    ("thread.run", "last_error.code", "rate_limit_exceeded"): RATE_LIMIT,
+    ("thread.run", "last_error.code", "invalid_prompt"): BAD_REQUEST,
+    ("thread.run", "incomplete_details.reason", "max_completion_tokens"): NO_MORE_TOKENS,
+    ("thread.run", "incomplete_details.reason", "max_prompt_tokens"): NO_MORE_TOKENS,
+}
+
+# What the SDK's closed enums list elsewhere: surface, field -> values.
+SDK_VALUES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("vector_store.file", "last_error.code"): ("server_error", "unsupported_file", "invalid_file"),
+    ("thread.run", "last_error.code"): ("server_error", "rate_limit_exceeded", "invalid_prompt"),
+    ("thread.run", "incomplete_details.reason"): ("max_completion_tokens", "max_prompt_tokens"),
+    ("realtime.response", "status_details.reason"): (
+        "turn_detected",
+        "client_cancelled",
+        "max_output_tokens",
+        "content_filter",
+    ),
 }
 
 # Rule id -> the code its examples come with, messages it is about, messages it is not about.
@@ -194,6 +310,24 @@ def test_shipped_catalog_is_the_released_one() -> None:
     assert DATA.joinpath("catalog.json").read_bytes() == released.read_bytes()
 
 
+@pytest.mark.parametrize("released", RELEASED.values(), ids=RELEASED)
+def test_a_minor_version_changes_no_decision(released: dict[str, Any]) -> None:
+    """Every row and rule of a released version of this major is still there and decides the same."""
+    if released["catalog_version"].partition(".")[0] != CATALOG_VERSION.partition(".")[0]:
+        return
+    identity = ("surface", "field", "match", "value")
+    decision = ("error_class", "status_code", "error_type", "retryable", "action", "since")
+    now = {tuple(row[key] for key in identity): row for row in SHIPPED["entries"]}
+    for row in released["entries"]:
+        place = tuple(row[key] for key in identity)
+        assert [now[place][key] for key in decision] == [row[key] for key in decision], place
+    rules = {rule["id"]: rule for rule in SHIPPED["rules"]}
+    for rule in released["rules"]:
+        assert [rules[rule["id"]][key] for key in ("code", "retryable", "action")] == [
+            rule[key] for key in ("code", "retryable", "action")
+        ]
+
+
 def test_changelog_names_the_version() -> None:
     """The catalog's changelog has a section for the shipped version."""
     assert f"\n## {CATALOG_VERSION}\n" in DATA.joinpath("CHANGELOG.md").read_text("utf-8")
@@ -244,7 +378,11 @@ def test_every_code_of_the_sdk_has_a_row(catalog: Catalog, code: str) -> None:
 
 def test_the_sdk_has_21_codes() -> None:
     """No other row claims to be in the SDK's enum of codes."""
-    claimed = {entry.value for entry in ENTRIES if entry.field == "error.code" and entry.sdk_since}
+    claimed = {
+        entry.value
+        for entry in ENTRIES
+        if entry.surface == "response" and entry.field == "error.code" and entry.sdk_since
+    }
     assert claimed == set(SDK_CODES)
     assert len(SDK_CODES) == 21
 
@@ -259,6 +397,56 @@ def test_settled_call(catalog: Catalog, place: tuple[str, str], expected: tuple[
     status = entry.status_code or (catalog.error_types[entry.error_type].status_code if entry.error_type else None)
     actual = (entry.error_class, status, entry.error_type, entry.retryable, entry.action)
     assert actual[: len(expected)] == expected
+
+
+@pytest.mark.parametrize(("place", "expected"), SETTLED_ELSEWHERE.items(), ids=lambda value: "/".join(map(str, value)))
+def test_settled_call_elsewhere(catalog: Catalog, place: tuple[str, str, str], expected: tuple[Any, ...]) -> None:
+    """A settled call of another surface is in the data as it was settled."""
+    surface, field, value = place
+    entry = catalog.entry(surface, field, "literal", value)
+    assert entry is not None
+    status = entry.status_code or (catalog.error_types[entry.error_type].status_code if entry.error_type else None)
+    assert (entry.error_class, status, entry.error_type, entry.retryable, entry.action) == expected
+
+
+def test_every_row_elsewhere_is_settled() -> None:
+    """No row of another surface is without a settled call in this file."""
+    rows = {(entry.surface, entry.field, entry.value) for entry in ENTRIES if entry.surface != "response"}
+    assert rows == set(SETTLED_ELSEWHERE)
+
+
+@pytest.mark.parametrize(("place", "values"), SDK_VALUES.items(), ids=lambda value: "/".join(value))
+def test_every_value_of_the_sdk_has_a_row(catalog: Catalog, place: tuple[str, str], values: tuple[str, ...]) -> None:
+    """Each value of a closed enum of the SDK has a documented row on its own surface, and no other claims to be one."""
+    surface, field = place
+    for value in values:
+        entry = catalog.entry(surface, field, "literal", value)
+        assert entry is not None
+        assert entry.documented
+        assert entry.sdk_since is not None
+    claimed = {
+        entry.value for entry in ENTRIES if entry.surface == surface and entry.field == field and entry.sdk_since
+    }
+    assert claimed == set(values)
+
+
+@pytest.mark.parametrize("surface", [name for name in SURFACES if name != "response"])
+def test_a_code_falls_back_to_the_one_of_a_response(catalog: Catalog, surface: str) -> None:
+    """A code that a surface does not have is what it is on `response`, where the row for it is alone."""
+    verdict = lookup(catalog, surface, Failure("insufficient_quota"))
+    assert verdict.entry is catalog.entry("response", "error.code", "literal", "insufficient_quota")
+    assert verdict.known
+    unknown = lookup(catalog, surface, Failure("no_such_code"))
+    assert unknown.entry is catalog.entry("response", "error.code", "unknown")
+    assert not unknown.known
+
+
+def test_rows_elsewhere_say_more_than_those_of_a_response(catalog: Catalog) -> None:
+    """A code is not repeated on another surface, unless the SDK lists it there or other words tell what to do."""
+    for entry in ENTRIES:
+        same = catalog.entry("response", "error.code", "literal", entry.value) if entry.field.endswith("code") else None
+        if same is not None and same is not entry:
+            assert entry.sdk_since or entry.remedy != same.remedy
 
 
 @pytest.mark.parametrize("match", ["null", "unknown"])
@@ -421,20 +609,226 @@ def test_find_looks_on_every_field(catalog: Catalog) -> None:
     assert [entry.id for entry in catalog.find("content_filter")] == [
         "response/error.code/content_filter",
         "response/incomplete_details.reason/content_filter",
+        "realtime.response/status_details.reason/content_filter",
     ]
     assert catalog.find("<null>") == ()
 
 
-@pytest.mark.parametrize("name", ["batch", "", None, 5, ["response"], {}], ids=str)
+@pytest.mark.parametrize("name", ["list", "batch.output_row", "", None, 5, ["response"], {}], ids=str)
 def test_surface_of_other_objects(catalog: Catalog, name: object) -> None:
-    """Only the names of run bodies have a surface; anything else, of any type, has none."""
+    """Only what a body calls itself has a surface; any other name, or a value of any type, has none."""
     assert catalog.surface_of(name) is None
     assert catalog.surface_of("response") is catalog.surfaces["response"]
 
 
-def test_statuses_are_pending_or_terminal(catalog: Catalog) -> None:
-    """Every literal status row is either pending or terminal, never both."""
-    surface = catalog.surfaces["response"]
-    literals = {entry.value for entry in ENTRIES if entry.field == "status" and entry.match == "literal"}
-    assert surface.pending | surface.terminal == literals
-    assert not surface.pending & surface.terminal
+@pytest.mark.parametrize("name", SURFACES)
+def test_a_surface_is_found_by_the_names_of_its_bodies(catalog: Catalog, name: str) -> None:
+    """A surface is found by the `object` of its bodies and by every alias of it."""
+    place = catalog.surfaces[name]
+    for object_name in (place.object, *place.aliases):
+        assert object_name is None or catalog.surface_of(object_name) is place
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_statuses_are_pending_or_terminal(catalog: Catalog, name: str) -> None:
+    """Every status of a surface is either pending or terminal, never both, and has a row of its own."""
+    place = catalog.surfaces[name]
+    literals = {
+        entry.value
+        for entry in ENTRIES
+        if entry.surface == name and entry.field == "status" and entry.match == "literal"
+    }
+    assert place.pending | place.terminal == literals
+    assert not place.pending & place.terminal
+    assert place.completed <= place.terminal
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_a_status_row_fits_its_phase(catalog: Catalog, name: str) -> None:
+    """A pending or successful status has no class and no error type, any other terminal one has an error type."""
+    place = catalog.surfaces[name]
+    for entry in ENTRIES:
+        if (entry.surface, entry.field, entry.match) != (name, "status", "literal"):
+            continue
+        went_wrong = entry.value in place.terminal - place.completed
+        assert (entry.error_type is not None) == went_wrong
+        if entry.value in place.pending:
+            assert entry.action in ("wait", "continue")
+        assert not entry.retryable
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_rows_stand_in_a_field_that_is_read(catalog: Catalog, name: str) -> None:
+    """A row's field is the surface's status, its code, its error object, or one that decides about a status."""
+    place = catalog.surfaces[name]
+    read = {"status", place.code_field, place.failure_field, *place.decided_by.values()}
+    assert {entry.field for entry in ENTRIES if entry.surface == name} <= read
+    assert set(place.decided_by) <= place.terminal
+
+
+# --- the dialects ---------------------------------------------------------------------------------------------------
+
+DIALECTS = dialects()
+MINE = [(name, entry) for name in DIALECTS for entry in Catalog.load().extend(name).entries if entry.overlay == name]
+
+# Dialect, code, message -> rule, retryable, action; None for messages that only look like it.
+DIALECT_MESSAGES: list[tuple[str, str | None, str, str | None, bool, str]] = [
+    ("azure", None, "Your resource has been temporarily blocked.", "azure-resource-blocked", False, "fix_account"),
+    (
+        "litellm",
+        "background_streaming_error",
+        "litellm.RateLimitError: AzureException RateLimitError - have exceeded token rate limit. Please retry after 60 "
+        "seconds.",
+        "litellm-rate-limit",
+        True,
+        "resubmit_later",
+    ),
+    (
+        "litellm",
+        "background_streaming_error",
+        "litellm.RateLimitError: OpenAIException - You exceeded your current quota, please check your plan and billing "
+        "details.",
+        "litellm-quota",
+        False,
+        "fix_account",
+    ),
+    (
+        "litellm",
+        "background_streaming_error",
+        "litellm.RateLimitError: Rate limit reached. You can increase your rate limit by adding a payment method at "
+        "https://platform.openai.com/account/billing.",
+        "litellm-rate-limit",
+        True,
+        "resubmit_later",
+    ),
+    (
+        "litellm",
+        "background_streaming_error",
+        "litellm.BudgetExceededError: Budget has been exceeded! Current cost: 12.3, Max budget: 12.0",
+        "litellm-quota",
+        False,
+        "fix_account",
+    ),
+    (
+        "litellm",
+        "background_streaming_error",
+        "litellm.AuthenticationError: Incorrect API key provided.",
+        "litellm-account",
+        False,
+        "fix_account",
+    ),
+    (
+        "litellm",
+        "background_streaming_error",
+        "litellm.BadRequestError: Unsupported value. Fallbacks failed: litellm.RateLimitError: busy",
+        "litellm-bad-request",
+        False,
+        "change_request",
+    ),
+    ("litellm", "background_streaming_error", "Connection reset by peer", None, False, "none"),
+    (
+        "ogx",
+        "processing_error",
+        "Background response timed out after 300s",
+        "ogx-background-timeout",
+        False,
+        "raise_limit",
+    ),
+    ("ogx", "processing_error", "'NoneType' object is not iterable", None, False, "none"),
+    (
+        "ogx",
+        "server_error",
+        "Truncation mode 'auto' is not supported. Use 'disabled'.",
+        "ogx-truncation",
+        False,
+        "change_request",
+    ),
+    ("ogx", "server_error", "The model is overloaded.", None, False, "none"),
+    ("openrouter", "server_error", "Invalid credentials", "openrouter-credentials", False, "fix_account"),
+    ("openrouter", "server_error", "Provider returned error", None, True, "resubmit"),
+    ("xai", None, "You do not have an active Grok subscription.", "xai-entitlement", False, "fix_account"),
+    (
+        "xai",
+        "permission-denied",
+        "Your newly created team doesn't have any credits or licenses yet.",
+        None,
+        False,
+        "fix_account",
+    ),
+    ("xai", None, "You are out of available resources for Grok.", "xai-entitlement", False, "fix_account"),
+    ("xai", None, "The cluster is out of available resources.", None, False, "none"),
+]
+
+
+def test_the_dialects_that_are_shipped() -> None:
+    """One overlay is shipped for each server whose words are known to differ, named like its file."""
+    assert DIALECTS == ("azure", "litellm", "ogx", "openrouter", "vllm", "xai")
+    assert [read_overlay(name).name for name in DIALECTS] == list(DIALECTS)
+
+
+@pytest.mark.parametrize(("name", "entry"), MINE, ids=lambda value: value if isinstance(value, str) else value.id)
+def test_a_row_of_a_dialect_is_like_a_row_of_the_catalog(catalog: Catalog, name: str, entry: Entry) -> None:
+    """A dialect's row has evidence and short words, agrees with itself, and differs from the row it overrides."""
+    assert entry.evidence
+    assert entry.retryable == (entry.action in RESUBMIT)
+    assert entry.contested == bool(entry.alternatives)
+    assert entry.error_class == (catalog.error_types[entry.error_type].error_class if entry.error_type else None)
+    assert len(entry.title) <= 50
+    assert len(entry.cause) <= 200
+    assert len(entry.remedy) <= 200
+    assert len(f"{entry.title}. {entry.description}") <= 350
+    assert all(text.isascii() and text.endswith(".") for text in (entry.cause, entry.remedy))
+    assert entry.inferred == entry.cause.startswith("Inferred from ")
+    base = catalog.entry(entry.surface, entry.field, entry.match, entry.value)
+    assert base is None or (base.retryable, base.action, base.remedy) != (entry.retryable, entry.action, entry.remedy)
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_what_a_dialect_says_is_said_in_full(name: str) -> None:
+    """A shipped dialect leaves no words of a rule or of a new row to be made up, and gives evidence for each."""
+    overlay = read_overlay(name)
+    base = Catalog.load()
+    for row in overlay.entries:
+        place = base.surfaces[row.get("surface", "response")]
+        field = row.get("field", place.code_field)
+        known = base.entry(place.name, field, row.get("match", "literal"), row.get("value"))
+        assert {"title", "cause", "remedy", "evidence"} <= set(row)
+        assert known is not None or "phase" in row or {"error_type", "retryable", "action", "confidence"} <= set(row)
+    for rule in overlay.rules:
+        assert {"title", "cause", "remedy", "evidence", "action"} <= set(rule)
+        assert rule["id"].startswith(f"{name}-")
+
+
+@pytest.mark.parametrize(("name", "code", "message", "rule_id", "retryable", "action"), DIALECT_MESSAGES)
+def test_message_of_a_dialect(
+    name: str, code: str | None, message: str, rule_id: str | None, retryable: bool, action: str
+) -> None:
+    """A dialect's rules find the messages they are about, and leave those that only look like them."""
+    verdict = lookup(Catalog.load().extend(name), "response", Failure(code, message))
+    assert (verdict.rule.id if verdict.rule else None) == rule_id
+    assert (verdict.retryable, verdict.action) == (retryable, action)
+
+
+def test_every_rule_of_a_dialect_has_examples() -> None:
+    """Each rule of a dialect is met by a message of this file."""
+    rules = {rule["id"] for name in DIALECTS for rule in read_overlay(name).rules}
+    assert rules - {"ogx-no-chunks"} == {row[3] for row in DIALECT_MESSAGES} - {None}
+    failure = Failure("server_error", "No chunks were generated from the file")
+    verdict = lookup(Catalog.load().extend("ogx"), "vector_store.file", failure)
+    assert verdict.rule is not None
+    assert (verdict.rule.id, verdict.action) == ("ogx-no-chunks", "change_request")
+
+
+def test_a_realtime_rate_limit_of_azure() -> None:
+    """Azure calls a realtime rate limit an invalid request: the dialect goes by the code instead of the type."""
+    failure = Failure("inference_rate_limit_exceeded", "Too many requests.", type="invalid_request_error")
+    plain = lookup(Catalog.load(), "realtime.response", failure)
+    azure = lookup(Catalog.load().extend("azure"), "realtime.response", failure)
+    assert (plain.error_class, plain.retryable) == ("BadRequestError", False)
+    assert (azure.error_class, azure.retryable, azure.action) == ("RateLimitError", True, "resubmit_later")
+
+
+def test_a_pending_job_of_azure() -> None:
+    """Azure's status `pending` of a fine-tuning job is pending with the dialect, and unknown without."""
+    assert "pending" not in Catalog.load().surfaces["fine_tuning.job"].pending
+    assert "pending" in Catalog.load().extend("azure").surfaces["fine_tuning.job"].pending

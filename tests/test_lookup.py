@@ -36,7 +36,9 @@ def test_rung_1_exact_code() -> None:
 
 def test_rung_1_takes_the_row_of_its_own_surface_first(catalog: Catalog) -> None:
     """A row of the run's own surface beats the one of `response`."""
-    own = replace(catalog.find("server_error")[0], surface="batch", retryable=False, action="none")
+    row = catalog.entry("response", "error.code", "literal", "server_error")
+    assert row is not None
+    own = replace(row, surface="batch", field="errors.data.code", retryable=False, action="none")
     extended = replace(catalog, entries=(*catalog.entries, own))
     assert lookup(extended, "batch", Failure("server_error")).entry is own
     assert lookup(extended, "response", Failure("server_error")).retryable

@@ -42,11 +42,10 @@ def test_entry_description_is_cause_and_remedy(catalog: Catalog) -> None:
     assert entry.description == f"{entry.cause} {entry.remedy}"
 
 
-@pytest.mark.parametrize("phase", ["pending", "terminal", "unknown"])
-@pytest.mark.parametrize("status", ["completed", "failed", None])
-def test_only_a_terminal_completed_run_is_ok(phase: Any, status: str | None) -> None:
-    """`ok` needs both the status "completed" and a phase that is terminal."""
-    assert Outcome(phase, status).ok is (phase == "terminal" and status == "completed")
+@pytest.mark.parametrize("status", ["queued", "completed", "failed", "done", None])
+def test_only_a_completed_run_is_ok(status: str | None) -> None:
+    """`ok` is for the status "completed" alone."""
+    assert classify({"status": status, "object": "response"}).ok is (status == "completed")
 
 
 def test_outcome_is_frozen_and_hashable() -> None:

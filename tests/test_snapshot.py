@@ -47,13 +47,22 @@ def test_the_outcome_of_every_row_travels_whole(entry: Entry) -> None:
         classify({"status": "failed", "error": {"code": "rate_limit_exceeded", "message": "Request too large"}}),
         classify({"status": "failed", "error": {"code": 503, "message": "m"}}),
         classify({"status": "failed", "error": {"type": "rate_limit_error", "retryable": True}}),
-        replace(classify({"status": "failed", "error": {"code": "server_error"}}), overlay="mine"),
     ],
-    ids=["bare", "no_body", "error_event", "webhook", "rule", "numeric", "claimed", "overlay"],
+    ids=["bare", "no_body", "error_event", "webhook", "rule", "numeric", "claimed"],
 )
 def test_other_outcomes_travel_whole(outcome: Outcome) -> None:
     """Outcomes that no row decided alone arrive as they left, with row and rule."""
     assert travel(outcome) == (outcome, {})
+
+
+def test_an_overlay_travels_by_name_only() -> None:
+    """What an overlay decided arrives as decided, without the published row, which says something else."""
+    mine = Catalog.load().extend({"name": "mine", "entries": [{"value": "image_too_large", "retryable": True}]})
+    left = classify({"status": "failed", "error": {"code": "image_too_large"}}, catalog=mine)
+    arrived, _ = travel(left)
+    assert arrived == replace(left, entry=None)
+    assert arrived is not None
+    assert (arrived.retryable, arrived.overlay, "'mine'" in arrived.title) == (True, "mine", True)
 
 
 def test_extra_values_travel_beside_it() -> None:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         WaitTimeoutError as WaitTimeoutError,
     )
     from ._model import Entry as Entry, Outcome as Outcome
+    from ._overlay import CatalogError as CatalogError
     from ._resubmit import ResubmitBudget as ResubmitBudget
     from ._runs import AUTO as AUTO, AsyncRuns as AsyncRuns, Runs as Runs
 
@@ -51,6 +52,7 @@ _HOMES = {
     "AsyncRuns": "_runs",
     "CATALOG_VERSION": "_catalog",
     "Catalog": "_catalog",
+    "CatalogError": "_overlay",
     "Entry": "_model",
     "Outcome": "_model",
     "PollingLostError": "_exceptions",
@@ -88,6 +90,7 @@ __all__ = [
     "CATALOG_VERSION",
     "AsyncRuns",
     "Catalog",
+    "CatalogError",
     "Entry",
     "Outcome",
     "PollingLostError",

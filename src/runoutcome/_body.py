@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
 from ._lookup import Failure
 
-Kind = Literal["run", "event", "notice", "none"]
-"""`run`: a run's body. `event`: an error without one. `notice`: a status and an id only. `none`: none of these."""
+Kind = Literal["run", "row", "event", "notice", "none"]
+"""`run`: the body of a run, job or file. `row`: a line of a batch's output or error file. `event`: an error without a
+run. `notice`: a status and an id only. `none`: none of these."""
 
 _RUN_EVENT = "response."
 _WEBHOOK = "event"
+_NOTICES = ("batch.", "fine_tuning.job.", "eval.run.", "video.")
 _MAX_COUNT = 2**63  # no count is larger, and Python does not print an int of more than 4300 digits
 
 
@@ -28,35 +31,63 @@ class Reading(NamedTuple):
     status: str | None = None
     error: Any = None
     response_id: str | None = None
+    request_id: str | None = None
+    """Of the HTTP request, where the body itself tells it: a batch's output does."""
 
 
-def read(obj: object) -> Reading:
-    """The reading of `obj`. May raise whatever the object's own attributes raise; `classify` is what never does."""
+class Answer(NamedTuple):
+    """The HTTP answer that a row of a batch's output holds."""
+
+    status_code: int | None
+    body: Any
+
+    @property
+    def is_success(self) -> bool:
+        """It is a 2xx."""
+        return self.status_code is not None and 200 <= self.status_code < 300
+
+    @property
+    def is_error(self) -> bool:
+        """It is a 4xx or 5xx."""
+        return self.status_code is not None and 400 <= self.status_code < 600
+
+
+def read(obj: object, *, is_row: bool = False) -> Reading:
+    """The reading of `obj`, as a row of a batch's output if the caller says so or it looks like one.
+
+    May raise whatever the object's own attributes raise; `classify` is what never does.
+    """
     if isinstance(obj, (str, bytes, bytearray, memoryview)):
-        return _read_text(obj)
+        return _read_text(obj, is_row)
+    if is_row and (look(obj, "response") is not None or look(obj, "error") is not None):
+        return _read_row(obj, look(obj, "error"))
     name = look(obj, "object")
     if isinstance(name, str) and name != _WEBHOOK:
         return _read_run(obj, name)
     content = None if isinstance(obj, Mapping) else getattr(obj, "content", None)
     if isinstance(content, bytes):  # a raw HTTP response, of any HTTP library
-        return _read_text(content)
+        return _read_text(content, is_row)
     return _read_nameless(obj)
 
 
-def _read_text(text: str | bytes | bytearray | memoryview) -> Reading:
+def _read_text(text: str | bytes | bytearray | memoryview, is_row: bool) -> Reading:
     try:
         document = json.loads(bytes(text) if isinstance(text, memoryview) else text)
     except (ValueError, RecursionError):
         return Reading("none")
-    return read(document) if isinstance(document, dict) else Reading("none")
+    return read(document, is_row=is_row) if isinstance(document, dict) else Reading("none")
 
 
 def _read_nameless(obj: object) -> Reading:
     kind, status, error = look(obj, "type"), look(obj, "status"), look(obj, "error")
+    if isinstance(look(obj, "custom_id"), str) and (error is not None or look(obj, "response") is not None):
+        return _read_row(obj, error)
     if status is not None and kind is None:  # what has a type is an item of a run's output, or an event
         return _read_run(obj, None)
     if isinstance(kind, str) and kind.startswith(_RUN_EVENT):
         return _read_event(obj, kind.removeprefix(_RUN_EVENT))
+    if isinstance(kind, str) and kind.startswith(_NOTICES) and (told := word(look(look(obj, "data"), "id"))):
+        return Reading("notice", status=kind.rpartition(".")[2], response_id=told)
     if kind == "error":
         return Reading("event", error=error or obj)
     return Reading("event", error=error) if isinstance(error, Mapping) and error else Reading("none")
@@ -65,6 +96,22 @@ def _read_nameless(obj: object) -> Reading:
 def _read_run(obj: object, name: str | None, fallback: str | None = None) -> Reading:
     status = word(look(obj, "status")) or fallback
     return Reading("run", obj, name, status, look(obj, "error"), word(look(obj, "id")))
+
+
+def _read_row(obj: object, error: object) -> Reading:
+    answer = look(obj, "response")
+    request_id = word(look(answer, "request_id"))
+    return Reading("row", obj, error=error, response_id=word(look(obj, "id")), request_id=request_id)
+
+
+def read_answer(row: object) -> Answer:
+    """The HTTP answer inside a row; its parts are None where the row holds none."""
+    answer = look(row, "response")
+    status_code, body = look(answer, "status_code"), look(answer, "body")
+    if isinstance(body, str):  # OGX writes the JSON of the body as a text
+        with suppress(ValueError, RecursionError):
+            body = json.loads(body)
+    return Answer(status_code if type(status_code) is int else None, body)
 
 
 def _read_event(obj: object, suffix: str) -> Reading:
@@ -99,12 +146,31 @@ def read_usage(usage: object) -> dict[str, int] | None:
     """The token counts of a `usage` object, flat; None where it holds none."""
     if usage is None:
         return None
-    names = ("input_tokens", "output_tokens", "total_tokens")
-    counts = {name: look(usage, name) for name in names}
+    counts = {name: look(usage, name) for name in ("input_tokens", "output_tokens", "total_tokens")}
+    for name, older in (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")):
+        counts[name] = look(usage, older) if counts[name] is None else counts[name]
     counts["cached_tokens"] = look(look(usage, "input_tokens_details"), "cached_tokens")
     counts["reasoning_tokens"] = look(look(usage, "output_tokens_details"), "reasoning_tokens")
+    return _numbers(counts)
+
+
+def read_counts(counts: object) -> dict[str, int] | None:
+    """The numbers of an object that counts the parts of a job; None where it holds none."""
+    if counts is None:
+        return None
+    return _numbers(counts if isinstance(counts, Mapping) else vars(counts))
+
+
+def _numbers(counts: Mapping[str, Any]) -> dict[str, int] | None:
     numbers = {name: count for name, count in counts.items() if type(count) is int and 0 <= count < _MAX_COUNT}
     return numbers or None
+
+
+def find(obj: object, path: tuple[str, ...]) -> Any:
+    """What lies at the end of `path`, a field name a step; None where a step is missing."""
+    for name in path:
+        obj = look(obj, name)
+    return obj
 
 
 def look(obj: object, name: str) -> Any:

@@ -1,38 +1,23 @@
-"""The published table: `data/catalog.json`, loaded into frozen values. Which row applies is decided in `_lookup`."""
+"""The published table: `data/catalog.json`, loaded into frozen values, and extended by users' own rows.
+
+Which row applies is decided in `_lookup`.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from ._model import Alternative, Entry, ErrorType, Match, Rule
+from ._extension import Extension
+from ._model import Alternative, Deprecation, Entry, ErrorType, Match, Rule
+from ._overlay import Source, read_overlay
+from ._surface import Surface, TypeRow
 
-CATALOG_VERSION = "1.0.0"
-
-
-@dataclass(frozen=True)
-class Surface:
-    """One kind of object that says "200 OK" for a failure: where its status is, and what its statuses mean."""
-
-    name: str
-    object: str
-    status_field: str
-    pending: frozenset[str]
-    terminal: frozenset[str]
-    decided_by: Mapping[str, str]
-    """Status -> the field whose value decides, for the statuses that need one."""
-
-
-@dataclass(frozen=True)
-class TypeRow:
-    """What one `error_type` amounts to: an `openai` class name and the HTTP status that goes with it, or None."""
-
-    error_class: str | None
-    status_code: int | None
+CATALOG_VERSION = "1.1.0"
 
 
 @dataclass(frozen=True)
@@ -47,14 +32,16 @@ class Catalog:
     http_statuses: Mapping[int, ErrorType]
     retryable_statuses: frozenset[int]
     upstream_error_types: Mapping[str, ErrorType]
-    overlay: str | None = None
+    overlays: tuple[str, ...] = ()
+    """The names of the overlays on top of the published catalog, in the order they came."""
     _index: Mapping[tuple[str, str, Match, str | None], Entry] = field(init=False, repr=False, compare=False)
     _objects: Mapping[str, Surface] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         index = {(entry.surface, entry.field, entry.match, entry.value): entry for entry in self.entries}
         object.__setattr__(self, "_index", index)
-        object.__setattr__(self, "_objects", {surface.object: surface for surface in self.surfaces.values()})
+        names = {name: place for place in self.surfaces.values() for name in (place.object, *place.aliases) if name}
+        object.__setattr__(self, "_objects", names)
 
     @classmethod
     def load(cls) -> Catalog:
@@ -76,6 +63,29 @@ class Catalog:
             http_statuses={int(status): error_type for status, error_type in data["http_statuses"].items()},
             retryable_statuses=frozenset(data["retryable_statuses"]),
             upstream_error_types=dict(data["upstream_error_types"]),
+        )
+
+    def extend(self, source: Source) -> Catalog:
+        """This catalog with an overlay on top: rows it does not have, and other decisions about rows it has.
+
+        `source` is a `.toml` or `.json` file, a mapping of the same keys, or the name of a shipped dialect
+        (`"azure"`, `"litellm"`, `"ogx"`, `"openrouter"`, `"vllm"`, `"xai"`). Extend again for more; the last one wins.
+        Outcomes name the overlay that decided. Raises CatalogError (a ValueError) for what is no overlay, with the
+        file, the key and what is allowed there.
+        """
+        overlay = read_overlay(source)
+        added = Extension(overlay, self.surfaces, self.error_types, self.version)
+        entries = added.entries(self.entry)
+        mine = {(entry.surface, entry.field, entry.match, entry.value): entry for entry in entries}
+        rules = added.rules()
+        ids = {rule.id for rule in rules}
+        return replace(
+            self,
+            surfaces=added.surfaces_with_statuses(),
+            entries=(*({**self._index, **mine}).values(),),
+            rules=(*rules, *(rule for rule in self.rules if rule.id not in ids)),
+            upstream_error_types={**self.upstream_error_types, **(overlay.upstream_error_types or {})},
+            overlays=(*self.overlays, overlay.name),
         )
 
     def entry(self, surface: str, field: str, match: Match, value: str | None = None) -> Entry | None:
@@ -101,20 +111,18 @@ def _shipped() -> Catalog:
 
 
 def _surface(name: str, row: Mapping[str, Any]) -> Surface:
-    return Surface(
-        name=name,
-        object=row["object"],
-        status_field=row["status_field"],
-        pending=frozenset(row["pending"]),
-        terminal=frozenset(row["terminal"]),
-        decided_by=dict(row["decided_by"]),
-    )
+    values: dict[str, Any] = {**row, "aliases": tuple(row.get("aliases", ()))}
+    for key in ("pending", "terminal", "completed"):
+        if key in values:
+            values[key] = frozenset(values[key])
+    return Surface(name=name, **values)
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
     values = dict(row)
     values["alternatives"] = tuple(Alternative(**alternative) for alternative in row["alternatives"])
     values["evidence"] = tuple(row["evidence"])
+    values["deprecated"] = Deprecation(**row["deprecated"]) if row.get("deprecated") else None
     return Entry(**values)
 
 

@@ -14,7 +14,7 @@ from ._catalog import Catalog
 from ._classify import examine
 from ._delay import parse_seconds
 from ._exception_bases import Origin, RunError
-from ._lookup import Failure, is_retryable_status, lookup
+from ._lookup import Failure, is_retryable_status, lookup, names_quota
 from ._model import Outcome
 
 if sys.version_info < (3, 11):
@@ -43,6 +43,7 @@ _BY_STATUS: dict[str, type[RunError]] = {
     "cancelled": errors.RunCancelledError,
     "expired": errors.RunExpiredError,
 }
+_BY_TYPE = {f"{status}_error": cls for status, cls in _BY_STATUS.items()}
 
 
 def error_for(obj: object, *, surface: str | None = None, catalog: Catalog | None = None) -> RunError | None:
@@ -87,14 +88,19 @@ def is_accepted(outcome: Outcome, accepted: frozenset[str]) -> bool:
     """Whether a body with this outcome is returned rather than raised."""
     if outcome.phase == "pending":
         return "pending" in accepted
-    return outcome.ok or (outcome.phase == "terminal" and outcome.status in accepted)
+    if outcome.ok or outcome.phase == "unknown":
+        return outcome.ok
+    return outcome.status in accepted or (outcome.known and f"{outcome.error_type}".removesuffix("_error") in accepted)
 
 
 def class_for(outcome: Outcome) -> type[RunError]:
     """The exception class of an outcome that is not completed."""
     if outcome.phase != "terminal":
         return errors.RunPendingError if outcome.phase == "pending" else errors.RunUnknownError
-    cls = _CLASSES.get(outcome.error_class or "") or _BY_STATUS.get(outcome.status or "", errors.RunFailedError)
+    cls = _CLASSES.get(outcome.error_class or "") or _BY_STATUS.get(outcome.status or "")
+    if cls is None:
+        # Not every surface has a status for it: a row of a batch that expired has "failed".
+        cls = _BY_TYPE.get(outcome.error_type or "", errors.RunFailedError) if outcome.known else errors.RunFailedError
     # A status class without a status would be half an exception.
     if issubclass(cls, errors.RunStatusError) and outcome.status_code is None:
         return errors.RunFailedError
@@ -115,6 +121,8 @@ def origin_of(obj: object, reading: Reading) -> Origin:
         return Origin(run)
     if _sdk.is_http_response(obj):
         return Origin(run, reading.error, *_sdk.facts_of(obj))
+    if reading.request_id is not None:
+        return Origin(run, reading.error, None, reading.request_id)
     request_id = look(obj, "_request_id") if not isinstance(obj, dict) else None
     # The SDK sets `_request_id` on what it parsed from a successful answer, and on nothing else.
     polled = isinstance(request_id, str)
@@ -168,7 +176,7 @@ def _is_retryable_answer(exc: _sdk.APIStatusError) -> bool:
     # Before 3.14 the SDK hands on a code of any type.
     failure = Failure(code=word(exc.code), message=word(look(body, "message")), type=word(look(body, "type")))
     verdict = lookup(catalog, "response", failure)
-    if verdict.action == "fix_account" or failure.type == "insufficient_quota":
+    if verdict.action == "fix_account" or names_quota(catalog, failure):
         return False
     if (retry_after_of(exc.response.headers) or 0.0) > MAX_RETRY_AFTER_SECONDS:
         return False

@@ -193,6 +193,10 @@ class RunError(Portable, _sdk.OpenAIError):
         return self.outcome.rule
 
     @property
+    def counts(self) -> Mapping[str, int] | None:
+        return self.outcome.counts
+
+    @property
     def catalog_version(self) -> str | None:
         return self.outcome.catalog_version
 

@@ -60,6 +60,31 @@ def lookup(catalog: Catalog, surface: str, failure: Failure) -> Verdict:
         or _by_upstream_type(catalog, surface, failure)
         or _by_absence(catalog, surface, failure)
     )
+    return _refined(catalog, surface, failure, verdict)
+
+
+def lookup_answer(catalog: Catalog, surface: str, failure: Failure, status_code: int) -> Verdict:
+    """The verdict on an HTTP error, as found on `surface`.
+
+    The HTTP status is a fact and gives the class, as it does in the SDK; what may be done about it is the code's to
+    say, where the catalog knows the code.
+    """
+    verdict = _of_http_status(catalog, surface, status_code)
+    coded = _by_code(catalog, surface, failure)
+    if coded is not None:
+        verdict = verdict._replace(entry=coded.entry, retryable=coded.retryable, action=coded.action, known=True)
+    elif names_quota(catalog, failure):
+        verdict = verdict._replace(retryable=False, action="fix_account")
+    return _refined(catalog, surface, failure, verdict)
+
+
+def names_quota(catalog: Catalog, failure: Failure) -> bool:
+    """Whether `error.type` is a word for used-up quota or unpaid bills: servers put such codes there, too."""
+    entry = catalog.entry(_HOME, FAILURE_CODE, "literal", failure.type) if failure.type else None
+    return entry is not None and entry.action == "fix_account"
+
+
+def _refined(catalog: Catalog, surface: str, failure: Failure, verdict: Verdict) -> Verdict:
     rule = _matching_rule(catalog, surface, failure)
     if rule is None or (rule.retryable, rule.action) == (verdict.retryable, verdict.action):
         return verdict  # nothing to refine, and the row's own words say more than the rule's
@@ -77,27 +102,36 @@ def verdict_of(catalog: Catalog, entry: Entry, *, known: bool) -> Verdict:
 def _row(catalog: Catalog, surface: str, failure: Failure) -> Entry | None:
     """The row for the kind of code this is not: absent, or not in the catalog."""
     if failure.is_null:
-        return catalog.entry(surface, FAILURE, "null") or catalog.entry(_HOME, FAILURE, "null")
-    match: Match = "null" if failure.code is None else "unknown"
-    return catalog.entry(surface, FAILURE_CODE, match) or catalog.entry(_HOME, FAILURE_CODE, match)
+        place = catalog.surfaces.get(surface)
+        own = catalog.entry(surface, place.failure_field if place else FAILURE, "null")
+        return own or catalog.entry(_HOME, FAILURE, "null")
+    return _code_row(catalog, surface, "null" if failure.code is None else "unknown")
+
+
+def _code_row(catalog: Catalog, surface: str, match: Match, code: str | None = None) -> Entry | None:
+    """The row on the surface itself, in the field where it has its codes, else the one on `response`."""
+    place = catalog.surfaces.get(surface)
+    own = catalog.entry(surface, place.code_field if place else FAILURE_CODE, match, code)
+    return own or catalog.entry(_HOME, FAILURE_CODE, match, code)
 
 
 def _by_code(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
     if failure.code is None:
         return None
-    entry = catalog.entry(surface, FAILURE_CODE, "literal", failure.code) or catalog.entry(
-        _HOME, FAILURE_CODE, "literal", failure.code
-    )
+    entry = _code_row(catalog, surface, "literal", failure.code)
     return verdict_of(catalog, entry, known=True) if entry else None
 
 
 def _by_http_status(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
     if failure.code is None or not _HTTP_STATUS.fullmatch(failure.code):
         return None
-    status_code = int(failure.code)
+    return _of_http_status(catalog, surface, int(failure.code))
+
+
+def _of_http_status(catalog: Catalog, surface: str, status_code: int) -> Verdict:
     error_type = error_type_of_status(catalog, status_code)
     retryable = is_retryable_status(catalog, status_code)
-    entry = catalog.entry(_HOME, FAILURE_CODE, "http_status")
+    entry = _code_row(catalog, surface, "http_status")
     error_class = catalog.error_types[error_type].error_class
     action = _action_of_status(status_code, retryable)
     return Verdict(entry, error_class, error_type, status_code, retryable, action, known=False)

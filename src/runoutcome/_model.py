@@ -49,6 +49,15 @@ class Alternative:
 
 
 @dataclass(frozen=True)
+class Deprecation:
+    """Since when a row's value is no longer in use, why, and the id of the row that takes its place."""
+
+    since: str
+    reason: str
+    use: str | None = None
+
+
+@dataclass(frozen=True)
 class Entry:
     """One row of the catalog: what one value of one field of one surface means."""
 
@@ -72,6 +81,9 @@ class Entry:
     contested: bool
     alternatives: tuple[Alternative, ...] = ()
     evidence: tuple[str, ...] = ()
+    deprecated: Deprecation | None = None
+    overlay: str | None = None
+    """Name of the overlay that wrote or changed this row; None for a row as published."""
 
     @property
     def id(self) -> str:
@@ -103,6 +115,8 @@ class Rule:
     remedy: str
     since: str
     evidence: tuple[str, ...] = ()
+    overlay: str | None = None
+    """Name of the overlay that brought this rule; None for a rule as published."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +125,8 @@ class Outcome:
 
     phase: Phase
     status: str | None = None
+    ok: bool = False
+    """It is completed (`succeeded`, for a fine-tuning job), and nothing has to be raised."""
     surface: str | None = None
     code: str | None = None
     reason: str | None = None
@@ -133,6 +149,8 @@ class Outcome:
     model: str | None = None
     usage: Mapping[str, int] | None = field(default=None, hash=False)
     has_output: bool = False
+    counts: Mapping[str, int] | None = field(default=None, hash=False)
+    """How many parts of a batch, file batch or eval run ended in which way, as the body counts them."""
     entry: Entry | None = None
     rule: Rule | None = None
     catalog_version: str | None = None
@@ -151,21 +169,16 @@ class Outcome:
         return outcome
 
     @property
-    def ok(self) -> bool:
-        """The run is completed."""
-        return self.phase == "terminal" and self.status == "completed"
-
-    @property
     def title(self) -> str:
         """What happened, in a few words."""
         words = self.rule or self.entry
-        return words.title if words else "No run body"
+        return words.title if words else (self._overlaid or "No run body")
 
     @property
     def cause(self) -> str:
         """Why it happened, one or two sentences."""
         words = self.rule or self.entry
-        return words.cause if words else "This object says nothing about a run."
+        return words.cause if words else (self._overlaid or "This object says nothing about a run.")
 
     @property
     def remedy(self) -> str:
@@ -176,6 +189,11 @@ class Outcome:
             return "The server itself says that submitting the same request again may succeed."
         words = self.rule or self.entry
         return words.remedy if words else "Fetch the run by its id and judge that body."
+
+    @property
+    def _overlaid(self) -> str | None:
+        """Words for an outcome out of a pickle: the overlay that decided did not travel with it."""
+        return f"Decided by the overlay {self.overlay!r}." if self.overlay is not None else None
 
     @property
     def label(self) -> str:
@@ -190,8 +208,8 @@ class Outcome:
     def to_dict(self) -> dict[str, Any]:
         """Every field as JSON; `entry` and `rule` by their ids."""
         fields = {name: getattr(self, name) for name in _OUTCOME_FIELDS}
-        fields["ok"] = self.ok
-        fields["usage"] = dict(self.usage) if self.usage is not None else None
+        for name in ("usage", "counts"):
+            fields[name] = dict(fields[name]) if fields[name] is not None else None
         fields["entry"] = self.entry.id if self.entry else None
         fields["rule"] = self.rule.id if self.rule else None
         return fields

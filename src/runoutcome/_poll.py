@@ -12,12 +12,13 @@ from typing import Any, Literal
 from . import _sdk, _wait
 from ._body import Reading, read
 from ._catalog import Catalog
-from ._classify import examine, judge
+from ._classify import examine
 from ._delay import parse_seconds
 from ._dispatch import is_accepted, make_error, origin_of, retry_after
 from ._effects import Cancel, Clock, Pause, Poll, Steps, Tell
 from ._exception_bases import Origin
 from ._exceptions import PollingLostError, RunGoneError, RunUnknownError, WaitTimeoutError
+from ._judge import judge
 from ._model import Outcome
 from ._portable import Portable
 from ._token import ResumeToken
@@ -171,7 +172,7 @@ def _judged(answer: _sdk.Answer, catalog: Catalog) -> Seen:
     is_run = reading.kind == "run" and reading.object in (None, "response") and isinstance(run, dict)
     if not is_run or not isinstance(run.get("id"), str) or "status" not in run:
         raise _NoRunBodyError(f"HTTP {answer.status_code} with JSON that is no run")
-    outcome = judge(reading, surface="response", catalog=catalog)
+    outcome = judge(reading, catalog.surfaces["response"], catalog)
     # The model is built once, not per poll.
     ended = _sdk.build_run(run, answer.request_id) if outcome.phase == "terminal" else run
     return Seen(

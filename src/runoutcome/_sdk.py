@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import pkgutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -232,3 +233,20 @@ def is_api_envelope(error: APIStatusError) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(document, dict) and isinstance(document.get("error"), dict)
+
+
+def sdk_type(path: str) -> Any | None:
+    """What the SDK has under a dotted name such as `openai.types.Batch`; None where this release has nothing there."""
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError:
+        return None
+
+
+def sdk_models() -> Iterator[tuple[str, type]]:
+    """Every model of `openai.types` with its dotted name. Imports all its modules: that takes a second or two."""
+    for found in pkgutil.walk_packages(openai.types.__path__, "openai.types."):
+        for name, value in vars(importlib.import_module(found.name)).items():
+            if isinstance(value, type) and issubclass(value, openai.BaseModel) and value.__module__ == found.name:
+                yield f"{found.name}.{name}", value

@@ -29,6 +29,7 @@ _AT = ',"at":999'
 # Field of `Outcome` -> its key in a snapshot.
 _KEYS = {
     "phase": "phase",
+    "ok": "ok",
     "status": "status",
     "retryable": "retryable",
     "action": "action",
@@ -48,12 +49,25 @@ _KEYS = {
     "param": "param",
     "model": "model",
     "usage": "usage",
+    "counts": "counts",
 }
 _CHARS = {"code": CODE_CHARS, "reason": CODE_CHARS}
 _DEFAULTS = {spec.name: spec.default for spec in fields(Outcome)} | {"surface": "response"}
 # What is dropped first where not all of it fits. What was decided, the token and the key always travel.
 _DROPPED_FIRST = (
-    *("usage", "body", "model", "param", "after_source", "request_id", "error_type", "poll", "catalog", "output"),
+    *(
+        "usage",
+        "counts",
+        "body",
+        "model",
+        "param",
+        "after_source",
+        "request_id",
+        "error_type",
+        "poll",
+        "catalog",
+        "output",
+    ),
     *("overlay", "surface", "rule", "after", "entry", "known", "reason"),
 )
 
@@ -97,6 +111,8 @@ def load(text: str, state: str) -> tuple[Outcome | None, dict[str, Any]]:
     facts: dict[str, Any] = {"surface": "response", "message": message}
     facts.update({name: values.pop(key) for name, key in _KEYS.items() if key in values})
     outcome = Outcome(**facts)
+    if outcome.overlay is not None:  # the published catalog's row is not the one that decided
+        return outcome, values
     catalog = Catalog.load()
     return replace(outcome, entry=_entry(catalog, outcome, entry), rule=catalog.rule(rule)), values
 
@@ -132,15 +148,15 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
 
 def _is_obvious(entry: Entry, outcome: Outcome) -> bool:
     """The row can be found again by the outcome's own code."""
-    return entry.match == "literal" and entry.field == "error.code" and entry.value == outcome.code
+    return entry.match == "literal" and entry.field.endswith(".code") and entry.value == outcome.code
 
 
 def _entry(catalog: Catalog, outcome: Outcome, place: list[Any] | None) -> Entry | None:
     surface = outcome.surface or "response"
     if place is None:
-        return catalog.entry(surface, "error.code", "literal", outcome.code) or catalog.entry(
-            "response", "error.code", "literal", outcome.code
-        )
+        known = catalog.surfaces.get(surface)
+        own = catalog.entry(surface, known.code_field, "literal", outcome.code) if known else None
+        return own or catalog.entry("response", "error.code", "literal", outcome.code)
     field, match, value = place
     return catalog.entry(surface, field, match, value) or catalog.entry("response", field, match, value)
 

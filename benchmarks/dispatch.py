@@ -24,8 +24,9 @@ import openai
 from openai.types.responses import Response
 
 import runoutcome
-from runoutcome import classify, error_for, raise_for_status
-from runoutcome._sdk import native_http_library
+from runoutcome import Catalog, classify, error_for, raise_for_status
+from runoutcome._poll import judge_answer
+from runoutcome._sdk import Answer, native_http_library
 
 ROUNDS = 15
 ROUND_SECONDS = 0.05
@@ -64,6 +65,13 @@ RUN: dict[str, Any] = {
     "metadata": {"runoutcome_key": "0123456789abcdef0123456789abcdef-1"},
 }
 
+LONG_ITEM = {
+    "type": "web_search_call",
+    "id": "ws_68b4e2c0ffee",
+    "status": "completed",
+    "action": {"type": "search", "query": "what became of the run " * 12},
+}
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -92,6 +100,14 @@ def subjects() -> list[Subject]:
         return error.response
 
     sdk, parse = "the SDK: client._make_status_error(...)", f"json.loads of that body ({len(text) / 1000:.1f} kB)"
+    long_text = json.dumps({**RUN, "output": [LONG_ITEM] * 475})
+    long_parse = f"json.loads of a pending body with 475 items ({len(long_text) / 1000:.0f} kB)"
+    catalog = Catalog.load()
+
+    def polled(content: str) -> Callable[[], object]:
+        answer = Answer(content.encode(), 200, response.headers, "http://localhost/v1", library)
+        return lambda: judge_answer(answer, catalog)
+
     return [
         Subject(sdk, lambda: client._make_status_error("m", body={"error": ERROR}, response=response)),
         Subject("error_for(failed model)", lambda: error_for(failed_model), sdk),
@@ -101,6 +117,9 @@ def subjects() -> list[Subject]:
         Subject("classify(in-progress dict)", lambda: classify(RUN), parse),
         Subject("classify(failed dict)", lambda: classify(failed), parse),
         Subject("raise_for_status(completed model)", lambda: raise_for_status(completed_model), parse),
+        Subject("a poll's answer with that body, judged", polled(text), parse),
+        Subject(long_parse, lambda: json.loads(long_text)),
+        Subject("a poll's answer with that body, judged (475 items)", polled(long_text), long_parse),
     ]
 
 

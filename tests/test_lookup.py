@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from runoutcome import Catalog
 from runoutcome._lookup import RESUBMIT_ACTIONS, Failure, Verdict, error_type_of_status, is_retryable_status, lookup
-from runoutcome._model import ERROR_TYPES
+from runoutcome._model import ERROR_TYPES, Rule
 
 QUOTA_WORDS = "You exceeded your current quota, please check your plan and billing details."
 TOO_LARGE_WORDS = "Request too large for gpt-5.5"
@@ -220,9 +221,25 @@ def test_a_rule_is_for_its_code() -> None:
     assert look_up(message=TOO_LARGE_WORDS).rule is None
 
 
+@pytest.mark.parametrize("rule", Catalog.load().rules, ids=lambda rule: rule.id)
+@given(data=st.data())
+def test_the_words_of_a_rule_are_in_every_message_it_is_for(rule: Rule, data: st.DataObject) -> None:
+    """The quick test by words never hides a message that the pattern is found in."""
+    text = data.draw(st.from_regex(rule.pattern, alphabet=st.characters(max_codepoint=126)))
+    found = re.search(rule.pattern, text.lower(), re.ASCII)
+    assert found is None or any(word in text.lower() for word in rule.words)
+
+
+def test_a_rule_without_words_is_tried_on_every_message(catalog: Catalog) -> None:
+    """A rule needs no words."""
+    bare = replace(catalog, rules=tuple(replace(rule, words=()) for rule in catalog.rules))
+    failure = Failure("rate_limit_exceeded", "Request too large")
+    assert lookup(bare, "response", failure) == lookup(catalog, "response", failure)._replace(rule=bare.rules[0])
+
+
 def test_a_rule_for_no_code(catalog: Catalog) -> None:
     """A rule whose code is null applies only where there is no code."""
-    rule = replace(catalog.rules[0], id="codeless", code=None, pattern="at capacity")
+    rule = replace(catalog.rules[0], id="codeless", code=None, pattern="at capacity", words=())
     extended = replace(catalog, rules=(rule,))
     assert lookup(extended, "response", Failure(None, "at capacity")).rule is rule
     assert lookup(extended, "response", Failure("no_such_code", "at capacity")).rule is None

@@ -127,6 +127,5 @@ def _entry(row: Mapping[str, Any]) -> Entry:
 
 
 def _rule(row: Mapping[str, Any]) -> Rule:
-    values = dict(row)
-    values["evidence"] = tuple(row["evidence"])
+    values: dict[str, Any] = {**row, "evidence": tuple(row["evidence"]), "words": tuple(row.get("words", ()))}
     return Rule(**values)

@@ -61,7 +61,7 @@ def error_for(obj: object, *, surface: str | None = None, catalog: Catalog | Non
 
 
 def raise_for_status(
-    obj: _T, *, accept: Iterable[Accept] = (), surface: str | None = None, catalog: Catalog | None = None
+    obj: _T, *, accept: Accept | Iterable[Accept] = (), surface: str | None = None, catalog: Catalog | None = None
 ) -> _T:
     """`obj` itself if its run is completed, or ended (or goes on) in a way that `accept` names.
 

@@ -40,6 +40,8 @@ class RunError(Portable, _sdk.OpenAIError):
     an exception's own `args`, or the SDK's call `(message, response=..., body=...)`.
     """
 
+    message: str
+    run_token: str | None
     outcome: Outcome
     run: Any
     poll_status_code: int | None
@@ -209,6 +211,8 @@ class WaitError(Portable, _sdk.OpenAIError):
     """What the errors of our own waiting and submitting share: the run's id, and how to go on."""
 
     retryable = False
+    message: str
+    run_token: str | None
     response_id: str | None
     key: str | None
     """The `runoutcome_key` of the submission, by which it can be found in the provider's logs."""

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import _sdk, _snapshot
 from ._body import look, word
@@ -49,7 +49,8 @@ class RunStatusError(RunFailedError, _sdk.APIStatusError):
     def _fill(self, outcome: Outcome, origin: Origin, upstream_type: str | None) -> None:
         super()._fill(outcome, origin, upstream_type)
         if outcome.status_code is not None:
-            self.status_code = outcome.status_code
+            # Not as an attribute: the SDK's classes declare it as this or that literal.
+            self.__dict__["status_code"] = outcome.status_code
 
     if not TYPE_CHECKING:  # see RunError.body
 
@@ -106,7 +107,7 @@ class RunIncompleteError(RunError):
 class RunContentFilterError(RunIncompleteError, _sdk.ContentFilterFinishReasonError):
     """The run's output was cut off by the content filter."""
 
-    completion = None  # the SDK's class holds a ChatCompletion here, which a run is not
+    completion: Any = None  # the SDK's class holds a ChatCompletion here, which a run is not
 
 
 class RunCancelledError(RunError):
@@ -130,6 +131,14 @@ class RunGoneError(Portable, _sdk.NotFoundError):
 
     synthetic = False
     retryable = False
+    message: str
+    run_token: str | None
+    response_id: str | None
+    """The id of the run, by which it may still be found where results are kept."""
+    request_id: str | None
+    body: object | None
+    status_code: Literal[404]
+    poll_status_code: int
     code: str | None
     param: str | None
     type: str | None

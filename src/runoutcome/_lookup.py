@@ -199,7 +199,11 @@ def _matching_rule(catalog: Catalog, surface: str, failure: Failure) -> Rule | N
     message = failure.message.lower()
     for rule in catalog.rules:
         applies = rule.code == "*" or rule.code == failure.code
-        if applies and rule.surface in (surface, _HOME) and _pattern(rule.pattern).search(message):
+        if not applies or rule.surface not in (surface, _HOME):
+            continue
+        if rule.words and not any(word in message for word in rule.words):
+            continue
+        if _pattern(rule.pattern).search(message):
             return rule
     return None
 

@@ -115,6 +115,8 @@ class Rule:
     remedy: str
     since: str
     evidence: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    """Every message that the pattern is found in has one of these: a quick test, which decides nothing."""
     overlay: str | None = None
     """Name of the overlay that brought this rule; None for a rule as published."""
 
@@ -146,7 +148,9 @@ class Outcome:
     """Seconds the server asked to wait before a new run."""
     retry_after_source: str | None = None
     response_id: str | None = None
+    """The id of the run, or of whatever else the body is."""
     model: str | None = None
+    """None while it is pending, too: of a pending body only status, id and counts are read."""
     usage: Mapping[str, int] | None = field(default=None, hash=False)
     has_output: bool = False
     counts: Mapping[str, int] | None = field(default=None, hash=False)

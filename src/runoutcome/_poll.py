@@ -18,6 +18,7 @@ from ._dispatch import is_accepted, make_error, origin_of, retry_after
 from ._effects import Cancel, Clock, Pause, Poll, Steps, Tell
 from ._exception_bases import Origin
 from ._exceptions import PollingLostError, RunGoneError, RunUnknownError, WaitTimeoutError
+from ._head import read_head
 from ._judge import judge
 from ._model import Outcome
 from ._portable import Portable
@@ -50,6 +51,8 @@ class Seen:
     origin: Origin
     hint_seconds: float | None = None
     """When the server wishes to be asked again."""
+    unread: _sdk.Answer | None = None
+    """The answer whose body was read up to its status only, as the run is pending."""
 
 
 def poll(
@@ -107,7 +110,7 @@ def cancel(wait: Wait, token: ResumeToken, max_retries: int | None = None) -> St
                 return _model_of(Origin(response))
         try:
             answer: _sdk.Answer = yield Poll(token.response_id, _sdk.POLL_TIMEOUT_SECONDS)
-            return _model_of(_judged(answer, wait.catalog).origin)
+            return _model_of(_judged_whole(answer, wait.catalog).origin)
         except Exception as error:
             if not isinstance(error, (_NoRunBodyError, *_sdk.transport_errors())):
                 raise
@@ -157,12 +160,29 @@ def _ask(wait: Wait, token: ResumeToken, state: _wait.WaitState) -> Steps[Seen |
     timeout = _wait.poll_seconds(wait.policy, state, wait.clock.monotonic())
     try:
         answer: _sdk.Answer = yield Poll(token.response_id, timeout)
-        return _judged(answer, wait.catalog)
+        return judge_answer(answer, wait.catalog)
     except BaseException as error:  # noqa: BLE001 - whoever asked raises it again unless it is a poll fault
         return error
 
 
-def _judged(answer: _sdk.Answer, catalog: Catalog) -> Seen:
+def judge_answer(answer: _sdk.Answer, catalog: Catalog) -> Seen:
+    """What a 2xx answer to a poll shows: of a pending run only the status is read. Raises a poll fault for the rest."""
+    return _pending(answer, catalog) or _judged_whole(answer, catalog)
+
+
+def _pending(answer: _sdk.Answer, catalog: Catalog) -> Seen | None:
+    """What is seen of a run that is pending, by the beginning of its body; None if that does not say so."""
+    head, place = read_head(answer.content), catalog.surfaces["response"]
+    if head is None or head["status"] not in place.pending or not isinstance(head.get("id"), str):
+        return None
+    if head.get("object") != place.object:
+        return None
+    outcome = judge(Reading("run", head, place.object, head["status"], None, head["id"]), place, catalog)
+    origin = Origin(None, None, answer.status_code, answer.request_id, answer.url, answer.http_library)
+    return Seen(outcome, origin, _hint(answer), answer)
+
+
+def _judged_whole(answer: _sdk.Answer, catalog: Catalog) -> Seen:
     try:
         body = json.loads(answer.content)
     except (ValueError, RecursionError):
@@ -178,8 +198,12 @@ def _judged(answer: _sdk.Answer, catalog: Catalog) -> Seen:
     return Seen(
         outcome,
         Origin(ended, reading.error, answer.status_code, answer.request_id, answer.url, answer.http_library),
-        parse_seconds(answer.headers.get(_HINT), 0.001),
+        _hint(answer),
     )
+
+
+def _hint(answer: _sdk.Answer) -> float | None:
+    return parse_seconds(answer.headers.get(_HINT), 0.001)
 
 
 def _kind_of_page(content: bytes) -> str:
@@ -249,7 +273,8 @@ def _stop(
             if outcome.phase == "terminal" and outcome.status != "cancelled":
                 return _finish(wait, seen)  # it had ended by itself, and that is what counts
     if seen is not None and is_accepted(seen.outcome, wait.accept):
-        return _model_of(seen.origin)
+        with suppress(_NoRunBodyError):  # what follows the status may be broken
+            return _model_of((_judged_whole(seen.unread, wait.catalog) if seen.unread else seen).origin)
     if seen is not None and seen.outcome.phase == "unknown":
         raise RunUnknownError.of(seen.outcome, replace(seen.origin, run=_model_of(seen.origin))) from cause
     seconds = f"{waited:,.0f}" if waited >= 10 else f"{waited:.1f}"

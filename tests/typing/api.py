@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import openai
 from openai import AsyncOpenAI, OpenAI
+from openai.types import Batch
+from openai.types.fine_tuning import FineTuningJob
 from openai.types.responses import Response
 from typing_extensions import assert_type
 
@@ -16,6 +19,7 @@ from runoutcome import (
     CATALOG_VERSION,
     AsyncRuns,
     Catalog,
+    CatalogError,
     Entry,
     Outcome,
     PollingLostError,
@@ -70,12 +74,16 @@ ErrorType = Literal[
 ]
 
 
-def functions(response: Response, body: dict[str, Any], text: bytes, exc: Exception) -> None:
+def functions(
+    response: Response, batch: Batch, job: FineTuningJob, body: dict[str, Any], text: bytes, exc: Exception
+) -> None:
     """`raise_for_status` gives back the type it was given; the others have one answer each."""
     assert_type(raise_for_status(response), Response)
     assert_type(raise_for_status(body, accept=["incomplete", "cancelled"]), dict[str, Any])
     assert_type(raise_for_status(text, accept=("pending",), surface="response", catalog=Catalog.load()), bytes)
     assert_type(raise_for_status(response).output_text, str)
+    assert_type(raise_for_status(batch), Batch)
+    assert_type(raise_for_status(job, accept="cancelled").fine_tuned_model, str | None)
     assert_type(classify(response), Outcome)
     assert_type(classify(None, surface="response", catalog=None), Outcome)
     assert_type(error_for(text), RunError | None)
@@ -111,6 +119,7 @@ def outcomes(outcome: Outcome) -> None:
     assert_type(outcome.response_id, str | None)
     assert_type(outcome.model, str | None)
     assert_type(outcome.usage, Mapping[str, int] | None)
+    assert_type(outcome.counts, Mapping[str, int] | None)
     assert_type(outcome.has_output, bool)
     assert_type(outcome.entry, Entry | None)
     assert_type(outcome.catalog_version, str | None)
@@ -143,12 +152,23 @@ def catalogs(catalog: Catalog) -> None:
     assert_type(Catalog.load(), Catalog)
     assert_type(catalog.version, str)
     assert_type(catalog.find("server_error"), tuple[Entry, ...])
+    assert_type(catalog.extend("azure").extend(Path("mine.toml")).extend({"entries": []}), Catalog)
+    assert_type(catalog.overlays, tuple[str, ...])
     entry = catalog.entry("response", "error.code", "literal", "server_error")
     assert_type(entry, Entry | None)
     if entry is not None:
         assert_type(entry.action, Action)
         assert_type(entry.error_type, ErrorType | None)
         assert_type(entry.description, str)
+
+
+def broken_catalogs() -> None:
+    """What is no overlay is a ValueError."""
+    try:
+        Catalog.load().extend("nothing.toml")
+    except CatalogError as error:
+        value_error: ValueError = error
+        del value_error
 
 
 def run_errors(exc: RunError) -> None:

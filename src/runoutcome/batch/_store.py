@@ -56,7 +56,7 @@ class Store:
         """`place` names the server that the runs are on; runs of two places are never mixed in one file."""
         self.results_path = results
         self.place = place
-        self.journal_path = results.with_name(results.name + ".runs")
+        self.journal_path: Path = results.with_name(results.name + ".runs")
         self.results: dict[str, dict[str, Any]] = {}
         self.past: dict[str, Past] = {}
         self._jobs: list[JobLine] = []

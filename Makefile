@@ -7,7 +7,7 @@ PYTHON_OPENAI1 ?= $(PYTHON)
 RUN_TESTS = -m pytest -n auto
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-openai3 test-openai2 test-openai1 lint bench clean
+.PHONY: demo test test-openai3 test-openai2 test-openai1 lint types drift bench clean
 
 demo: .venv/.installed-all ## watch background runs end in every way, on the emulator
 	@.venv/bin/runoutcome demo
@@ -29,6 +29,16 @@ lint: .venv/.installed-dev ## style, types, import contracts
 	.venv/bin/mypy
 	.venv/bin/pyright
 	.venv/bin/lint-imports
+	@$(MAKE) --no-print-directory types
+
+types: .venv/.installed-dev ## how much of the public API has a type that a user's checker knows: all of it
+	@cd docs && PATH="$(CURDIR)/.venv/bin:$$PATH" pyright --verifytypes runoutcome --ignoreexternal # here, not above, or it checks the project
+
+drift: .venv/.installed-test .venv-openai2/.installed-test .venv-openai1/.installed-test ## the catalog against the oldest SDK line and the latest of the others
+	.venv/bin/python $(PIP_INSTALL) --upgrade 'openai>=3,<4'
+	.venv-openai2/bin/python $(PIP_INSTALL) --upgrade 'openai>=2,<3'
+	@drifted=; for environment in .venv-openai1 .venv-openai2 .venv; do \
+	  $$environment/bin/runoutcome check || drifted=1; done; test -z "$$drifted"
 
 bench: .venv/.installed-test ## ratios in one run, written to benchmarks/RESULTS.md
 	.venv/bin/python benchmarks/dispatch.py

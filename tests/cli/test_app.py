@@ -12,7 +12,7 @@ from command import Done, call, complaint, environment
 from runoutcome import CATALOG_VERSION, __version__
 from runoutcome.testing import scenario_names
 
-COMMANDS = ("explain", "catalog", "wait", "cancel", "run", "demo", "emulate", "doctor")
+COMMANDS = ("explain", "catalog", "check", "wait", "cancel", "run", "demo", "emulate", "doctor")
 
 
 def without(modules: list[str], *words: str) -> Done:

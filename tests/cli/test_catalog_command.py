@@ -20,12 +20,12 @@ def test_json_is_the_published_file() -> None:
 
 
 def test_markdown_is_a_table_per_field() -> None:
-    """As markdown each field is a GFM table with one row for each entry, all of one width."""
+    """As markdown each field of a surface is a GFM table with one row for each entry, all of one width."""
     text = call("catalog", "--format", "markdown").stdout
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(rows) == len(CATALOG.entries)
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {7}
-    assert text.count("### ") == len({entry.field for entry in CATALOG.entries})
+    assert text.count("### ") == len({(entry.surface, entry.field) for entry in CATALOG.entries})
 
 
 def test_two_formats_at_once_are_refused() -> None:
@@ -43,3 +43,13 @@ def test_no_value_and_no_class_is_cut_at_any_width(columns: int) -> None:
     assert all(line == line.rstrip() for line in text.splitlines())
     if columns >= 80:
         assert max(map(len, text.splitlines())) <= columns
+
+
+def test_options_belong_to_the_command_they_follow() -> None:
+    """A format before `diff` is bad usage, and the line says where it goes."""
+    assert "options go after the command: runoutcome catalog diff" in complaint(call("catalog", "--json", "diff"))
+
+
+def test_an_unknown_command_is_one_line() -> None:
+    """A word after `catalog` that is no command is bad usage."""
+    assert "No such command 'nope'" in complaint(call("catalog", "nope"))

@@ -10,7 +10,8 @@ import typer
 
 from .. import __version__
 from .._catalog import CATALOG_VERSION
-from ._catalog import catalog
+from ._catalog import catalog_app
+from ._check import EXIT_CODES as _CHECK_CODES, check
 from ._demo import demo
 from ._doctor import EXIT_CODES as _DOCTOR_CODES, doctor
 from ._emulate import emulate
@@ -32,7 +33,7 @@ _CANCEL = exit_codes(
 _MANY_RUNS = exit_codes(done="every run completed")
 
 app.command(epilog=_INPUT_ONLY)(explain)
-app.command(epilog=_INPUT_ONLY)(catalog)
+app.add_typer(catalog_app, name="catalog")
 app.command(epilog=_ONE_RUN)(wait)
 app.command(epilog=_CANCEL)(cancel)
 app.command(epilog=_MANY_RUNS, short_help="Run a file of jobs as background runs, resumable.")(run)
@@ -42,6 +43,7 @@ app.command(
 )(demo)
 app.command(epilog=_INPUT_ONLY)(emulate)
 app.command(epilog=_DOCTOR_CODES)(doctor)
+app.command(epilog=_CHECK_CODES)(check)
 
 
 @app.callback(invoke_without_command=True, epilog=exit_codes())

@@ -1,4 +1,4 @@
-"""`runoutcome catalog`: the whole table, for a person, for a program, or for a document."""
+"""`runoutcome catalog`: the whole table, for a person, for a program, or for a document; and its own commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from rich.text import Text
 
 from .._catalog import Catalog
 from .._model import Entry
-from ._errors import UserError
+from ._diff import EXIT_CODES as _DIFF_CODES, diff
+from ._errors import Exit, UserError, exit_codes
 from ._render import fits, print_line, print_table, stdout
 from ._text import Cell
 
@@ -21,6 +22,10 @@ _COLUMNS = ("value", "openai class", "HTTP", "retryable", "action", "title")
 _TITLE = 5
 _NARROW = (0, 1, 3)
 """The columns that 80 characters have room for."""
+
+
+catalog_app = typer.Typer(rich_markup_mode=None)
+catalog_app.command(epilog=_DIFF_CODES, short_help="Compare two versions of the catalog.")(diff)
 
 
 class Format(str, Enum):
@@ -31,11 +36,17 @@ class Format(str, Enum):
     MARKDOWN = "markdown"
 
 
+@catalog_app.callback(invoke_without_command=True, epilog=exit_codes(Exit.DONE, Exit.USAGE))
 def catalog(
+    context: typer.Context,
     form: Annotated[Format | None, typer.Option("--format", help="How to print it. Default: table.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
-    """Print every code, reason and status the catalog knows."""
+    """Print what the catalog knows, or compare its versions."""
+    if context.invoked_subcommand is not None:
+        if form is not None or as_json:
+            raise UserError(f"options go after the command: {context.command_path} {context.invoked_subcommand} ...")
+        return
     if as_json and form not in (None, Format.JSON):
         raise UserError("--json is the same as --format json; give one of the two")
     if as_json or form is Format.JSON:

@@ -36,7 +36,7 @@ class Exit(IntEnum):
 
 MEANINGS = {
     Exit.DONE: "done",
-    Exit.ENDED_BADLY: "a run ended, but not completed",
+    Exit.ENDED_BADLY: "a run ended, but not completed; or a check found something",
     Exit.USAGE: "bad usage or input",
     Exit.UNFINISHED: "not finished (timed out, lost, unknown): go on with the token",
     Exit.REFUSED: "the API refused (401, 403, 404, ...)",

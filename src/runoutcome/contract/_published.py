@@ -1,0 +1,77 @@
+"""Where catalogs are found: those released with the package, the shipped one, and files. Reads; decides nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+
+from .._catalog import CATALOG_VERSION
+from .._schema import problems
+from ._change import version_of
+from ._entries import Document
+
+CURRENT = "current"
+_DATA = files("runoutcome").joinpath("data")
+_VERSION = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", re.ASCII)
+
+
+class ContractError(Exception):
+    """Something to compare cannot be had; the message says what to do."""
+
+
+def released_versions() -> list[str]:
+    """The versions that are kept beside the catalog, the oldest first."""
+    names = [path.name for path in _DATA.joinpath("released").iterdir()]
+    versions = [name.removeprefix("catalog-").removesuffix(".json") for name in names if name.endswith(".json")]
+    return sorted(versions, key=version_of)
+
+
+def released_between(old: str, new: str) -> list[Document]:
+    """The released catalogs between two versions, without these two."""
+    first, last = version_of(old), version_of(new)
+    return [read_catalog(version) for version in released_versions() if first < version_of(version) < last]
+
+
+def version_before(version: str) -> str | None:
+    """The newest released version that is older than this one; None if this is the first."""
+    older = [one for one in released_versions() if version_of(one) < version_of(version)]
+    return older[-1] if older else None
+
+
+def read_catalog(name: str) -> Document:
+    """The catalog called `name`: a version, `current` for the shipped one, or the path of a JSON file.
+
+    Raises ContractError.
+    """
+    if name in released_versions():
+        return _parsed(_DATA.joinpath(f"released/catalog-{name}.json").read_bytes(), name)
+    if name in (CURRENT, CATALOG_VERSION):
+        return _parsed(_DATA.joinpath("catalog.json").read_bytes(), name)
+    if _VERSION.fullmatch(name):
+        raise ContractError(f"there is no catalog {name}; give {_choices()}")
+    try:
+        document = _parsed(Path(name).read_bytes(), name)
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ContractError(f"{name} cannot be read: {reason}; give {_choices()}") from None
+    wrong = problems(document, json.loads(_DATA.joinpath("catalog.schema.json").read_bytes()))
+    if wrong:
+        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise ContractError(f"{name} is no catalog: {wrong[0]}{more}")
+    return document
+
+
+def _choices() -> str:
+    return f"one of {', '.join(released_versions())}, the word {CURRENT}, or the path of a catalog in JSON"
+
+
+def _parsed(content: bytes, name: str) -> Document:
+    try:
+        document: Document = json.loads(content)
+    except RecursionError:
+        raise ContractError(f"{name} is nested too deeply for a catalog") from None
+    except ValueError as error:
+        raise ContractError(f"{name} is not JSON: {error}") from None
+    return document

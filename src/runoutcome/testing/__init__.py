@@ -20,10 +20,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._app import RecordedRequest
     from ._errors import EmulatorError, ScenarioError
     from ._fault import Fault, parse_fault
     from ._loader import load_scenario, scenario_names
+    from ._record import RecordedRequest
     from ._runs import Clock, EmulatedRun, ManualClock
     from ._scenario import Scenario
     from ._script import FaultRule, JobRule, OutcomeScript
@@ -50,10 +50,10 @@ __all__ = [
 
 _HOMES = MappingProxyType(
     {
-        "_app": ("RecordedRequest",),
         "_errors": ("EmulatorError", "ScenarioError"),
         "_fault": ("Fault", "parse_fault"),
         "_loader": ("load_scenario", "scenario_names"),
+        "_record": ("RecordedRequest",),
         "_runs": ("Clock", "EmulatedRun", "ManualClock"),
         "_scenario": ("Scenario",),
         "_script": ("FaultRule", "JobRule", "OutcomeScript"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -16,28 +15,12 @@ from ._answers import DroppedConnection, StalledAnswer, answer, refusal
 from ._bodies import response_body
 from ._errors import ApiError
 from ._ledger import Ledger, Visit
-from ._request import parse_create
+from ._record import RecordedRequest, RequestRoute
+from ._request import parse_create, request_key
 from ._runs import PENDING, Clock, status_at
 
 Handler = Callable[[Request], Awaitable[Visit]]
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-
-
-@dataclass(frozen=True)
-class RecordedRequest:
-    """One request the emulator has answered."""
-
-    method: str
-    path: str
-    status: int | None
-    """The HTTP status; None where the client got no answer."""
-    response_id: str | None
-    """The run it was about, also where the client was not told."""
-    at: float
-    """Seconds (Unix)."""
-    idempotency_key: str | None = None
-    runoutcome_key: str | None = None
-    """`metadata.runoutcome_key` of the run."""
 
 
 def create_app(ledger: Ledger, clock: Clock, record: Callable[[RecordedRequest], None]) -> Starlette:
@@ -57,7 +40,7 @@ def create_app(ledger: Ledger, clock: Clock, record: Callable[[RecordedRequest],
     async def nothing(request: Request) -> Visit:
         raise ApiError(404, f"Invalid URL ({request.method} {request.url.path})")
 
-    def route(path: str, methods: list[str], handle: Handler) -> Route:
+    def route(path: str, methods: list[str], handle: Handler, name: RequestRoute = "other") -> Route:
         async def endpoint(request: Request) -> Response:
             started = time.perf_counter()
             visit: Visit | None = None
@@ -69,16 +52,16 @@ def create_app(ledger: Ledger, clock: Clock, record: Callable[[RecordedRequest],
                 response = refusal(error)
             response.headers["x-request-id"] = f"req_{secrets.token_hex(16)}"
             response.headers["openai-processing-ms"] = str(int((time.perf_counter() - started) * 1000))
-            record(_recorded(request, visit, response, clock.now()))
+            record(_recorded(name, request, visit, response, clock.now()))
             return response
 
         return Route(path, endpoint, methods=methods)
 
     return Starlette(
         routes=[
-            route("/v1/responses", ["POST"], create),
-            route("/v1/responses/{id}", ["GET"], poll),
-            route("/v1/responses/{id}/cancel", ["POST"], cancel),
+            route("/v1/responses", ["POST"], create, "create"),
+            route("/v1/responses/{id}", ["GET"], poll, "poll"),
+            route("/v1/responses/{id}/cancel", ["POST"], cancel, "cancel"),
             route("/{path:path}", _METHODS, nothing),
         ]
     )
@@ -99,7 +82,9 @@ def _answer(visit: Visit, now: float, *, polled: bool) -> Response:
     return response
 
 
-def _recorded(request: Request, visit: Visit | None, response: Response, now: float) -> RecordedRequest:
+def _recorded(
+    route: RequestRoute, request: Request, visit: Visit | None, response: Response, now: float
+) -> RecordedRequest:
     run = visit.run if visit else None
     return RecordedRequest(
         method=request.method,
@@ -109,4 +94,16 @@ def _recorded(request: Request, visit: Visit | None, response: Response, now: fl
         at=now,
         idempotency_key=request.headers.get("idempotency-key"),
         runoutcome_key=run.runoutcome_key if run else None,
+        route=route,
+        job=request_key(run.request) if run else None,
+        submission=run.submission if run else None,
+        created=route == "create" and run is not None,
+        run_status=status_at(run, now) if run else None,
+        fault=visit.fault.word if visit and visit.fault else None,
+        retry_after=parse_delay(response.headers.get("retry-after")),
     )
+
+
+def parse_delay(header: str | None) -> float | None:
+    """The seconds of a `retry-after` header."""
+    return float(header) if header else None

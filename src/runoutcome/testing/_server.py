@@ -14,11 +14,12 @@ from types import TracebackType
 
 import uvicorn
 
-from ._app import RecordedRequest, create_app
+from ._app import create_app
 from ._errors import EmulatorError
 from ._journal import Journal
 from ._ledger import Ledger, Settings
 from ._loader import ScenarioSource, load_scenario
+from ._record import RecordedRequest
 from ._runs import Clock, EmulatedRun, SystemClock
 from ._scenario import Scenario
 from ._uvicorn import DroppableProtocol, LoopbackServer

@@ -7,7 +7,7 @@ PYTHON_OPENAI1 ?= $(PYTHON)
 RUN_TESTS = -m pytest -n auto
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-openai3 test-openai2 test-openai1 lint types drift bench clean
+.PHONY: demo test test-openai3 test-openai2 test-openai1 lint types drift compat bench clean
 
 demo: .venv/.installed-all ## watch background runs end in every way, on the emulator
 	@.venv/bin/runoutcome demo
@@ -40,11 +40,14 @@ drift: .venv/.installed-test .venv-openai2/.installed-test .venv-openai1/.instal
 	@drifted=; for environment in .venv-openai1 .venv-openai2 .venv; do \
 	  $$environment/bin/runoutcome check || drifted=1; done; test -z "$$drifted"
 
+compat: .venv/.installed-test ## contract tests with real packages, each in its environment; writes docs/compat.md
+	.venv/bin/python compat/run.py $(COMPAT)
+
 bench: .venv/.installed-test ## ratios in one run, written to benchmarks/RESULTS.md
 	.venv/bin/python benchmarks/dispatch.py
 
 clean:
-	rm -rf .venv .venv-openai2 .venv-openai1
+	rm -rf .venv .venv-openai2 .venv-openai1 .venv-compat
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -72,7 +72,9 @@ def raise_for_status(
     outcome, reading = examine(obj, surface=surface, catalog=catalog)
     if is_accepted(outcome, accepted):
         return obj
-    raise make_error(outcome, origin_of(obj, reading)) from None
+    error = make_error(outcome, origin_of(obj, reading))
+    del obj, reading  # error trackers send the variables of every frame, and these hold prompts and output
+    raise error from None
 
 
 def parse_accept(accept: Iterable[str]) -> frozenset[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from . import _sdk
@@ -29,7 +29,7 @@ class Poll:
 class Submit:
     """One POST, without the SDK's own retries; gives what the SDK made of the answer."""
 
-    params: dict[str, Any]
+    params: dict[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,10 @@ TEXT, STATE = "runoutcome.text", "runoutcome.state"
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an outcome came from. Stays in this process."""
+    """Where an outcome came from. Stays in this process; what is shown of it holds no prompt and no output."""
 
-    run: Any = None
-    error: Any = None
+    run: Any = field(default=None, repr=False)
+    error: Any = field(default=None, repr=False)
     """The error object of the body, as the server sent it."""
     poll_status_code: int | None = None
     request_id: str | None = None
@@ -122,6 +122,11 @@ class RunError(Portable, _sdk.OpenAIError):
         return _sdk.run_url(self.response_id, self.origin.url)
 
     @property
+    def unsafe_to_replay(self) -> bool:
+        """The run may still be going, so a new one may be paid for besides. For openai-agents, which asks for it."""
+        return self.outcome.phase != "terminal"
+
+    @property
     def status(self) -> str | None:
         return self.outcome.status
 
@@ -211,6 +216,8 @@ class WaitError(Portable, _sdk.OpenAIError):
     """What the errors of our own waiting and submitting share: the run's id, and how to go on."""
 
     retryable = False
+    unsafe_to_replay = True
+    """openai-agents reads this: the cause of such an error may look retryable, and a new run would be paid again."""
     message: str
     run_token: str | None
     response_id: str | None

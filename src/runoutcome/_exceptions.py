@@ -22,6 +22,7 @@ Which of them a body amounts to is decided in `_dispatch`; how they travel is in
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
@@ -57,8 +58,9 @@ class RunStatusError(RunFailedError, _sdk.APIStatusError):
         @cached_property
         def response(self):
             headers = {"x-should-retry": "true" if self.retryable else "false"}
-            if self.retry_after is not None:
+            if self.retry_after is not None:  # LiteLLM reads only the coarse one, the others the fine one first
                 headers["retry-after-ms"] = str(round(self.retry_after * 1000))
+                headers["retry-after"] = str(math.ceil(self.retry_after))
             if self.request_id is not None:
                 headers["x-request-id"] = self.request_id
             response = _sdk.synthetic_response(
@@ -131,6 +133,7 @@ class RunGoneError(Portable, _sdk.NotFoundError):
 
     synthetic = False
     retryable = False
+    unsafe_to_replay = True
     message: str
     run_token: str | None
     response_id: str | None

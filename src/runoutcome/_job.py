@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import _sdk, _wait
@@ -19,7 +19,7 @@ from ._token import ResumeToken
 class Job:
     """What one job was asked for."""
 
-    params: Mapping[str, Any]
+    params: Mapping[str, Any] = field(repr=False)
     wait: Wait
     resubmit: int
     """Further runs that may be made after the first."""

@@ -189,7 +189,7 @@ class Outcome:
         """What a person should do, one or two sentences."""
         if self.phase == "unknown" and self.status is None:
             return "Fetch the run by its id and judge that body; nothing is known about the run itself."
-        if self.retryable and self.entry and self.entry.match in ("null", "unknown"):
+        if self.retryable and self.rule is None and self.entry and not self.entry.retryable:
             return "The server itself says that submitting the same request again may succeed."
         words = self.rule or self.entry
         return words.remedy if words else "Fetch the run by its id and judge that body."

@@ -51,6 +51,11 @@ class _RunsBase:
         self._catalog = catalog or Catalog.load()
         self._budget = resubmit_budget or ResubmitBudget()
 
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog that decides outcomes."""
+        return self._catalog
+
     def _create_steps(self, params: Mapping[str, Any]) -> Steps[_sdk.Response]:
         key = attempt_key(base_key(params), 1)
         return submit(prepare(params, key), key, self._client.max_retries)

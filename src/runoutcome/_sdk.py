@@ -11,7 +11,7 @@ import pkgutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -121,7 +121,7 @@ def build_run(body: dict[str, Any], request_id: str | None) -> Response:
 class Answer:
     """What a poll request brought: a 2xx answer, not looked into yet."""
 
-    content: bytes
+    content: bytes = field(repr=False)
     status_code: int
     headers: Mapping[str, str]
     url: str

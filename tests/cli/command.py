@@ -13,7 +13,8 @@ ARGV = (sys.executable, "-m", "runoutcome")
 
 def environment(**given: str) -> dict[str, str]:
     """This process's environment without what would change what is printed, and with what is given."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "NO_COLOR", "LINES"))}
+    dropped = ("OPENAI_", "RUNOUTCOME_", "NO_COLOR", "LINES")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {**kept, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8", **given}
 
 

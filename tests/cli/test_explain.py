@@ -1,24 +1,33 @@
-"""`runoutcome explain`: codes, reasons, statuses and bodies, from the argument, a file and standard input."""
+"""`runoutcome explain`: codes, reasons, statuses and bodies, from the argument, a file and standard input.
+
+Files with a body on each line: `test_explain_lines`.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command import call, complaint
 
-from runoutcome import Catalog, Entry, error_for
+from runoutcome import Catalog, Entry, Outcome, RunError, classify, raise_for_status
+from runoutcome._model import Deprecation
 from runoutcome.cli._errors import UserError
 from runoutcome.cli._explain import outcomes_of_word
-from runoutcome.cli._explanation import Explanation
+from runoutcome.cli._explanation import pairs as pairs_of
 from runoutcome.cli._subject import read_subject
+from runoutcome.contract._address import docs_of
+from runoutcome.contract._meaning import Meaning
+from runoutcome.contract._sample import sample
 
+ROOT = Path(__file__).parents[2]
 CATALOG = Catalog.load()
 FAILED: dict[str, Any] = {"id": "resp_1", "object": "response", "status": "failed"}
-LITERALS = [entry for entry in CATALOG.entries if entry.match == "literal"]
+EXPLAINED = [entry for entry in CATALOG.entries if entry.match in ("literal", "null")]
 
 
 def body(**error: Any) -> str:
@@ -32,35 +41,69 @@ def pairs(text: str) -> dict[str, str]:
     return {label: value.strip() for label, _, value in lines if label}
 
 
-def run_of(entry: Entry) -> dict[str, Any]:
-    """A body for a row of the catalog."""
-    if entry.field == "error.code":
-        return {**FAILED, "error": {"code": entry.value}}
-    if entry.field == "incomplete_details.reason":
-        return {**FAILED, "status": "incomplete", "incomplete_details": {"reason": entry.value}}
-    return {**FAILED, "status": entry.value}
+def shown_for(entry: Entry, catalog: Catalog = CATALOG) -> Outcome:
+    """The outcome that `explain` shows for the value of a row, where it tells of this row."""
+    word = "null" if entry.match == "null" else entry.value or ""
+    (shown,) = (found for found in outcomes_of_word(catalog, word) if found.entry == entry)
+    return shown
 
 
-@pytest.mark.parametrize("entry", LITERALS, ids=lambda entry: entry.id)
+@pytest.mark.parametrize("entry", EXPLAINED, ids=lambda entry: entry.id)
 def test_a_value_is_explained_as_its_body_is_raised(entry: Entry) -> None:
-    """For each row the exception and the advice shown are those a real body gets."""
-    (shown,) = (found for found in outcomes_of_word(CATALOG, entry.value or "") if found.entry == entry)
-    explanation = Explanation.of(shown, CATALOG)
-    error = error_for(run_of(entry))
-    if shown.phase == "pending":
-        assert explanation.exception == "RunPendingError"
-    else:
-        assert explanation.exception == (type(error).__name__ if error else None)
-    if error is not None and error.outcome.entry == entry:
-        told = error.outcome
-        assert (shown.retryable, shown.action, shown.status_code) == (told.retryable, told.action, told.status_code)
+    """For each row of each surface the exception and the advice shown are those a real body gets."""
+    shown = shown_for(entry)
+    raised = raised_for(sample(CATALOG, entry), entry.surface)
+    assert Meaning.of(shown, CATALOG).exception == (type(raised).__name__ if raised else None)
+    assert shown.ok is (raised is None)
+    if raised is not None and raised.outcome.entry == entry:
+        assert shown == raised.outcome
+
+
+def raised_for(document: dict[str, Any], surface: str) -> RunError | None:
+    """What `raise_for_status` raises for a body of this surface."""
+    try:
+        raise_for_status(document, surface=surface)
+    except RunError as error:
+        return error
+    return None
+
+
+def test_only_a_status_with_a_field_of_its_own_for_the_cause_does_not_decide() -> None:
+    """Each row decides about the body made for it, but for `failed` and `incomplete` where a field says why."""
+    made = {entry: classify(sample(CATALOG, entry), surface=entry.surface) for entry in CATALOG.entries}
+    others = {entry for entry, outcome in made.items() if outcome.entry != entry}
+    assert {(entry.field, entry.value) for entry in others} == {("status", "failed"), ("status", "incomplete")}
+
+
+@pytest.mark.parametrize(
+    ("row", "status", "exception"),
+    [
+        ("realtime.response/status_details.reason/turn_detected", "cancelled", "RunCancelledError"),
+        ("realtime.response/status_details.reason/max_output_tokens", "incomplete", "RunIncompleteError"),
+        ("realtime.response/status_details.reason/content_filter", "incomplete", "RunContentFilterError"),
+        ("vector_store.file/last_error.code/unsupported_file", "failed", "RunBadRequestError"),
+        ("thread.run/last_error.code/rate_limit_exceeded", "failed", "RunRateLimitError"),
+        ("batch/errors.data.code/token_limit_exceeded", "failed", "RunRateLimitError"),
+        ("batch.output_row/error.code/batch_expired", "failed", "RunExpiredError"),
+        ("batch.output_row/status/completed", "completed", None),
+        ("fine_tuning.job/status/succeeded", "succeeded", None),
+        ("fine_tuning.job/status/paused", "paused", "RunPendingError"),
+        ("eval.run/status/canceled", "canceled", "RunCancelledError"),
+        ("response/error/<null>", "failed", "RunFailedError"),
+    ],
+)
+def test_every_surface_has_its_own_statuses(row: str, status: str, exception: str | None) -> None:
+    """A value is explained with the status in which its surface has it, and the exception for that."""
+    (entry,) = (entry for entry in CATALOG.entries if entry.id == row)
+    shown = shown_for(entry)
+    assert (shown.status, Meaning.of(shown, CATALOG).exception) == (status, exception)
 
 
 def test_a_code_is_explained_in_full() -> None:
     """A code is shown with both its classes, what to do, where it stands and how sure that is."""
     shown = pairs(call("explain", "vector_store_timeout", COLUMNS="200").stdout)
     assert shown["exception"] == "RunInternalServerError (also openai.InternalServerError)"
-    assert shown["retryable"].startswith("yes")
+    assert shown["retryable"] == "yes: an identical new run may succeed"
     assert shown["action"] == "resubmit"
     assert shown["HTTP"] == "500, by its class (never observed)"
     assert shown["error.type"] == "internal_server_error"
@@ -68,14 +111,26 @@ def test_a_code_is_explained_in_full() -> None:
     assert shown["basis"] == "documented; confidence medium"
     assert shown["since"] == "catalog 1.0.0; openai 1.66.0"
     assert shown["contested"].startswith("openai.APITimeoutError: ")
+    assert shown["more"] == "docs/catalog/vector_store_timeout.md#response-error-code"
 
 
 def test_a_value_of_several_fields_shows_all() -> None:
-    """`content_filter` is a code and a reason, with a class each."""
+    """`content_filter` is a code and a reason, on two surfaces, with a class and a place in the docs each."""
     data = json.loads(call("explain", "content_filter", "--json").stdout)
-    found = {row["entry"]["field"]: row["exception"] for row in data["explanations"]}
-    assert found == {"error.code": "RunBadRequestError", "incomplete_details.reason": "RunContentFilterError"}
+    found = {row["docs"].partition("#")[2]: row["exception"] for row in data["explanations"]}
+    assert found == {
+        "response-error-code": "RunBadRequestError",
+        "response-incomplete_details-reason": "RunContentFilterError",
+        "realtime-response-status_details-reason": "RunContentFilterError",
+    }
     assert data["outcome"] is None
+
+
+def test_every_row_has_its_page() -> None:
+    """The page and the anchor that are shown for a row are there."""
+    for entry in CATALOG.entries:
+        path, _, anchor = (docs_of(entry) or "").partition("#")
+        assert f'<a id="{anchor}"></a>' in (ROOT / path).read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +140,7 @@ def test_a_value_of_several_fields_shows_all() -> None:
 def test_a_number_is_read_as_an_http_status(status: str, exception: str, retryable: bool) -> None:
     """A numeric code is explained by the SDK's status table."""
     (outcome,) = outcomes_of_word(CATALOG, status)
-    assert Explanation.of(outcome, CATALOG).exception == exception
+    assert Meaning.of(outcome, CATALOG).exception == exception
     assert (outcome.retryable, outcome.status_code) == (retryable, int(status))
 
 
@@ -96,7 +151,7 @@ def test_a_body_is_judged_and_then_explained(tmp_path: Path) -> None:
     path.write_text(body(code="rate_limit_exceeded", message=message), "utf-8")
     shown = pairs(call("explain", path, COLUMNS="200").stdout)
     assert shown["status"] == "failed (terminal)"
-    assert shown["response"] == "resp_1"
+    assert shown["id"] == "resp_1"
     assert shown["server says"] == message
     assert shown["retry after"] == "1.5 s (by error.message)"
     assert shown["exception"] == "RunRateLimitError (also openai.RateLimitError)"
@@ -108,7 +163,45 @@ def test_a_message_that_decided_is_named() -> None:
     text = body(code="rate_limit_exceeded", message="Request too large for gpt-5")
     shown = pairs(call("explain", "-", stdin=text, COLUMNS="200").stdout)
     assert shown["refined by"] == "rule request-too-large, by the server's message"
-    assert shown["retryable"] == "no"
+    assert shown["retryable"] == "no: the request has to be changed first"
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        (
+            {"object": "batch", "status": "completed", "request_counts": {"total": 9, "completed": 7, "failed": 2}},
+            {"kind": "batch", "counts": "total 9, completed 7, failed 2", "exception": "none: the run is returned"},
+        ),
+        (
+            {"object": "fine_tuning.job", "id": "ftjob-1", "status": "failed", "error": {"code": "server_error"}},
+            {"kind": "fine_tuning.job", "id": "ftjob-1", "stands in": "error.code of a fine_tuning.job"},
+        ),
+        (
+            {"custom_id": "a", "response": {"status_code": 429, "body": {"error": {"code": "slow_down"}}}},
+            {"kind": "batch.output_row", "code": "slow_down", "action": "resubmit_later"},
+        ),
+        (
+            {"object": "vector_store.file", "status": "in_progress"},
+            {"exception": "none while it is polled; RunPendingError from raise_for_status"},
+        ),
+    ],
+)
+def test_a_body_of_any_surface_is_judged(document: dict[str, Any], told: dict[str, str]) -> None:
+    """Batches, rows of their output, jobs and files are explained as runs are."""
+    shown = pairs(call("explain", json.dumps(document), COLUMNS="200").stdout)
+    assert {label: shown.get(label) for label in told} == told
+
+
+def test_a_deprecated_row_says_what_to_use() -> None:
+    """A row that is out of use says since when, why, and what takes its place."""
+    (entry,) = CATALOG.find("slow_down")
+    old = replace(
+        entry, deprecated=Deprecation("1.2.0", "The API renamed it.", "response/error.code/rate_limit_exceeded")
+    )
+    outcome = replace(classify(sample(CATALOG, entry)), entry=old)
+    told = dict(pairs_of(Meaning.of(outcome, CATALOG)))["deprecated"]
+    assert told == "since catalog 1.2.0: The API renamed it. Use response/error.code/rate_limit_exceeded."
 
 
 def test_json_of_a_body_holds_its_outcome() -> None:
@@ -146,6 +239,7 @@ def test_output_that_cannot_be_encoded_is_escaped() -> None:
     [
         ("SERVER_ERROR", "Did you mean server_error"),
         ("resp_123", "runoutcome wait resp_123"),
+        ("DeploymentNotFound", "RUNOUTCOME_CATALOG=azure"),
         ("zzz", "runoutcome catalog"),
         ("200", "runoutcome catalog"),
     ],

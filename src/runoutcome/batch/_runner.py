@@ -177,7 +177,7 @@ class _Batch:
             return self._not_made(track, error)
         finally:
             self._posting.discard(job.custom_id)
-        outcome = classify(response)
+        outcome = classify(response, catalog=self._runs.catalog)
         self._store.add_result(run_row(job, response, outcome, None, track.attempts))
         return track.report("finished", None, outcome)
 
@@ -229,7 +229,7 @@ class _Batch:
         if getattr(error, "run_token", None) is not None:  # a poll was refused: the run goes on
             self._halted = True
             return track.report("unfinished", error, None)
-        outcome = classify({"error": error.body}) if isinstance(error.body, dict) else classify(None)
+        outcome = classify({"error": error.body} if isinstance(error.body, dict) else None, catalog=self._runs.catalog)
         if concerns_every_job(error, outcome) or is_retryable(error):
             self._halted = self._halted or concerns_every_job(error, outcome)
             return track.report("not_submitted", error, outcome)

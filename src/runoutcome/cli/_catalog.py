@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from enum import Enum
@@ -13,8 +14,12 @@ from rich.text import Text
 
 from .._catalog import Catalog
 from .._model import Entry
+from ..contract._address import value_of
+from ..contract._dump import dump
 from ._diff import EXIT_CODES as _DIFF_CODES, diff
 from ._errors import Exit, UserError, exit_codes
+from ._overlays import catalog_in_use, overlaid
+from ._pages import EXIT_CODES as _PAGES_CODES, pages
 from ._render import fits, print_line, print_table, stdout
 from ._text import Cell
 
@@ -26,6 +31,7 @@ _NARROW = (0, 1, 3)
 
 catalog_app = typer.Typer(rich_markup_mode=None)
 catalog_app.command(epilog=_DIFF_CODES, short_help="Compare two versions of the catalog.")(diff)
+catalog_app.command(epilog=_PAGES_CODES, short_help="Write a page of documentation for each value.")(pages)
 
 
 class Format(str, Enum):
@@ -42,7 +48,7 @@ def catalog(
     form: Annotated[Format | None, typer.Option("--format", help="How to print it. Default: table.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
-    """Print what the catalog knows, or compare its versions."""
+    """Print the catalog, compare its versions, or write its pages."""
     if context.invoked_subcommand is not None:
         if form is not None or as_json:
             raise UserError(f"options go after the command: {context.command_path} {context.invoked_subcommand} ...")
@@ -50,20 +56,19 @@ def catalog(
     if as_json and form not in (None, Format.JSON):
         raise UserError("--json is the same as --format json; give one of the two")
     if as_json or form is Format.JSON:
-        _print_published()
+        _print_json(catalog_in_use())
     elif form is Format.MARKDOWN:
-        for line in _markdown(Catalog.load()):
+        for line in _markdown(catalog_in_use()):
             print(line)
     else:
-        _print_tables(Catalog.load())
+        _print_tables(catalog_in_use())
 
 
-def value_of(entry: Entry) -> str:
-    """The literal value of a row; in angle brackets what stands for one: `<null>`, `<unknown>`, `<http_status>`."""
-    return entry.value if entry.match == "literal" and entry.value is not None else f"<{entry.match}>"
-
-
-def _print_published() -> None:
+def _print_json(table: Catalog) -> None:
+    """The published file to the byte; with overlays, what they make of it."""
+    if table.overlays:
+        print(json.dumps(dump(table), indent=2))
+        return
     content = files("runoutcome").joinpath("data/catalog.json").read_bytes()
     sys.stdout.flush()
     sys.stdout.buffer.write(content)  # as text it would get this machine's line ends and encoding
@@ -83,7 +88,8 @@ def _print_tables(table: Catalog) -> None:
         console.print()
     if is_narrow:
         print_line(console, "HTTP, action and title need more width, or --format markdown or json.")
-    print_line(console, f"Catalog {table.version}. More about one value: runoutcome explain VALUE")
+    marked = f"{overlaid(table)} (their rows are marked *)" if table.overlays else ""
+    print_line(console, f"Catalog {table.version}{marked}. More about one value: runoutcome explain VALUE")
 
 
 def _markdown(table: Catalog) -> Iterator[str]:
@@ -96,7 +102,8 @@ def _markdown(table: Catalog) -> Iterator[str]:
         yield f"|{' --- |' * len(_COLUMNS)}"
         for entry in entries:
             value, name, *rest = _cells(entry)
-            cells = (f"`{value}`", f"`{name}`" if entry.error_class else name, *rest)
+            by = f" ({entry.overlay})" if entry.overlay else ""
+            cells = (f"`{value}`{by}", f"`{name}`" if entry.error_class else name, *rest)
             yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
@@ -109,7 +116,9 @@ def _by_field(table: Catalog) -> Iterator[tuple[str, list[Entry]]]:
 
 
 def _styled(entry: Entry) -> tuple[Cell, ...]:
-    return tuple(Text(cell, "green") if cell == "yes" else cell for cell in _cells(entry))
+    value, *rest = _cells(entry)
+    marked = f"{value} *" if entry.overlay else value
+    return (marked, *(Text(cell, "green") if cell == "yes" else cell for cell in rest))
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:

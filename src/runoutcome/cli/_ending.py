@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .._catalog import Catalog
 from .._classify import classify
 from .._exception_bases import RunError, WaitError
 from .._exceptions import RunGoneError
@@ -31,9 +32,9 @@ class Ending:
     error: OurError | None = None
 
     @classmethod
-    def returned(cls, token: str, run: Any) -> Ending:
+    def returned(cls, token: str, run: Any, catalog: Catalog) -> Ending:
         """For a run that is completed, or accepted as it is."""
-        outcome = classify(run)
+        outcome = classify(run, catalog=catalog)
         return cls(loads(token).dumps(), outcome.response_id, outcome, output_text_of(run))
 
     @classmethod

@@ -1,103 +1,98 @@
-"""`runoutcome explain`: what a code, a reason, a status or a whole body means, and what to do about it."""
+"""`runoutcome explain`: what a code, a reason, a status, a body or a file of bodies means, and what to do about it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from .._catalog import Catalog
-from .._lookup import Failure, Verdict, lookup, verdict_of
-from .._model import FAILURE, FAILURE_CODE, Outcome
-from ._errors import UserError
-from ._render import print_json, print_line, print_pairs, stdout
-from ._subject import read_subject
+from .._lookup import Failure, lookup
+from .._model import Outcome
+from .._overlay import dialects
+from ..contract._sample import outcome_of
+from ._errors import Exit, UserError
+from ._judged import judged
+from ._overlays import VARIABLE, catalog_in_use, overlaid
+from ._render import print_json, print_line, print_pairs, stderr, stdout
+from ._subject import Line, read_subject
 
 
 def explain(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="WHAT", help="A code, reason or status; a file with one response body as JSON; or - for stdin."
+            metavar="WHAT",
+            help="A code, reason or status; a file with a body as JSON, or one on each line; or - for stdin.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
 ) -> None:
     """Say what a code, a reason, a status or a body means.
 
-    And which exception it is, whether the run may be submitted again, and what to do.
+    And which exception it is, whether the run may be submitted again, and what to do. Of a file with a body on each
+    line, such as the output of a batch, it lists what did not complete.
     """
-    catalog = Catalog.load()
+    catalog = catalog_in_use()
     subject = read_subject(what.strip(), catalog)
-    body = subject if isinstance(subject, Mapping) else None
-    outcomes = [_of_body(body)] if body is not None else outcomes_of_word(catalog, str(subject))
+    if isinstance(subject, list):
+        _explain_lines(what, subject, catalog, as_json=as_json)
+    elif isinstance(subject, str):
+        _explain(what, None, outcomes_of_word(catalog, subject), catalog, as_json=as_json)
+    else:
+        outcome = judged(subject, catalog)
+        _explain(what, outcome, [outcome], catalog, as_json=as_json)
 
-    from ._explanation import Explanation  # not above: the exception classes load the SDK
 
-    explanations = [Explanation.of(outcome, catalog) for outcome in outcomes]
+def _explain(
+    what: str, of_body: Outcome | None, outcomes: Sequence[Outcome], catalog: Catalog, *, as_json: bool
+) -> None:
+    from ..contract._meaning import Meaning  # not above: the exception classes load the SDK
+    from ._explanation import body_pairs, heading, pairs, to_dict
+
+    meanings = [Meaning.of(outcome, catalog) for outcome in outcomes]
     if as_json:
-        judged = outcomes[0].to_dict() if body is not None else None
-        print_json({"what": what, "outcome": judged, "explanations": [found.to_dict() for found in explanations]})
+        told = of_body.to_dict() if of_body else None
+        print_json({"what": what, "outcome": told, "explanations": [to_dict(meaning) for meaning in meanings]})
         return
     console = stdout()
-    for number, found in enumerate(explanations):
+    for number, meaning in enumerate(meanings):
         if number:
             console.print()
-        print_line(console, found.heading, "bold")
-        print_pairs(console, [*(found.body_pairs() if body is not None else ()), *found.pairs()])
+        print_line(console, heading(meaning), "bold")
+        print_pairs(console, [*(body_pairs(of_body) if of_body else ()), *pairs(meaning)])
 
 
-def _of_body(body: Mapping[str, Any]) -> Outcome:
-    from .._classify import classify
+def _explain_lines(what: str, lines: Sequence[Line], catalog: Catalog, *, as_json: bool) -> None:
+    from ._rows import print_rows, read_rows  # not above, for the same reason
 
-    outcome = classify(body)
-    if outcome.entry is None and outcome.status is None and outcome.code is None:
-        named = f'"object" is {body["object"]!r}' if "object" in body else 'it has no "status" and no "error"'
-        raise UserError(f"this JSON is no run body that catalog {outcome.catalog_version} knows: {named}")
-    return outcome
+    rows, broken = read_rows(lines, catalog)
+    if not rows:
+        raise UserError(f"no line of {what} can be explained; line {broken[0].number}: {broken[0].problem}")
+    if as_json:
+        wrong = [{"line": line.number, "problem": line.problem} for line in broken]
+        print_json({"what": what, "rows": [row.to_dict() for row in rows], "broken": wrong})
+    else:
+        print_rows(stdout(), rows)
+    for line in broken:
+        print_line(stderr(), f"runoutcome: line {line.number} was left out: {line.problem}")
+    if broken:
+        raise typer.Exit(Exit.USAGE)
 
 
 def outcomes_of_word(catalog: Catalog, word: str) -> list[Outcome]:
-    """A made-up outcome for each row that `word` is the value of."""
-    verdicts = list(_verdicts(catalog, word))
-    if not verdicts:
-        raise UserError(_unknown(catalog, word))
-    return [_made_up(catalog, word, verdict) for verdict in verdicts]
-
-
-def _verdicts(catalog: Catalog, word: str) -> Iterator[Verdict]:
+    """For each row that `word` is the value of, the outcome of a body that this row decides about."""
     if word == "null":
-        yield from (verdict_of(catalog, entry, known=False) for entry in catalog.entries if entry.match == "null")
-        return
-    yield from (verdict_of(catalog, entry, known=True) for entry in catalog.find(word))
-    by_number = lookup(catalog, "response", Failure(code=word))
-    if by_number.entry is not None and by_number.entry.match == "http_status":
-        yield by_number
-
-
-def _made_up(catalog: Catalog, word: str, verdict: Verdict) -> Outcome:
-    """What a body with this value amounts to; only that gives a row its exception class."""
-    entry = verdict.entry
-    assert entry is not None, "only rows are explained"
-    surface = catalog.surfaces[entry.surface]
-    deciding = FAILURE_CODE if entry.field == FAILURE else entry.field
-    status = next((name for name, field in surface.decided_by.items() if field == deciding), word)
-    return Outcome(
-        phase="pending" if status in surface.pending else "terminal",
-        status=status,
-        surface=entry.surface,
-        code=word if deciding == FAILURE_CODE and word != "null" else None,
-        error_class=verdict.error_class,
-        error_type=verdict.error_type,
-        status_code=verdict.status_code,
-        retryable=verdict.retryable,
-        action=verdict.action,
-        known=verdict.known,
-        entry=entry,
-        catalog_version=catalog.version,
-    )
+        return [outcome_of(catalog, entry) for entry in catalog.entries if entry.match == "null"]
+    outcomes = [outcome_of(catalog, entry) for entry in catalog.find(word)]
+    by_number = lookup(catalog, "response", Failure(code=word)).entry
+    if by_number is not None and by_number.match == "http_status":
+        outcomes.append(outcome_of(catalog, by_number, word))
+    if not outcomes:
+        raise UserError(_unknown(catalog, word))
+    return outcomes
 
 
 def _unknown(catalog: Catalog, word: str) -> str:
@@ -105,13 +100,16 @@ def _unknown(catalog: Catalog, word: str) -> str:
     if not word:
         return "a code, a reason, a status, a file or - was expected, and got an empty text"
     close = get_close_matches(word.lower(), values, n=3, cutoff=0.7)
-    if word.startswith("resp_"):
+    dialect = next((name for name in dialects() if Catalog.load().extend(name).find(word)), None)
+    if dialect:
+        hint = f"The dialect {dialect} has it; set {VARIABLE}={dialect}."
+    elif word.startswith("resp_"):
         hint = f"It looks like the id of a run: runoutcome wait {word}"
     elif close:
         hint = f"Did you mean {' or '.join(close)}?"
     else:
         hint = "All values: runoutcome catalog"
     return (
-        f"{word!r} is neither a file nor a value in catalog {catalog.version}. {hint} "
+        f"{word!r} is neither a file nor a value in catalog {catalog.version}{overlaid(catalog)}. {hint} "
         "(A run that fails with an unknown code raises RunFailedError, a bare openai.APIError, and is never retryable.)"
     )

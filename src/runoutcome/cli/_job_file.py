@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from .. import _sdk
+from .._catalog import Catalog
 from .._classify import classify
 from .._runs import AsyncRuns
 from ..batch import BatchOptions, JobFileError, JobLine, JobReport, Store, StoreError, read_jobs, run_batch
@@ -30,12 +31,20 @@ from ._summary import print_summary, print_totals, summary_data
 
 
 def run_file(
-    jobs: Path, output: Path, options: BatchOptions, *, scenario: str | None, base_url: str | None, as_json: bool
+    jobs: Path,
+    output: Path,
+    options: BatchOptions,
+    catalog: Catalog,
+    *,
+    scenario: str | None,
+    base_url: str | None,
+    as_json: bool,
 ) -> None:
     """Run a job file; with a `scenario`, against the emulator. Raises UserError, and typer.Exit at the end."""
     todo, store = _checked(jobs, output, "the emulator" if scenario is not None else _place(base_url))
     console = stderr() if as_json else stdout()
-    earlier = [_earlier_report(job, store.results[job.custom_id]) for job in todo if job.custom_id in store.finished]
+    rows = store.results
+    earlier = [_earlier_report(job, rows[job.custom_id], catalog) for job in todo if job.custom_id in rows]
     skipped = len(earlier)
     with contextlib.ExitStack() as stack:
         api_key = None
@@ -49,7 +58,7 @@ def run_file(
             stack.enter_context(store)
         except StoreError as error:
             raise UserError(str(error)) from None
-        reports, interrupted = run_jobs(client, todo, store, options, console, skipped)
+        reports, interrupted = run_jobs(client, todo, store, options, console, skipped, catalog)
     reports = [*earlier, *reports]
     print_summary(console, reports)
     print_totals(console, reports, skipped, output)
@@ -65,6 +74,7 @@ def run_jobs(
     options: BatchOptions,
     console: Console,
     skipped: int,
+    catalog: Catalog | None = None,
 ) -> tuple[list[JobReport], bool]:
     """Run a batch under a progress view; gives the reports, and whether Ctrl-C or SIGTERM ended it."""
 
@@ -73,7 +83,7 @@ def run_jobs(
         with _stopping(stop, console):
             async with client:
                 with ProgressView(console, len(jobs) - skipped, skipped=skipped) as view:
-                    reports = await run_batch(jobs, AsyncRuns(client), store, options, view, stop)
+                    reports = await run_batch(jobs, AsyncRuns(client, catalog=catalog), store, options, view, stop)
         return reports, stop.is_set()
 
     return asyncio.run(main())
@@ -110,13 +120,13 @@ def _place(base_url: str | None) -> str:
     return urlsplit(address).hostname or address
 
 
-def _earlier_report(job: JobLine, row: dict[str, Any]) -> JobReport:
+def _earlier_report(job: JobLine, row: dict[str, Any], catalog: Catalog) -> JobReport:
     """What a result line of an earlier call tells, for the summary and the exit code."""
     told, response = row.get("outcome") or {}, row.get("response") or {}
     return JobReport(
         job,
         "finished",
-        classify(response.get("body")),
+        classify(response.get("body"), catalog=catalog),
         exception=told.get("exception"),
         attempts=told.get("attempts") or 1,
         response_id=told.get("response_id"),

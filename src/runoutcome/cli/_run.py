@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from ._errors import UserError
+from ._overlays import catalog_in_use
 
 
 def run(
@@ -32,12 +33,14 @@ def run(
     Ctrl-C leaves the runs alone; the same command again goes on where it stopped.
     """
     policy = _ambiguous(ambiguous)
+    catalog = catalog_in_use()
     from .._runs import AUTO  # not above: it loads the SDK, which most commands do without
     from ..batch import BatchOptions
     from ._job_file import run_file
 
     options = BatchOptions(concurrency, resubmit, AUTO if max_wait is None else max_wait, policy)
-    run_file(jobs, output, options, scenario=scenario if emulate else None, base_url=base_url, as_json=as_json)
+    emulated = scenario if emulate else None
+    run_file(jobs, output, options, catalog, scenario=emulated, base_url=base_url, as_json=as_json)
 
 
 def _ambiguous(word: str) -> Literal["hold", "resubmit"]:

@@ -1,4 +1,4 @@
-"""What `explain` is asked about: the words or the body behind its one argument."""
+"""What `explain` is asked about: the word, the body or the lines behind its one argument."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .._catalog import Catalog
 from ._errors import UserError
 
-Subject = str | Mapping[str, Any]
-"""A code, a reason or a status; or a response body."""
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a JSON Lines file: a body, or what is wrong with it."""
+
+    number: int
+    body: Mapping[str, Any] | None
+    problem: str | None = None
+
+
+Subject = str | Mapping[str, Any] | list[Line]
+"""A code, a reason or a status; a body; or a body on each line."""
 
 
 def read_subject(what: str, catalog: Catalog) -> Subject:
@@ -44,11 +55,16 @@ def read_stdin() -> bytes:
 def _parse(content: bytes, name: str, *, is_file: bool = False) -> Subject:
     if not content.strip():
         raise UserError(f"{name} is empty; a response body as JSON was expected" + ("" if is_file else ", or a code"))
+    if is_file and name.lower().endswith(".jsonl"):
+        return _lines(content)
     try:
         document = json.loads(content)
     except RecursionError:
         raise UserError(f"{name} is nested too deeply for a response body") from None
     except ValueError as error:
+        lines = _lines(content)
+        if len(lines) > 1 and any(line.body is not None for line in lines):
+            return lines
         word = content.decode("utf-8-sig", "replace").strip()
         if not is_file and len(word.split()) == 1 and word[0] not in '{["':
             return word
@@ -58,3 +74,21 @@ def _parse(content: bytes, name: str, *, is_file: bool = False) -> Subject:
     if not is_file and (document is None or type(document) in (str, int)):
         return "null" if document is None else str(document)
     raise UserError(f"{name} holds JSON, but no object; a response body is an object")
+
+
+def _lines(content: bytes) -> list[Line]:
+    """The lines that are not blank. An object starts its line: one further in is a part of something larger."""
+    lines = enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1)
+    return [_line(number, text) for number, text in lines if text.strip()]
+
+
+def _line(number: int, text: bytes) -> Line:
+    try:
+        document = json.loads(text)
+    except RecursionError:
+        return Line(number, None, "it is nested too deeply")
+    except ValueError as error:
+        return Line(number, None, f"it is not JSON: {error}")
+    if not isinstance(document, dict) or not text.startswith(b"{"):
+        return Line(number, None, "it holds no JSON object")
+    return Line(number, document)

@@ -13,6 +13,7 @@ import typer
 from .._classify import classify
 from .._token import loads
 from ._errors import Exit, UserError
+from ._overlays import catalog_in_use
 from ._render import print_command, print_json, print_line, stderr, stdout
 from ._subject import read_stdin
 
@@ -44,6 +45,7 @@ def wait(
     too_long = 1e9 < (max_wait or 0) < math.inf or (interval_ms or 0) > 1e9
     if too_long or math.isnan(max_wait or 0) or not math.isfinite(interval_ms or 0):
         raise UserError(f"--max-wait and --interval-ms are numbers up to 1e9; got {max_wait} and {interval_ms}")
+    catalog = catalog_in_use()
     again = _command(
         "wait", token, max_wait=max_wait, interval_ms=interval_ms, accept=accept, json=as_json, base_url=base_url
     )
@@ -55,7 +57,7 @@ def wait(
 
         words = _accepted(accept)
         try:
-            found = Runs(sync_client(base_url)).poll(
+            found = Runs(sync_client(base_url), catalog=catalog).poll(
                 token,
                 max_wait_seconds=AUTO if max_wait is None else None if max_wait == math.inf else max_wait,
                 poll_interval_ms=interval_ms,
@@ -66,7 +68,7 @@ def wait(
         except OUR_ERRORS as error:
             ending = Ending.raised(token, error)
         else:
-            ending = Ending.returned(token, found)
+            ending = Ending.returned(token, found, catalog)
     if as_json:
         print_json(ending.to_dict())
     else:
@@ -77,12 +79,13 @@ def wait(
 def cancel(run: Run, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
     """Ask for a run to be stopped, and print its state after that. Needs OPENAI_API_KEY."""
     token = given_run(run)
+    catalog = catalog_in_use()
     again = _command("cancel", token, json=as_json, base_url=base_url)
     with _interruptible("The request may have gone out or not. To ask again:", again):
         from .._runs import Runs
         from ._client import sync_client
 
-        outcome = classify(Runs(sync_client(base_url)).cancel(token))
+        outcome = classify(Runs(sync_client(base_url), catalog=catalog).cancel(token), catalog=catalog)
     if as_json:
         print_json(
             {"response_id": outcome.response_id, "outcome": outcome.to_dict(), "run_token": loads(token).dumps()}

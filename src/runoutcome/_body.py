@@ -72,7 +72,7 @@ def read(obj: object, *, is_row: bool = False) -> Reading:
 
 def _read_text(text: str | bytes | bytearray | memoryview, is_row: bool) -> Reading:
     try:
-        document = json.loads(bytes(text) if isinstance(text, memoryview) else text)
+        document = json.loads(text.removeprefix("\ufeff") if isinstance(text, str) else bytes(text))
     except (ValueError, RecursionError):
         return Reading("none")
     return read(document, is_row=is_row) if isinstance(document, dict) else Reading("none")
@@ -82,7 +82,8 @@ def _read_nameless(obj: object) -> Reading:
     kind, status, error = look(obj, "type"), look(obj, "status"), look(obj, "error")
     if isinstance(look(obj, "custom_id"), str) and (error is not None or look(obj, "response") is not None):
         return _read_row(obj, error)
-    if status is not None and kind is None:  # what has a type is an item of a run's output, or an event
+    # What has a type is an item of a run's output, or an event; what calls itself something else is no run.
+    if status is not None and kind is None and look(obj, "object") is None:
         return _read_run(obj, None)
     if isinstance(kind, str) and kind.startswith(_RUN_EVENT):
         return _read_event(obj, kind.removeprefix(_RUN_EVENT))
@@ -158,7 +159,7 @@ def read_counts(counts: object) -> dict[str, int] | None:
     """The numbers of an object that counts the parts of a job; None where it holds none."""
     if counts is None:
         return None
-    return _numbers(counts if isinstance(counts, Mapping) else vars(counts))
+    return _numbers(counts if isinstance(counts, Mapping) else getattr(counts, "__dict__", {}))
 
 
 def _numbers(counts: Mapping[str, Any]) -> dict[str, int] | None:
@@ -192,6 +193,8 @@ def word(value: object) -> str | None:
     if value is None:
         return None
     try:
+        if isinstance(value, (bool, list, dict)):
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         return str(value)
     except (ValueError, RecursionError):  # an int of more than 4300 digits, a list nested without end
         return f"<{type(value).__name__}>"

@@ -49,24 +49,29 @@ def _judge_row(row: Reading, catalog: Catalog) -> Outcome:
         verdict = lookup(catalog, ROW, failure)
     elif answer.is_success and isinstance(answer.body, Mapping) and answer.body:
         verdict = _of_value(catalog, place, STATUS, "completed")
-        return _from(verdict, row._replace(status="completed"), catalog, place, "terminal", ok=True)
+        return _judged_by_status(verdict, row._replace(status="completed"), catalog, place)
     else:  # a 200 without a body proves nothing: unknown is never success
         return replace(no_body(catalog), surface=ROW, response_id=row.response_id)
-    return _failed(verdict, failure, row._replace(status="failed"), catalog, place, phase="terminal")
+    return _failed(verdict, failure, row._replace(status="failed"), catalog, place, phase=_phase("failed", place))
 
 
 def _judge_run(reading: Reading, place: Surface, catalog: Catalog) -> Outcome:
     status = reading.status
     field = place.decided_by.get(status or "")
     if field is None:
-        ok = status in place.completed
-        return _from(_of_value(catalog, place, STATUS, status), reading, catalog, place, _phase(status, place), ok=ok)
+        return _judged_by_status(_of_value(catalog, place, STATUS, status), reading, catalog, place)
     if field == place.code_field:
         failure = read_failure(reading.error)
-        return _failed(lookup(catalog, place.name, failure), failure, reading, catalog, place, phase="terminal")
+        verdict = lookup(catalog, place.name, failure)
+        return _failed(verdict, failure, reading, catalog, place, phase=_phase(status, place))
     reason = word(find(reading.run, tuple(field.split("."))))
     verdict = _of_reason(catalog, place, field, reason, status)
-    return _from(verdict, reading, catalog, place, "terminal", reason=reason)
+    return _from(verdict, reading, catalog, place, _phase(status, place), reason=reason)
+
+
+def _judged_by_status(verdict: Verdict, reading: Reading, catalog: Catalog, place: Surface) -> Outcome:
+    ok, phase = reading.status in place.completed, _phase(reading.status, place)
+    return _from(verdict, reading, catalog, place, phase, ok=ok)
 
 
 def _of_reason(catalog: Catalog, place: Surface, field: str, reason: str | None, status: str | None) -> Verdict:
@@ -130,7 +135,9 @@ def _from(verdict: Verdict, reading: Reading, catalog: Catalog, place: Surface, 
     if phase != "pending":
         body = read_answer(run).body if reading.kind == "row" else run
         fields["usage"] = read_usage(look(body, "usage"))
-        fields["has_output"] = bool(place.output_path and find(run, place.output_path))
+        # The body of an HTTP error is not something that was produced.
+        answered = reading.kind != "row" or reading.status == "completed"
+        fields["has_output"] = answered and bool(place.output_path and find(run, place.output_path))
         fields["model"] = word(look(body, "model"))
     if place.counts_field:
         fields["counts"] = read_counts(look(run, place.counts_field))

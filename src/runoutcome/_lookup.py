@@ -81,7 +81,7 @@ def lookup_answer(catalog: Catalog, surface: str, failure: Failure, status_code:
 def names_quota(catalog: Catalog, failure: Failure) -> bool:
     """Whether `error.type` is a word for used-up quota or unpaid bills: servers put such codes there, too."""
     entry = catalog.entry(_HOME, FAILURE_CODE, "literal", failure.type) if failure.type else None
-    return entry is not None and entry.action == "fix_account"
+    return entry is not None and (entry.error_type, entry.action) == ("rate_limit_error", "fix_account")
 
 
 def _refined(catalog: Catalog, surface: str, failure: Failure, verdict: Verdict) -> Verdict:
@@ -125,7 +125,8 @@ def _by_code(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None
 def _by_http_status(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
     if failure.code is None or not _HTTP_STATUS.fullmatch(failure.code):
         return None
-    return _of_http_status(catalog, surface, int(failure.code))
+    verdict = _of_http_status(catalog, surface, int(failure.code))
+    return verdict._replace(retryable=False, action="fix_account") if names_quota(catalog, failure) else verdict
 
 
 def _of_http_status(catalog: Catalog, surface: str, status_code: int) -> Verdict:

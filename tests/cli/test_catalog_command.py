@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from command import call, complaint
 
 from runoutcome import Catalog
+from runoutcome.contract._exports import EXPORTS
 
 CATALOG = Catalog.load()
+ROOT = Path(__file__).parents[2]
 
 
 def test_json_is_the_published_file() -> None:
@@ -26,6 +29,12 @@ def test_markdown_is_a_table_per_field() -> None:
     assert len(rows) == len(CATALOG.entries)
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {7}
     assert text.count("### ") == len({(entry.surface, entry.field) for entry in CATALOG.entries})
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_the_committed_forms_are_printed_to_the_byte(name: str) -> None:
+    """Each committed form is what the command prints."""
+    assert call("catalog", "--format", name).stdout.encode() == ROOT.joinpath(EXPORTS[name].path).read_bytes()
 
 
 def test_two_formats_at_once_are_refused() -> None:

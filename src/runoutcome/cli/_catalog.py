@@ -16,6 +16,7 @@ from .._catalog import Catalog
 from .._model import Entry
 from ..contract._address import value_of
 from ..contract._dump import dump
+from ..contract._exports import EXPORTS
 from ._diff import EXIT_CODES as _DIFF_CODES, diff
 from ._errors import Exit, UserError, exit_codes
 from ._overlays import catalog_in_use, overlaid
@@ -40,6 +41,9 @@ class Format(str, Enum):
     TABLE = "table"
     JSON = "json"
     MARKDOWN = "markdown"
+    CSV = "csv"
+    OPENAPI_OVERLAY = "openapi-overlay"
+    TYPESCRIPT = "typescript"
 
 
 @catalog_app.callback(invoke_without_command=True, epilog=exit_codes(Exit.DONE, Exit.USAGE))
@@ -60,6 +64,8 @@ def catalog(
     elif form is Format.MARKDOWN:
         for line in _markdown(catalog_in_use()):
             print(line)
+    elif form is not None and form.value in EXPORTS:
+        _print_bytes(EXPORTS[form.value].text(catalog_in_use()).encode())
     else:
         _print_tables(catalog_in_use())
 
@@ -69,7 +75,10 @@ def _print_json(table: Catalog) -> None:
     if table.overlays:
         print(json.dumps(dump(table), indent=2))
         return
-    content = files("runoutcome").joinpath("data/catalog.json").read_bytes()
+    _print_bytes(files("runoutcome").joinpath("data/catalog.json").read_bytes())
+
+
+def _print_bytes(content: bytes) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(content)  # as text it would get this machine's line ends and encoding
 

@@ -1,0 +1,185 @@
+/**
+ * The lookup ladder: which row, rule or fallback decides about one failure.
+ *
+ * exact (surface, code) -> the same code on `response` -> numeric code 400-599 -> one of our error types in `error.type`
+ * -> the server's own `error.type` (class only) -> the row for "no code" or "unknown code". Rules by message then refine
+ * `retryable` and `action`.
+ */
+
+import {
+  ACTIONS,
+  ENTRIES,
+  ERROR_TYPES,
+  HTTP_STATUSES,
+  RETRYABLE_STATUSES,
+  RULES,
+  SURFACES,
+  UPSTREAM_ERROR_TYPES,
+  type Action,
+  type Entry,
+  type ErrorClass,
+  type ErrorType,
+  type Match,
+  type Rule,
+  type Surface,
+  type SurfaceRow,
+  type TypeRow,
+} from "./catalog.js";
+import type { Failure } from "./reading.js";
+
+export interface Verdict {
+  readonly entry: Entry | null;
+  readonly errorClass: ErrorClass | null;
+  readonly errorType: ErrorType | null;
+  readonly statusCode: number | null;
+  readonly retryable: boolean;
+  readonly action: Action;
+  readonly known: boolean;
+  readonly rule: Rule | null;
+}
+
+const HOME: Surface = "response";
+const INDEX = new Map<string, Entry>(ENTRIES.map((row) => [keyOf(row.surface, row.field, row.match, row.value), row]));
+const TYPES = new Map<string, TypeRow>(Object.entries(ERROR_TYPES));
+const UPSTREAM = new Map<string, ErrorType>(Object.entries(UPSTREAM_ERROR_TYPES));
+const STATUSES = new Map<number, ErrorType>(Object.entries(HTTP_STATUSES).map(([code, type]) => [Number(code), type]));
+const RETRYABLE: readonly number[] = RETRYABLE_STATUSES;
+const PATTERNS = new Map<string, RegExp>(RULES.map((rule) => [rule.id, new RegExp(rule.pattern)]));
+
+export function lookup(surface: Surface, failure: Failure): Verdict {
+  const verdict =
+    byCode(surface, failure) ??
+    byNumber(surface, failure) ??
+    byOurType(surface, failure) ??
+    byUpstreamType(surface, failure) ??
+    verdictOf(rowFor(surface, failure), false);
+  return refined(surface, failure, verdict);
+}
+
+/** An HTTP error in a row: its status gives the class, and a code of the catalog says what may be done. */
+export function lookupAnswer(surface: Surface, failure: Failure, statusCode: number): Verdict {
+  const verdict = ofStatus(surface, statusCode);
+  const coded = byCode(surface, failure);
+  if (coded !== null) {
+    const { entry, retryable, action } = coded;
+    return refined(surface, failure, { ...verdict, entry, retryable, action, known: true });
+  }
+  return refined(surface, failure, withoutQuota(verdict, failure));
+}
+
+/** Servers put codes of used-up quota into the type, too: then nothing is made again. */
+function withoutQuota(verdict: Verdict, failure: Failure): Verdict {
+  const typed = failure.type === null ? null : entryOf(HOME, "error.code", "literal", failure.type);
+  const isQuota = typed?.action === "fix_account" && typed.error_type === "rate_limit_error";
+  return isQuota ? { ...verdict, retryable: false, action: "fix_account" } : verdict;
+}
+
+export function entryOf(surface: Surface, field: string, match: Match, value: string | null = null): Entry | null {
+  return INDEX.get(keyOf(surface, field, match, value)) ?? null;
+}
+
+/** What a row says; a class without an observed status takes the status of its error type. */
+export function verdictOf(entry: Entry | null, known: boolean): Verdict {
+  if (entry === null) {
+    const bare = { errorClass: "APIError", errorType: "unknown_error", statusCode: null } as const;
+    return { entry, ...bare, retryable: false, action: "none", known: false, rule: null };
+  }
+  const kind = entry.error_type === null ? undefined : TYPES.get(entry.error_type);
+  return {
+    entry,
+    errorClass: entry.error_class,
+    errorType: entry.error_type,
+    statusCode: entry.status_code ?? kind?.status_code ?? null,
+    retryable: entry.retryable,
+    action: entry.action,
+    known,
+    rule: null,
+  };
+}
+
+export function surfaceRow(surface: Surface): SurfaceRow {
+  return SURFACES[surface];
+}
+
+function keyOf(surface: string, field: string, match: Match, value: string | null): string {
+  return JSON.stringify([surface, field, match, value]);
+}
+
+function codeRow(surface: Surface, match: Match, code: string | null = null): Entry | null {
+  const own = entryOf(surface, `${surfaceRow(surface).failure_field}.code`, match, code);
+  return own ?? entryOf(HOME, "error.code", match, code);
+}
+
+function rowFor(surface: Surface, failure: Failure): Entry | null {
+  if (!failure.isNull) return codeRow(surface, failure.code === null ? "null" : "unknown");
+  return entryOf(surface, surfaceRow(surface).failure_field, "null") ?? entryOf(HOME, "error", "null");
+}
+
+function byCode(surface: Surface, failure: Failure): Verdict | null {
+  const entry = failure.code === null ? null : codeRow(surface, "literal", failure.code);
+  return entry === null ? null : verdictOf(entry, true);
+}
+
+function byNumber(surface: Surface, failure: Failure): Verdict | null {
+  if (failure.code === null || !/^[45][0-9][0-9]$/.test(failure.code)) return null;
+  return withoutQuota(ofStatus(surface, Number(failure.code)), failure);
+}
+
+function ofStatus(surface: Surface, statusCode: number): Verdict {
+  const errorType = statusCode >= 500 ? "internal_server_error" : (STATUSES.get(statusCode) ?? "api_status_error");
+  const retryable = statusCode >= 500 || RETRYABLE.includes(statusCode);
+  return {
+    entry: codeRow(surface, "http_status"),
+    errorClass: ERROR_TYPES[errorType].error_class,
+    errorType,
+    statusCode,
+    retryable,
+    action: actionOf(statusCode, retryable),
+    known: false,
+    rule: null,
+  };
+}
+
+function actionOf(statusCode: number, retryable: boolean): Action {
+  if (retryable) return statusCode === 429 || statusCode === 503 ? "resubmit_later" : "resubmit";
+  return [401, 402, 403].includes(statusCode) ? "fix_account" : "change_request";
+}
+
+function byOurType(surface: Surface, failure: Failure): Verdict | null {
+  const kind = failure.type === null ? undefined : TYPES.get(failure.type);
+  // `api_status_error` means "its actual status", and a payload without a numeric code has none.
+  if (kind === undefined || failure.type === "api_status_error") return null;
+  const retryable = failure.retryable && kind.status_code !== null;
+  return byType(surface, failure, failure.type as ErrorType, retryable, claimedAction(failure.action, retryable));
+}
+
+function byUpstreamType(surface: Surface, failure: Failure): Verdict | null {
+  const errorType = failure.type === null ? undefined : UPSTREAM.get(failure.type);
+  return errorType === undefined ? null : byType(surface, failure, errorType, false, "none");
+}
+
+function byType(surface: Surface, failure: Failure, errorType: ErrorType, retryable: boolean, action: Action): Verdict {
+  const { error_class: errorClass, status_code: statusCode } = ERROR_TYPES[errorType];
+  return { entry: rowFor(surface, failure), errorClass, errorType, statusCode, retryable, action, known: false, rule: null };
+}
+
+/** A payload may not contradict itself: only a retryable failure is submitted again. */
+function claimedAction(claim: string | null, retryable: boolean): Action {
+  const action = ACTIONS.find((known) => known === claim);
+  const agrees = (action === "resubmit" || action === "resubmit_later") === retryable;
+  return action !== undefined && agrees ? action : retryable ? "resubmit" : "none";
+}
+
+function refined(surface: Surface, failure: Failure, verdict: Verdict): Verdict {
+  const message = failure.message?.toLowerCase();
+  const rules: readonly Rule[] = RULES;
+  const rule = rules.find(
+    ({ id, code, surface: home }) =>
+      message !== undefined &&
+      (code === "*" || code === failure.code) &&
+      (home === surface || home === HOME) &&
+      PATTERNS.get(id)?.test(message),
+  );
+  if (rule === undefined || (rule.retryable === verdict.retryable && rule.action === verdict.action)) return verdict;
+  return { ...verdict, rule, retryable: rule.retryable, action: rule.action };
+}

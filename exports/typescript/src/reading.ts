@@ -1,0 +1,127 @@
+/** Reads a body, a stream event, a webhook or a line of a batch's output, as JSON value or text, into one plain view. */
+
+import { isFilled, isObject, look, numbers, word, type Json } from "./json.js";
+
+/** `run`: a body. `row`: a line of a batch's output. `event`: an error without a run. `notice`: status and id only. */
+export type Kind = "run" | "row" | "event" | "notice" | "none";
+
+export interface Reading {
+  readonly kind: Kind;
+  readonly run: Json;
+  readonly object: string | null;
+  readonly status: string | null;
+  readonly error: Json;
+  readonly responseId: string | null;
+}
+
+/** What an error says about itself. */
+export interface Failure {
+  readonly code: string | null;
+  readonly message: string | null;
+  readonly type: string | null;
+  readonly param: string | null;
+  readonly retryable: boolean;
+  readonly action: string | null;
+  /** There was no error at all. */
+  readonly isNull: boolean;
+}
+
+const NOTHING: Reading = { kind: "none", run: null, object: null, status: null, error: null, responseId: null };
+const NOTICES = ["batch.", "fine_tuning.job.", "eval.run.", "video."];
+
+export function read(body: Json, isRow: boolean): Reading {
+  if (typeof body === "string") return readText(body, isRow);
+  const error = look(body, "error");
+  const hasAnswer = look(body, "response") !== null || error !== null;
+  if (isRow && hasAnswer) return readRow(body);
+  const name = look(body, "object");
+  if (typeof name === "string" && name !== "event") return readRun(body, name);
+  const kind = look(body, "type");
+  if (typeof look(body, "custom_id") === "string" && hasAnswer) return readRow(body);
+  // What has a type is an item of a run's output, or an event; what calls itself something else is no run.
+  if (look(body, "status") !== null && kind === null && look(body, "object") === null) return readRun(body, null);
+  if (typeof kind === "string") {
+    if (kind.startsWith("response.")) return readEvent(body, kind.slice("response.".length));
+    const told = word(look(look(body, "data"), "id"));
+    if (told !== null && NOTICES.some((start) => kind.startsWith(start))) {
+      return { ...NOTHING, kind: "notice", status: kind.slice(kind.lastIndexOf(".") + 1), responseId: told };
+    }
+    if (kind === "error") return { ...NOTHING, kind: "event", error: isFilled(error) ? error : body };
+  }
+  return isObject(error) && isFilled(error) ? { ...NOTHING, kind: "event", error } : NOTHING;
+}
+
+function readText(text: string, isRow: boolean): Reading {
+  let document: Json;
+  try {
+    document = JSON.parse(text.startsWith("\uFEFF") ? text.slice(1) : text);
+  } catch {
+    return NOTHING;
+  }
+  return isObject(document) ? read(document, isRow) : NOTHING;
+}
+
+function readRun(run: Json, object: string | null, fallback: string | null = null): Reading {
+  const status = word(look(run, "status")) ?? fallback;
+  return { kind: "run", run, object, status, error: look(run, "error"), responseId: word(look(run, "id")) };
+}
+
+function readRow(row: Json): Reading {
+  return { ...NOTHING, kind: "row", run: row, error: look(row, "error"), responseId: word(look(row, "id")) };
+}
+
+function readEvent(event: Json, suffix: string): Reading {
+  const run = look(event, "response");
+  const data = look(event, "data");
+  const hasId = typeof look(run, "id") === "string";
+  if (hasId || typeof look(run, "status") === "string") {
+    return readRun(run, word(look(run, "object")) ?? "response", hasId ? suffix : null);
+  }
+  // A webhook carries only the run's id; other stream events (deltas) carry no run at all.
+  if (data === null && run === null) return NOTHING;
+  return { ...NOTHING, kind: "notice", status: suffix, responseId: word(look(data, "id")) };
+}
+
+/** The HTTP answer inside a row. */
+export function readAnswer(row: Json): { readonly statusCode: number | null; readonly body: Json } {
+  const answer = look(row, "response");
+  const statusCode = look(answer, "status_code");
+  const body = look(answer, "body");
+  return {
+    statusCode: Number.isInteger(statusCode) ? (statusCode as number) : null,
+    body: typeof body === "string" ? parsed(body) : body,
+  };
+}
+
+/** What a text that is JSON holds, as OGX writes the body; any other text as it is. */
+function parsed(text: string): Json {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+export function readFailure(error: Json): Failure {
+  const type = word(look(error, "type"));
+  return {
+    code: word(look(error, "code")),
+    message: typeof error === "string" ? word(error) : word(look(error, "message")),
+    type: type === "error" ? null : type,
+    param: word(look(error, "param")),
+    retryable: look(error, "retryable") === true,
+    action: word(look(error, "action")),
+    isNull: error === null || error === undefined,
+  };
+}
+
+/** The token counts of a `usage` object, flat; null where it holds none. */
+export function readUsage(usage: Json): Record<string, number> | null {
+  return numbers({
+    input_tokens: look(usage, "input_tokens") ?? look(usage, "prompt_tokens"),
+    output_tokens: look(usage, "output_tokens") ?? look(usage, "completion_tokens"),
+    total_tokens: look(usage, "total_tokens"),
+    cached_tokens: look(look(usage, "input_tokens_details"), "cached_tokens"),
+    reasoning_tokens: look(look(usage, "output_tokens_details"), "reasoning_tokens"),
+  });
+}

@@ -1,0 +1,285 @@
+"""Would anybody notice? Each field of the data is changed, one at a time, and some check has to fail for each change.
+
+What decides about outcomes is for the conformance vectors alone to notice. Words, and the few fields that no outcome
+depends on (see `is_idle`), are for the committed exports to notice, which hold every field.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
+from importlib.resources import files
+from itertools import chain
+from typing import Any, NamedTuple
+
+import pytest
+from vectors import ROOT, VECTORS, agree, outcome_of
+
+from runoutcome import Catalog
+from runoutcome._model import ACTIONS, ERROR_TYPES
+from runoutcome.contract._exports import EXPORTS
+
+Document = dict[str, Any]
+
+DATA: Document = json.loads(files("runoutcome").joinpath("data/catalog.json").read_text("utf-8"))
+COMMITTED = {name: ROOT.joinpath(export.path).read_text("utf-8") for name, export in EXPORTS.items()}
+ROW = "batch.output_row"
+CLASSES = ("BadRequestError", "RateLimitError")
+NEVER = "(?!)"
+ENTRY_WORDS = ("title", "cause", "remedy", "since", "sdk_since", "documented", "inferred", "confidence", "contested")
+RULE_WORDS = ("title", "cause", "remedy", "since")
+SURFACE_WORDS = ("status_field", "legacy", "sdk_model", "openapi_schema")
+WORDS = (*ENTRY_WORDS, *SURFACE_WORDS, "evidence", "alternatives", "deprecated")
+
+
+class Mutant(NamedTuple):
+    """One change: its name, how it is made, whose vectors to look at first, and whether outcomes depend on it."""
+
+    name: str
+    change: Callable[[Document], None]
+    near: str
+    decides: bool = True
+
+
+def put(value: Any, *path: Any) -> Callable[[Document], None]:
+    """The change that puts `value` at the end of `path`."""
+
+    def change(document: Document) -> None:
+        for step in path[:-1]:
+            document = document[step]
+        document[path[-1]] = value
+
+    return change
+
+
+def drop(*path: Any) -> Callable[[Document], None]:
+    """The change that removes what is at the end of `path`."""
+
+    def change(document: Document) -> None:
+        for step in path[:-1]:
+            document = document[step]
+        del document[path[-1]]
+
+    return change
+
+
+def other(value: Any, *choices: Any) -> Any:
+    """The first of `choices` that is not `value`."""
+    return next(choice for choice in choices if choice != value)
+
+
+def changed(value: Any) -> Any:
+    """Another value of the same kind, or some text in place of null."""
+    if isinstance(value, bool):
+        return not value
+    return [*value, "x"] if isinstance(value, list) else f"{value or ''}x"
+
+
+def entry_mutants(index: int) -> Iterator[Mutant]:
+    """Every change of one entry."""
+    row = DATA["entries"][index]
+    name = f"{row['surface']}/{row['field']}/{row['value'] if row['match'] == 'literal' else '<' + row['match'] + '>'}"
+    deciding = {
+        "surface": other(row["surface"], "response", "batch"),
+        "field": other(row["field"], "error.code", "status"),
+        "match": other(row["match"], "literal", "unknown"),
+        "value": changed(row["value"]),
+        "error_class": other(row["error_class"], *CLASSES),
+        "status_code": 418,
+        "error_type": other(row["error_type"], *ERROR_TYPES),
+        "retryable": not row["retryable"],
+        "action": other(row["action"], *ACTIONS),
+    }
+    for field, value in deciding.items():
+        yield Mutant(f"{name} {field}", put(value, "entries", index, field), name, not is_idle(row, field))
+    for field in (*ENTRY_WORDS, "evidence"):
+        yield Mutant(f"{name} {field}", put(changed(row[field]), "entries", index, field), name, decides=False)
+    for field, value in (("alternatives", [{"argument": "x"}]), ("deprecated", {"since": "9.9.9", "reason": "x"})):
+        yield Mutant(f"{name} {field}", put(other(row.get(field), value), "entries", index, field), name, decides=False)
+
+
+def is_idle(row: Document, field: str) -> bool:
+    """Whether no outcome depends on this field of an entry.
+
+    A status about which another field decides, also where that says nothing, has a row for its words only. The row for
+    HTTP statuses lends its name and words: class, status and the rest come from the number.
+    """
+    if row["match"] == "http_status":
+        return field not in ("surface", "field", "match", "value")
+    decided = DATA["surfaces"][row["surface"]]["decided_by"]
+    return row["field"] == "status" and row["value"] in ("failed", "incomplete") and row["value"] in decided
+
+
+def surface_mutants(name: str) -> Iterator[Mutant]:
+    """Every change of one surface."""
+    surface = DATA["surfaces"][name]
+
+    def mutant(what: str, change: Callable[[Document], None], decides: bool = True) -> Mutant:
+        return Mutant(f"{name} {what}", change, name, decides)
+
+    at = ("surfaces", name)
+    yield mutant("object", put(f"{surface['object']}x" if surface["object"] else "list", *at, "object"))
+    for field, usual in (("output_field", "output"), ("counts_field", "request_counts")):
+        yield mutant(field, put(changed(surface[field]) if surface[field] else usual, *at, field))
+    told = list(surface["decided_by"].values())
+    has_codes = f"{surface['failure_field']}.code" in told
+    yield mutant("failure_field", put("mislaid", *at, "failure_field"), has_codes)
+    for field in ("aliases", "pending", "terminal", "completed"):
+        for index, member in enumerate(surface[field]):
+            # The status of a row is told by its HTTP answer, and a status that another field decides has ended.
+            yield mutant(f"{field} without {member}", drop(*at, field, index))
+    for status in surface["decided_by"]:
+        yield mutant(f"decided_by without {status}", drop(*at, "decided_by", status), name != ROW)
+        yield mutant(f"decided_by of {status}", put("mislaid.reason", *at, "decided_by", status), name != ROW)
+    for field in SURFACE_WORDS:
+        yield mutant(field, put(changed(surface[field]), *at, field), decides=False)
+
+
+def rule_mutants(index: int) -> Iterator[Mutant]:
+    """Every change of one rule, each of the wordings in its pattern left out once."""
+    rule = DATA["rules"][index]
+    at = ("rules", index)
+    deciding = {
+        "id": [changed(rule["id"])],
+        "surface": ["batch"],
+        "code": [other(rule["code"], "*", "server_error"), None],
+        "pattern": ["", NEVER, *without_one(rule["pattern"])],
+        "retryable": [not rule["retryable"]],
+        "action": [other(rule["action"], *ACTIONS)],
+    }
+    for field, values in deciding.items():
+        for number, value in enumerate(values):
+            yield Mutant(f"{rule['id']} {field} {number}", put(value, *at, field), rule["id"])
+    for number, word in enumerate(rule["words"]):
+        decides = word not in REDUNDANT
+        yield Mutant(f"{rule['id']} words without {word}", drop(*at, "words", number), rule["id"], decides)
+    for field in (*RULE_WORDS, "evidence"):
+        yield Mutant(f"{rule['id']} {field}", put(changed(rule[field]), *at, field), rule["id"], decides=False)
+    yield Mutant(f"{rule['id']} gone", drop(*at), rule["id"])
+
+
+def without_one(pattern: str) -> list[str]:
+    """The pattern without each of its alternatives, of which none is empty."""
+    wordings = re.split(r"\|(?![^(]*\))", pattern)
+    return ["|".join(wordings[:number] + wordings[number + 1 :]) or NEVER for number in range(len(wordings))]
+
+
+def table_mutants() -> Iterator[Mutant]:
+    """Every change of the tables beside entries, surfaces and rules."""
+    for table in ("http_statuses", "upstream_error_types"):
+        for word, error_type in DATA[table].items():
+            yield Mutant(f"{table} {word} gone", drop(table, word), word)
+            yield Mutant(f"{table} {word}", put(other(error_type, *ERROR_TYPES), table, word), word)
+    for index, status in enumerate(DATA["retryable_statuses"]):
+        yield Mutant(f"{status} not retryable", drop("retryable_statuses", index), str(status))
+    for error_type, row in DATA["error_types"].items():
+        at = ("error_types", error_type)
+        yield Mutant(f"{error_type} error_class", put(other(row["error_class"], *CLASSES), *at, "error_class"), "type")
+        # `api_status_error` always has the status that the number says.
+        decides = error_type != "api_status_error"
+        yield Mutant(f"{error_type} status_code", put(418, *at, "status_code"), "type", decides)
+    yield Mutant("rules in another order", lambda document: document["rules"].reverse(), "rule-first-wins")
+    yield Mutant("catalog_version", put("9.9.9", "catalog_version"), "", decides=False)
+
+
+def catalog_with(mutant: Mutant) -> Catalog:
+    """The catalog with this change."""
+    document = {key: deepcopy(value) if key != "entries" else [*map(dict, value)] for key, value in DATA.items()}
+    mutant.change(document)
+    return Catalog.from_dict(document)
+
+
+def is_noticed(mutant: Mutant) -> bool:
+    """Whether a check fails for this change: a vector where outcomes depend on it, else an export."""
+    catalog = catalog_with(mutant)
+    return fails_a_vector(catalog, mutant.near) if mutant.decides else is_stale(catalog)
+
+
+def is_words(mutant: Mutant) -> bool:
+    """Whether the change is one of words, which no outcome has in it."""
+    return mutant.name.endswith(tuple(f" {field}" for field in WORDS))
+
+
+def fails_a_vector(catalog: Catalog, near: str) -> bool:
+    """Whether some vector no longer comes out as it says; those that have to do with `near` are tried first."""
+    return any(not agree(vector["outcome"], outcome_of(vector, vector["body"], catalog)) for vector in sorted_by(near))
+
+
+def sorted_by(near: str) -> Iterable[Document]:
+    """All vectors, those that name `near` in their outcome, name or body first."""
+    return sorted(VECTORS, key=lambda vector: near not in TEXTS[vector["name"]])
+
+
+TEXTS = {vector["name"]: json.dumps(vector) for vector in VECTORS}
+
+
+def is_stale(catalog: Catalog) -> bool:
+    """Whether some committed export is no longer what is generated."""
+    return any(export.text(catalog) != COMMITTED[name] for name, export in EXPORTS.items())
+
+
+def survivors(mutants: Iterable[Mutant]) -> list[str]:
+    """The names of the changes that nobody notices."""
+    return [mutant.name for mutant in mutants if not is_noticed(mutant)]
+
+
+def test_without_a_change_no_check_fails() -> None:
+    """The checks pass for the data as it is, so that what fails in the tests below is due to the change."""
+    catalog = Catalog.from_dict(DATA)
+    assert not fails_a_vector(catalog, "")
+    assert not is_stale(catalog)
+
+
+@pytest.mark.parametrize("index", range(len(DATA["entries"])))
+def test_a_changed_entry_is_noticed(index: int) -> None:
+    """Each field of an entry, changed, fails a check."""
+    assert survivors(entry_mutants(index)) == []
+
+
+@pytest.mark.parametrize("name", DATA["surfaces"])
+def test_a_changed_surface_is_noticed(name: str) -> None:
+    """Each field of a surface, changed, and each member of its lists, left out, fails a check."""
+    assert survivors(surface_mutants(name)) == []
+
+
+@pytest.mark.parametrize("index", range(len(DATA["rules"])))
+def test_a_changed_rule_is_noticed(index: int) -> None:
+    """Each field of a rule, changed, and each wording of its pattern, left out, fails a check."""
+    assert survivors(rule_mutants(index)) == []
+
+
+def test_a_changed_table_is_noticed() -> None:
+    """Each line of the tables by HTTP status and by type, changed or left out, fails a check."""
+    assert survivors(table_mutants()) == []
+
+
+@pytest.mark.parametrize("name", DATA["surfaces"])
+def test_what_counts_as_idle_is_idle(name: str) -> None:
+    """No outcome changes with a field that is left to the exports: the vectors would have to notice it."""
+    rows = (entry_mutants(index) for index, row in enumerate(DATA["entries"]) if row["surface"] == name)
+    idle = [mutant for mutant in chain(surface_mutants(name), *rows) if not mutant.decides and not is_words(mutant)]
+    assert [mutant.name for mutant in idle if fails_a_vector(catalog_with(mutant), mutant.near)] == []
+
+
+def test_no_field_is_left_out() -> None:
+    """There is a change for every field of an entry, a surface and a rule, and for every part of the data."""
+    entries = {
+        mutant.name.rpartition(" ")[2] for index in range(len(DATA["entries"])) for mutant in entry_mutants(index)
+    }
+    assert entries == {"deprecated"}.union(*DATA["entries"])
+    surfaces = {mutant.name.split()[1] for name in DATA["surfaces"] for mutant in surface_mutants(name)}
+    assert surfaces == set().union(*DATA["surfaces"].values())
+    rules = {mutant.name.split()[1] for index in range(len(DATA["rules"])) for mutant in rule_mutants(index)}
+    assert rules == {"gone"}.union(*DATA["rules"])
+    told = {
+        "entries",
+        "surfaces",
+        "rules",
+        "http_statuses",
+        "upstream_error_types",
+        "retryable_statuses",
+        "error_types",
+    }
+    assert DATA.keys() == told | {"$schema", "catalog_version"}

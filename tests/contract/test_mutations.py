@@ -128,7 +128,6 @@ def surface_mutants(name: str) -> Iterator[Mutant]:
     yield mutant("failure_field", put("mislaid", *at, "failure_field"), has_codes)
     for field in ("aliases", "pending", "terminal", "completed"):
         for index, member in enumerate(surface[field]):
-            # The status of a row is told by its HTTP answer, and a status that another field decides has ended.
             yield mutant(f"{field} without {member}", drop(*at, field, index))
     for status in surface["decided_by"]:
         yield mutant(f"decided_by without {status}", drop(*at, "decided_by", status), name != ROW)
@@ -153,8 +152,7 @@ def rule_mutants(index: int) -> Iterator[Mutant]:
         for number, value in enumerate(values):
             yield Mutant(f"{rule['id']} {field} {number}", put(value, *at, field), rule["id"])
     for number, word in enumerate(rule["words"]):
-        decides = word not in REDUNDANT
-        yield Mutant(f"{rule['id']} words without {word}", drop(*at, "words", number), rule["id"], decides)
+        yield Mutant(f"{rule['id']} words without {word}", drop(*at, "words", number), rule["id"])
     for field in (*RULE_WORDS, "evidence"):
         yield Mutant(f"{rule['id']} {field}", put(changed(rule[field]), *at, field), rule["id"], decides=False)
     yield Mutant(f"{rule['id']} gone", drop(*at), rule["id"])

@@ -174,7 +174,8 @@ def test_a_rule_of_the_same_name_takes_the_place_of_the_published_one() -> None:
 def test_an_upstream_type_gives_the_class_only() -> None:
     """A word of the server's own for `error.type` gives the class, and never makes a run retryable."""
     outcome = judged(failed(type="BudgetExceeded"), upstream_error_types={"BudgetExceeded": "rate_limit_error"})
-    assert (outcome.error_class, outcome.retryable) == ("RateLimitError", False)
+    assert (outcome.error_class, outcome.retryable, outcome.overlay) == ("RateLimitError", False, "mine")
+    assert judged(failed(type="requests"), upstream_error_types={"x": "rate_limit_error"}).overlay is None
 
 
 @pytest.mark.parametrize(

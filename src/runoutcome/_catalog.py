@@ -34,6 +34,8 @@ class Catalog:
     upstream_error_types: Mapping[str, ErrorType]
     overlays: tuple[str, ...] = ()
     """The names of the overlays on top of the published catalog, in the order they came."""
+    type_overlays: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """Which overlay brought a word for `error.type`."""
     _index: Mapping[tuple[str, str, Match, str | None], Entry] = field(init=False, repr=False, compare=False)
     _objects: Mapping[str, Surface] = field(init=False, repr=False, compare=False)
 
@@ -84,7 +86,8 @@ class Catalog:
             surfaces=added.surfaces_with_statuses(),
             entries=(*({**self._index, **mine}).values(),),
             rules=(*rules, *(rule for rule in self.rules if rule.id not in ids)),
-            upstream_error_types={**self.upstream_error_types, **(overlay.upstream_error_types or {})},
+            upstream_error_types={**self.upstream_error_types, **overlay.upstream_error_types},
+            type_overlays={**self.type_overlays, **dict.fromkeys(overlay.upstream_error_types, overlay.name)},
             overlays=(*self.overlays, overlay.name),
         )
 

@@ -141,7 +141,6 @@ def _from(verdict: Verdict, reading: Reading, catalog: Catalog, place: Surface, 
         fields["model"] = word(look(body, "model"))
     if place.counts_field:
         fields["counts"] = read_counts(look(run, place.counts_field))
-    decider = verdict.rule or verdict.entry
     return Outcome.of(
         phase,
         status=reading.status,
@@ -156,6 +155,6 @@ def _from(verdict: Verdict, reading: Reading, catalog: Catalog, place: Surface, 
         entry=verdict.entry,
         rule=verdict.rule,
         catalog_version=catalog.version,
-        overlay=decider.overlay if decider else None,
+        overlay=verdict.overlay,
         **fields,
     )

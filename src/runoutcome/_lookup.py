@@ -49,6 +49,14 @@ class Verdict(NamedTuple):
     action: Action
     known: bool
     rule: Rule | None = None
+    type_overlay: str | None = None
+    """Name of the overlay by whose word for `error.type` the class was found."""
+
+    @property
+    def overlay(self) -> str | None:
+        """Name of the overlay that decided; None where the published catalog did."""
+        decider = self.rule or self.entry
+        return (decider.overlay if decider else None) or self.type_overlay
 
 
 def lookup(catalog: Catalog, surface: str, failure: Failure) -> Verdict:
@@ -150,7 +158,10 @@ def _by_our_type(catalog: Catalog, surface: str, failure: Failure) -> Verdict | 
 
 def _by_upstream_type(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
     error_type = catalog.upstream_error_types.get(failure.type or "")
-    return _by_type(catalog, surface, failure, error_type, False, "none") if error_type else None
+    if error_type is None:
+        return None
+    verdict = _by_type(catalog, surface, failure, error_type, False, "none")
+    return verdict._replace(type_overlay=catalog.type_overlays.get(failure.type or ""))
 
 
 def _by_type(

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -40,7 +40,7 @@ class Overlay:
     """The file, or how else to call it in an error."""
     entries: tuple[Mapping[str, Any], ...] = ()
     rules: tuple[Mapping[str, Any], ...] = ()
-    upstream_error_types: Mapping[str, Any] | None = None
+    upstream_error_types: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def dialects() -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def read_overlay(source: Source) -> Overlay:
         where=where,
         entries=tuple(document.get("entries", ())),
         rules=tuple(document.get("rules", ())),
-        upstream_error_types=document.get("upstream_error_types"),
+        upstream_error_types=document.get("upstream_error_types", {}),
     )
 
 

@@ -26,7 +26,8 @@ def outcome_of(catalog: Catalog, entry: Entry, word: str | None = None) -> Outco
     if outcome.entry == entry:
         return outcome
     verdict = verdict_of(catalog, entry, known=entry.match == "literal")
-    return replace(outcome, **verdict._asdict(), code=None, reason=None, overlay=entry.overlay)
+    decided = {name: value for name, value in verdict._asdict().items() if name != "type_overlay"}
+    return replace(outcome, **decided, code=None, reason=None, overlay=entry.overlay)
 
 
 def sample(catalog: Catalog, entry: Entry, word: str | None = None) -> dict[str, Any]:

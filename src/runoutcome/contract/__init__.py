@@ -1,7 +1,14 @@
-"""What the catalog promises its users, and what it takes for granted about the SDK: both can be checked.
+"""What the catalog promises its users, in every form, and what it takes for granted about the SDK.
 
-`diff` compares two versions of the catalog; `drift` compares the catalog with what a release of the SDK, or an OpenAPI
-document, names. Nothing in the core knows of this.
+Nothing in the core knows of this. Four groups of modules, of which none uses another, but for `_published`:
+
+- two versions compared: `_diff`, by `_entries`, `_surfaces` and `_rows`; its values in `_change`; which versions there
+  are in `_published`
+- the SDK, or an OpenAPI document, compared with the catalog: `_drift`, by the shapes of `_models` and `_openapi`
+  (`_shape`); what is left out on purpose in `_left_out`
+- other forms: `_exports`, with `_csv`, `_openapi_overlay`, `_typescript`; `_dump` is the plain form
+- pages for people: `_pages` and `_index`, in the words of `_phrases` and `_meaning`, with a body from `_sample`, at the
+  places of `_address`, written with `_markdown`
 """
 
 from ._change import Change, Diff, Severity, bump_between, raised, version_of

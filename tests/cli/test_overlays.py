@@ -226,7 +226,7 @@ def test_the_example_of_the_guide_does_what_it_says(tmp_path: Path) -> None:
     moved = outcome({"status": "failed", "error": {"code": "bio_policy", "message": "Replica r-1 was restarted."}})
     assert (moved.error_class, moved.retryable, moved.overlay) == ("BadRequestError", True, "acme")
     tenant = outcome({"status": "failed", "error": {"type": "TenantError"}})
-    assert (tenant.error_class, tenant.retryable, tenant.overlay) == ("PermissionDeniedError", False, None)
+    assert (tenant.error_class, tenant.retryable, tenant.overlay) == ("PermissionDeniedError", False, "acme")
 
 
 def test_the_guide_names_every_key() -> None:

@@ -51,8 +51,9 @@ typescript: .venv/.installed-dev ## the TypeScript package: types, every vector,
 	cd exports/typescript && $(NODE) node_modules/typescript/bin/tsc
 	cd exports/typescript && $(NODE) --test --test-reporter=dot 'build/test/*.test.js'
 
-bench: .venv/.installed-test ## ratios in one run, written to benchmarks/RESULTS.md
+bench: .venv/.installed-test ## what judging costs, and what the emulator bears: benchmarks/RESULTS.md, EMULATOR.md
 	.venv/bin/python benchmarks/dispatch.py
+	.venv/bin/python benchmarks/emulator.py
 
 clean:
 	rm -rf .venv .venv-openai2 .venv-openai1 .venv-compat

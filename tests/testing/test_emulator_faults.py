@@ -201,13 +201,172 @@ def test_rules_put_faults_on_routes(connect: Connect, clock: ManualClock) -> Non
         assert answers(client, run.id, 1) == ["cancelled"]
 
 
+@pytest.mark.parametrize("fault", ["text-plain", "octet-stream"])
+def test_a_wrong_content_type_carries_the_true_body(connect: Connect, fault: str) -> None:
+    """The body is that of the run, under a type that clients do not read as JSON."""
+    with Emulator(with_poll_faults(fault)) as emulator:
+        client = connect(emulator)
+        run = client.responses.create(model="gpt-5", input="hi", background=True)
+        raw = client.responses.with_raw_response.retrieve(run.id)
+        assert raw.headers["content-type"].partition(";")[0].replace("/", "-").endswith(fault)
+        assert json.loads(raw.text)["status"] == "completed"
+
+
+@pytest.mark.parametrize("fault", ["bad-gzip", "torn", "reset"])
+def test_a_broken_answer_is_a_failure_of_the_network(connect: Connect, fault: str) -> None:
+    """A body that is not what its encoding says, that ends in its middle, or never comes, fails below the SDK."""
+    with Emulator(with_poll_faults(fault)) as emulator:
+        client = connect(emulator)
+        run = client.responses.create(model="gpt-5", input="hi", background=True)
+        assert answers(client, run.id, 2) == ["APIConnectionError", "completed"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "seen"), [("torn", "APIConnectionError"), ("html", "str"), ("bad-gzip", "APIConnectionError")]
+)
+@pytest.mark.parametrize("slowness", ["stall_seconds", "drip_seconds"])
+def test_a_broken_answer_can_be_slow_too(connect: Connect, kind: str, seen: str, slowness: str) -> None:
+    """What is wrong with an answer is not lost when it stalls or drips as well."""
+    rule = {"route": "poll", "times": 1, "fault": {"kind": kind, slowness: 0.02, "headers": {"x-proxy": "1"}}}
+    with Emulator({"faults": [rule], "queued_seconds": 0, "running_seconds": 0}) as emulator:
+        client = connect(emulator)
+        run = client.responses.create(model="gpt-5", input="hi", background=True)
+        assert answers(client, run.id, 2) == [seen, "completed"]
+
+
+def test_half_a_body_came_before_the_reset(connect: Connect) -> None:
+    """The client of a `torn` answer has its headers and part of its body."""
+    with Emulator(with_poll_faults("torn")) as emulator, http.Client(headers={"authorization": "Bearer any"}) as plain:
+        run = connect(emulator).responses.create(model="gpt-5", input="hi", background=True)
+        with plain.stream("GET", f"{emulator.base_url}/responses/{run.id}") as reply:
+            pieces = reply.iter_raw()
+            received = next(pieces)
+            with pytest.raises(http.TransportError):
+                next(pieces)
+        assert 0 < len(received) < int(reply.headers["content-length"])
+
+
+def test_a_redirect_leads_to_the_same_place(connect: Connect) -> None:
+    """A client that follows a `redirect` asks again, and has its answer; a create takes effect once."""
+    rules = [{"route": "create", "to": 1, "fault": "redirect"}, {"route": "poll", "to": 1, "fault": "redirect"}]
+    with Emulator({"faults": rules}) as emulator:
+        client = connect(emulator)
+        run = client.responses.create(model="gpt-5", input="hi", background=True)
+        assert client.responses.retrieve(run.id).id == run.id
+        assert [request.status for request in emulator.requests] == [307, 200, 307, 200]
+        assert len(emulator.runs) == 1
+
+
+@pytest.mark.parametrize(
+    "slowness",
+    [{"stall_seconds": 0.05}, {"drip_seconds": 0.05}, {"kind": "drip"}, "slow", {"kind": "ok", "stall_seconds": 1}],
+)
+def test_a_slow_answer_is_good_in_the_end(connect: Connect, slowness: Any) -> None:
+    """An answer that stalls or drips is the true one; `speed` divides the time it takes."""
+    scenario = Scenario(faults=(FaultRule("poll", parse_fault(slowness)),), running_seconds=0, queued_seconds=0)
+    with Emulator(scenario, speed=50) as emulator:
+        client = connect(emulator)
+        run = client.responses.create(model="gpt-5", input="hi", background=True)
+        assert answers(client, run.id, 1) == ["completed"]
+        assert emulator.requests[-1].fault is not None
+
+
+@pytest.mark.parametrize("slowness", [{"stall_seconds": 30}, {"kind": "reset", "stall_seconds": 30}])
+def test_a_slow_answer_does_not_hold_up_the_stop(connect: Connect, slowness: dict[str, Any]) -> None:
+    """A client that leaves early, and an emulator that stops, do not wait for a slow answer."""
+    with Emulator(Scenario(faults=(FaultRule("create", parse_fault(slowness)),))) as emulator:
+        with pytest.raises(openai.APITimeoutError):
+            created(connect(emulator).with_options(timeout=0.2))
+        assert len(emulator.requests) == 1
+
+
+@pytest.mark.parametrize("slowness", [{"drip_seconds": 30}, {"status": 503, "drip_seconds": 30}])
+def test_a_body_drips(connect: Connect, slowness: dict[str, Any]) -> None:
+    """The headers of a dripping answer come at once, also those of an error; the body takes its time."""
+    with Emulator(Scenario(faults=(FaultRule("poll", parse_fault(slowness)),))) as emulator:
+        run = connect(emulator).responses.create(model="gpt-5", input="hi", background=True)
+        with (
+            http.Client(headers={"authorization": "Bearer any"}) as plain,
+            plain.stream("GET", f"{emulator.base_url}/responses/{run.id}") as reply,
+        ):
+            assert reply.status_code == slowness.get("status", 200)
+            assert len(next(reply.iter_raw())) < int(reply.headers["content-length"]) / 10
+
+
+def test_a_fault_can_say_more(connect: Connect) -> None:
+    """Delays in milliseconds, further headers, and an error that comes although the run was made."""
+    fault = {"status": 503, "retry_after_ms": 250, "headers": {"x-should-retry": "false"}, "applied": True}
+    with Emulator({"faults": [{"route": "create", "fault": fault}]}) as emulator:
+        with pytest.raises(openai.InternalServerError) as caught:
+            created(connect(emulator))
+        assert caught.value.response.headers["retry-after-ms"] == "250"
+        assert caught.value.response.headers["x-should-retry"] == "false"
+        assert len(emulator.runs) == 1
+
+
+def test_a_proxy_page_can_ask_to_wait(connect: Connect) -> None:
+    """`retry_after` goes with any answer that has headers."""
+    fault = {"status": "503-html", "retry_after": 7}
+    with Emulator({"faults": [{"route": "create", "fault": fault}]}) as emulator:
+        with pytest.raises(openai.InternalServerError) as caught:
+            created(connect(emulator))
+        assert caught.value.response.headers["retry-after"] == "7"
+        assert emulator.requests[-1].retry_after == 7
+
+
+def test_a_rule_can_be_for_the_runs_of_one_outcome(connect: Connect, clock: ManualClock) -> None:
+    """With `outcome` a rule leaves the other runs alone; `times` ends it."""
+    rule = {"route": "poll", "outcome": "failed", "times": 1, "fault": 503}
+    with Emulator({"faults": [rule]}, clock=clock) as emulator:
+        client = connect(emulator)
+        good, bad = created(client), created(client, emulate="failed")
+        assert answers(client, good.id, 1) == ["queued"]
+        assert answers(client, bad.id, 2) == ["InternalServerError", "queued"]
+
+
+def test_an_outage_can_have_its_hour(connect: Connect) -> None:
+    """A rule with a window holds from one moment after the start to another, by the emulator's clock and speed."""
+    clock = ManualClock()
+    rule = {"route": "models", "after_seconds": 3600, "until_seconds": 7200, "fault": "502-html"}
+    with Emulator({"faults": [rule]}, clock=clock, speed=60) as emulator:
+        client = connect(emulator)
+        for seconds, is_out in ((59, False), (1, True), (59, True), (1, False)):
+            clock.advance(seconds)
+            try:
+                client.models.list()
+            except openai.InternalServerError:
+                assert is_out
+            else:
+                assert not is_out
+
+
+def test_cancel_faults_can_come_with_the_outcome(connect: Connect, clock: ManualClock) -> None:
+    """`cancel_faults` of an outcome are met one per cancel of the run."""
+    with Emulator({"outcomes": [{"name": "stubborn", "cancel_faults": ["503", "lost"]}]}, clock=clock) as emulator:
+        client = connect(emulator)
+        run = created(client)
+        for error, status in ((openai.InternalServerError, "queued"), (openai.APIConnectionError, "cancelled")):
+            with pytest.raises(error):
+                client.responses.cancel(run.id)
+            assert answers(client, run.id, 1) == [status]
+        assert client.responses.cancel(run.id).status == "cancelled"
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [
         ("htlm", "unknown fault 'htlm'; did you mean 'html'"),
         (200, "400 to 599"),
         ({"status": "html"}, "the status of a fault is 400 to 599"),
-        ({"retry_after": 1}, "unknown fault ''"),
+        ({"retry_after": 1}, "a fault has a kind, a status, stall_seconds or drip_seconds"),
+        ({"kind": "html", "status": 503}, "a kind or a status, not both"),
+        ({"kind": "htlm"}, "did you mean 'html'"),
+        ({"kind": 503}, "kind of a fault is a string, got 503"),
+        ({"stall_seconds": -1}, "stall_seconds of a fault is a number of seconds, got -1"),
+        ({"status": 503, "retry_after_ms": 1.5}, "retry_after_ms of a fault is a whole number, 0 or more, got 1.5"),
+        ({"kind": "stream-cut", "after": True}, "after of a fault is a whole number, 0 or more, got True"),
+        ({"status": 503, "applied": 1}, "applied of a fault is true or false, got 1"),
+        ({"status": 503, "headers": {"a": 1}}, "headers of a fault is a table of strings"),
         ({"status": 503, "retry-after": 1}, "did you mean 'retry_after'"),
         ({"status": 503, "retry_after": "soon"}, "a number of seconds, got 'soon'"),
         ({"status": 503, "code": 7}, "code of a fault is a string, got 7"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_args
 
 import openai
@@ -10,7 +12,7 @@ import pytest
 from openai import OpenAI
 from openai.types.responses import Response, ResponseError
 
-from runoutcome.testing import Emulator, ManualClock
+from runoutcome.testing import Emulator, ManualClock, OutcomeScript, Scenario
 
 ENUM_CODES: tuple[str, ...] = get_args(ResponseError.model_fields["code"].annotation)
 
@@ -195,12 +197,210 @@ def test_a_pending_run_can_be_cancelled(client: OpenAI, clock: ManualClock, seco
     Response.model_validate(body(client, run.id))
 
 
-@pytest.mark.parametrize("outcome", ["completed", "failed", "incomplete", "expired"])
+ENDED = ["completed", "failed", "incomplete", "expired"]
+
+
+@pytest.mark.parametrize("outcome", ENDED)
 def test_an_ended_run_cannot_be_cancelled(client: OpenAI, clock: ManualClock, outcome: str) -> None:
     """A cancel of an ended run is a 400 that names its status."""
     run = ended(client, clock, outcome)
     with pytest.raises(openai.BadRequestError, match=f"Cannot cancel a {outcome} response."):
         client.responses.cancel(run.id)
+
+
+def test_a_run_that_ended_as_cancelled_can_be_cancelled(client: OpenAI, clock: ManualClock) -> None:
+    """Whoever cancelled it, the answer is its body."""
+    run = ended(client, clock, "cancelled")
+    assert client.responses.cancel(run.id).status == "cancelled"
+
+
+@pytest.mark.parametrize("outcome", ENDED)
+@pytest.mark.parametrize("status", [200, 409])
+def test_other_servers_answer_a_late_cancel_otherwise(
+    connect: Callable[[Emulator], OpenAI], outcome: str, status: int
+) -> None:
+    """With `cancel_finished` a cancel of an ended run is its body, or a 409; twice as well, and nothing changes."""
+    clock = ManualClock()
+    with Emulator({"cancel_finished": status}, clock=clock) as emulator:
+        client = connect(emulator)
+        run = ended(client, clock, outcome)
+        for _ in range(2):
+            if status == 200:
+                assert client.responses.cancel(run.id).status == outcome
+            else:
+                with pytest.raises(openai.ConflictError, match=outcome):
+                    client.responses.cancel(run.id)
+        assert client.responses.retrieve(run.id).status == outcome
+
+
+def test_an_outcome_decides_before_the_scenario_about_a_late_cancel(connect: Callable[[Emulator], OpenAI]) -> None:
+    """`cancel_status` of the outcome comes before `cancel_finished` of the scenario."""
+    clock = ManualClock()
+    script = OutcomeScript("own", cancel_status=200)
+    with Emulator(Scenario(outcomes=(script,), cancel_finished=409), clock=clock) as emulator:
+        client = connect(emulator)
+        assert client.responses.cancel(ended(client, clock, "own").id).status == "completed"
+        with pytest.raises(openai.ConflictError):
+            client.responses.cancel(ended(client, clock, "completed").id)
+
+
+def test_a_foreground_run_cannot_be_cancelled(client: OpenAI) -> None:
+    """Only background runs can be cancelled."""
+    run = client.responses.create(model="gpt-5", input="hi")
+    with pytest.raises(openai.BadRequestError, match="synchronous"):
+        client.responses.cancel(run.id)
+
+
+def test_a_cancelled_run_can_complete_all_the_same(connect: Callable[[Emulator], OpenAI]) -> None:
+    """With `completes_despite_cancel_seconds` a cancelled run turns completed, with output and usage."""
+    clock = ManualClock()
+    with Emulator(Scenario(outcomes=(OutcomeScript("flip", completes_despite_cancel_seconds=30),)), clock=clock) as e:
+        client = connect(e)
+        run = created(client, "flip")
+        assert client.responses.cancel(run.id).status == "cancelled"
+        clock.advance(29)
+        assert client.responses.retrieve(run.id).status == "cancelled"
+        clock.advance(1)
+        flipped = client.responses.retrieve(run.id)
+        Response.model_validate(body(client, run.id))
+    assert (flipped.status, bool(flipped.output_text), flipped.usage is None) == ("completed", True, False)
+
+
+def test_a_run_is_kept_for_thirty_days(client: OpenAI, clock: ManualClock) -> None:
+    """A stored run can be retrieved for 30 days, and is unknown afterwards."""
+    run = created(client)
+    clock.advance(30 * 86400 - 1)
+    assert client.responses.retrieve(run.id).status == "completed"
+    clock.advance(1)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(run.id)
+
+
+def test_an_unstored_background_run_is_kept_for_ten_minutes(connect: Callable[[Emulator], OpenAI]) -> None:
+    """Where a server takes `store` false in the background, the run can be polled for 10 minutes after its end."""
+    clock = ManualClock()
+    with Emulator({"unstored_background": "keep", "queued_seconds": 0, "running_seconds": 50}, clock=clock) as emulator:
+        client = connect(emulator)
+        run = client.responses.create(model="gpt-5", input="hi", background=True, store=False)
+        clock.advance(649)
+        assert client.responses.retrieve(run.id).status == "completed"
+        clock.advance(1)
+        with pytest.raises(openai.NotFoundError):
+            client.responses.retrieve(run.id)
+
+
+@pytest.mark.parametrize("window", ["soonest", "2h", "8h"])
+def test_a_completion_window_is_repeated(client: OpenAI, window: str) -> None:
+    """A background run may ask for a completion window, which its body repeats."""
+    run = created(client, extra_body={"background_options": {"completion_window": window}})
+    sent = body(client, run.id)
+    Response.model_validate(sent)
+    assert sent["background_options"] == {"completion_window": window}
+
+
+def test_a_run_out_of_tokens_has_used_them_up(client: OpenAI, clock: ManualClock) -> None:
+    """`max_output_tokens` ends at exactly that many; a completed run stays within them; the sums agree."""
+    for outcome, used in (("max_output_tokens", 20), ("completed", 20), ("completed", None)):
+        run = client.responses.create(
+            model="gpt-5", input="hi", background=True, max_output_tokens=used, metadata={"emulate": outcome}
+        )
+        clock.advance(10)
+        usage = client.responses.retrieve(run.id).usage
+        assert usage is not None
+        assert usage.total_tokens == usage.input_tokens + usage.output_tokens
+        assert usage.output_tokens_details.reasoning_tokens <= usage.output_tokens
+        if used is not None:
+            assert usage.output_tokens == used
+
+
+ANSWER = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "people": {"type": "integer", "minimum": 1000}},
+    "required": ["city", "people"],
+    "additionalProperties": False,
+}
+AS_JSON: Any = {"format": {"type": "json_schema", "name": "answer", "schema": ANSWER, "strict": True}}
+
+
+def test_a_text_satisfies_the_schema_that_was_asked_for(client: OpenAI, clock: ManualClock) -> None:
+    """With a `json_schema` format the text is JSON that validates; incomplete, it is cut JSON."""
+    texts = []
+    for outcome in ("completed", "max_output_tokens"):
+        run = client.responses.create(
+            model="gpt-5", input="hi", background=True, text=AS_JSON, metadata={"emulate": outcome}
+        )
+        clock.advance(10)
+        Response.model_validate(body(client, run.id))
+        texts.append(client.responses.retrieve(run.id).output_text)
+    assert json.loads(texts[0]) == {"city": "emulated", "people": 1000}
+    assert texts[0].startswith(texts[1])
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
+        json.loads(texts[1])
+
+
+def test_json_without_a_schema_is_some_object(client: OpenAI) -> None:
+    """With the format `json_object` the text is a JSON object."""
+    run = client.responses.create(model="gpt-5", input="JSON", text={"format": {"type": "json_object"}})
+    assert isinstance(json.loads(run.output_text), dict)
+
+
+LOOK: Any = {"type": "function", "name": "look", "parameters": ANSWER, "strict": True}
+LISTEN: Any = {"type": "function", "name": "listen", "parameters": None, "strict": None}
+
+
+@pytest.mark.parametrize(
+    ("choice", "name"),
+    [
+        ("required", "listen"),
+        ({"type": "function", "name": "look"}, "look"),
+        ({"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "look"}]}, "look"),
+    ],
+)
+def test_a_tool_is_called_where_the_request_insists(client: OpenAI, choice: Any, name: str) -> None:
+    """A `tool_choice` that leaves no way out gives a call with arguments that satisfy the tool's parameters."""
+    run = client.responses.create(model="gpt-5", input="hi", tools=[LISTEN, LOOK], tool_choice=choice)
+    Response.model_validate(body(client, run.id))
+    call = run.output[-1]
+    assert call.type == "function_call"
+    assert (call.name, call.status, call.call_id[:5]) == (name, "completed", "call_")
+    assert json.loads(call.arguments) == ({"city": "emulated", "people": 1000} if name == "look" else {})
+
+
+def test_a_script_calls_a_tool(connect: Callable[[Emulator], OpenAI]) -> None:
+    """`function_call` of an outcome names the tool that is called, offered or not; tools alone give a text."""
+    with Emulator({"outcomes": [{"name": "calls", "function_call": "look"}]}) as emulator:
+        client = connect(emulator)
+        for tools in ([LOOK], []):
+            run = client.responses.create(model="emulate-calls", input="hi", tools=tools)
+            assert getattr(run.output[-1], "name", None) == "look"
+        assert client.responses.create(model="emulate-completed", input="hi", tools=[LOOK]).output_text
+
+
+def test_reasoning_comes_as_asked_for(client: OpenAI) -> None:
+    """A summary and encrypted content are there if the request wants them."""
+    run = client.responses.create(
+        model="gpt-5", input="hi", reasoning={"summary": "auto"}, include=["reasoning.encrypted_content"]
+    )
+    Response.model_validate(body(client, run.id))
+    item = run.output[0]
+    assert item.type == "reasoning"
+    assert item.encrypted_content
+    assert item.summary[0].text
+
+
+def test_deletions_outlive_a_restart(connect: Callable[[Emulator], OpenAI], tmp_path: Path) -> None:
+    """An emulator that is started again on the same state file knows what was deleted and what was cancelled."""
+    state, clock = tmp_path / "state.jsonl", ManualClock()
+    with Emulator(clock=clock, state_path=state) as emulator:
+        client = connect(emulator)
+        deleted, cancelled = created(client), created(client)
+        client.responses.delete(deleted.id)
+        client.responses.cancel(cancelled.id)
+    with Emulator(clock=clock, state_path=state) as emulator:
+        client = connect(emulator)
+        assert client.responses.retrieve(cancelled.id).status == "cancelled"
+        with pytest.raises(openai.NotFoundError):
+            client.responses.retrieve(deleted.id)
 
 
 def test_an_unknown_run_is_not_found(client: OpenAI) -> None:
@@ -234,3 +434,32 @@ def test_requests_are_on_record(client: OpenAI, emulator: Emulator) -> None:
     assert (posted.method, posted.path, posted.status) == ("POST", "/v1/responses", 200)
     assert (posted.response_id, posted.idempotency_key, posted.runoutcome_key) == (run.id, "i1", "k1")
     assert (polled.method, polled.path, polled.status) == ("GET", f"/v1/responses/{run.id}", 200)
+
+
+def test_every_route_is_on_record(client: OpenAI, clock: ManualClock, emulator: Emulator) -> None:
+    """Whatever was asked about a run names it, its job and how it stood; only bodies tell the client a status."""
+    run = client.responses.create(model="gpt-5", input="on record", background=True, stream=False)
+    clock.advance(10)
+    client.responses.retrieve(run.id)
+    client.responses.input_items.list(run.id)
+    client.models.list()
+    with pytest.raises(openai.BadRequestError):
+        client.responses.cancel(run.id)
+    with pytest.raises(openai.BadRequestError):
+        client.responses.retrieve(run.id, stream=True)
+    client.responses.delete(run.id)
+    seen = emulator.requests[-7:]
+    assert [(request.route, request.status, request.told) for request in seen] == [
+        ("create", 200, "queued"),
+        ("poll", 200, "completed"),
+        ("input_items", 200, None),
+        ("models", 200, None),
+        ("cancel", 400, None),
+        ("stream", 400, None),
+        ("delete", 200, None),
+    ]
+    assert [request.response_id for request in seen] == [*[run.id] * 3, None, *[run.id] * 3]
+    known = [request for request in seen if request.status == 200 and request.route != "models"]
+    assert {(request.job, request.submission) for request in known} == {(seen[0].job, 1)}
+    assert [request.run_status for request in known] == ["queued", "completed", "completed", "completed"]
+    assert [request.created for request in seen] == [True, *[False] * 6]

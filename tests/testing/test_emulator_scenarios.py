@@ -184,7 +184,9 @@ def test_a_shipped_scenario_ends_within_three_seconds(name: str) -> None:
 
 def test_the_shipped_scenarios_are_these() -> None:
     """The names are part of the public surface."""
-    assert scenario_names() == ("demo", "happy", "mixed", "outage", "quota")
+    assert scenario_names() == (
+        *("demo", "expiry", "flaky-proxy", "happy", "mixed", "outage", "quota", "stuck", "webhooks"),
+    )
 
 
 def test_runs_of_an_outage_complete(connect: Connect, clock: ManualClock) -> None:
@@ -232,7 +234,15 @@ def test_runs_of_quota_fail(connect: Connect, clock: ManualClock) -> None:
             "[[outcomes]]\nname = 'a'\n[[outcomes]]\nname = 'b'\nqueued_secnds = 1",
             "[[outcomes]] no. 2: unknown key 'queued_secnds'; did you mean 'queued_seconds'?",
         ),
-        ("[[outcomes]]\nname = 'a'\n[[outcomes]]\nname = 'a'", "[[outcomes]]: name: every outcome needs a name"),
+        ("[[outcomes]]\nname = 'a'\n[[outcomes]]\nname = 'a'", "[[outcomes]] no. 2: name: every outcome needs a name"),
+        ("queued_seconds = [1, 0.5]", "queued_seconds: expected a span that goes up, got [1, 0.5]"),
+        ("queued_seconds = [1]", "queued_seconds: expected a number, or the least and the most of a span, got [1]"),
+        ("[[outcomes]]\nname = 'a'\nhidden_seconds = 'x'", "hidden_seconds: expected a number, 0 or more, got 'x'"),
+        ("[[outcomes]]\nname = 'a'\nraw_body = '[]'", "raw_body: expected a table, or the text of a JSON object"),
+        ("[[outcomes]]\nname = 'a'\nraw_body = '{'", "raw_body: is not JSON: "),
+        ("[[outcomes]]\nname = 'a'\ncancel_status = 404", "cancel_status: expected one of (200, 400, 409), got 404"),
+        ("[[outcomes]]\nname = 'a'\nmissing_until_seconds = 1", "missing_until_seconds: needs missing_from_seconds"),
+        ("[[outcomes]]\nname = 'a'\npoll_faults = ['stream-cut']", "poll_faults: 'stream-cut' is for streams only"),
         ("[[outcomes]]\nname = 'a'\nerror_headers = {a = 1}", "error_headers: expected a table of strings"),
         ("[[outcomes]]\nname = 'a'\ncode = 1.5", "code: expected a whole number, got 1.5"),
         ("[[outcomes]]\nname = 'a'\npoll_after_ms = 0", "poll_after_ms: expected 1 or more, got 0"),
@@ -253,6 +263,14 @@ def test_runs_of_quota_fail(connect: Connect, clock: ManualClock) -> None:
         ),
         ("[[faults]]\nroute = 'poll'\nfault = 200", "[[faults]] no. 1: fault: unknown fault '200'"),
         ("[[faults]]\nroute = 'poll'\nfrom = 3\nto = 2\nfault = 503", "to: expected 3 or more, as `from` is 3, got 2"),
+        ("[[faults]]\nroute = 'poll'\nshare = 1.5\nfault = 503", "share: expected a number from 0 to 1, got 1.5"),
+        ("[[faults]]\nroute = 'poll'\ntimes = 0\nfault = 503", "times: expected 1 or more, got 0"),
+        (
+            "[[faults]]\nroute = 'poll'\nafter_seconds = 5\nuntil_seconds = 5\nfault = 503",
+            "until_seconds: expected more than 5, as the window opens then, got 5",
+        ),
+        ("[[faults]]\nroute = 'cancel'\nfault = 'stream-eof'", "fault: 'stream-eof' is for streams only"),
+        ("[[faults]]\nroute = 'poll'\nfault = 503\noutcome = 'x'", "[[faults]] no. 1: outcome: unknown outcome 'x'"),
     ],
 )
 def test_a_wrong_file_is_an_error_that_says_where(tmp_path: Path, toml: str, said: str) -> None:

@@ -14,7 +14,7 @@ from ._catalog import catalog_app
 from ._check import EXIT_CODES as _CHECK_CODES, check
 from ._demo import demo
 from ._doctor import EXIT_CODES as _DOCTOR_CODES, doctor
-from ._emulate import emulate
+from ._emulate import EXIT_CODES as _EMULATE_CODES, emulate
 from ._errors import Exit, exit_codes, guarded
 from ._explain import explain
 from ._run import run
@@ -41,7 +41,7 @@ app.command(
     epilog=exit_codes(Exit.DONE, Exit.USAGE, Exit.INTERRUPTED),
     short_help="Watch failures being told apart. No key, no cost.",
 )(demo)
-app.command(epilog=_INPUT_ONLY)(emulate)
+app.command(epilog=_EMULATE_CODES)(emulate)
 app.command(epilog=_DOCTOR_CODES)(doctor)
 app.command(epilog=_CHECK_CODES)(check)
 

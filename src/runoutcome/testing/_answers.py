@@ -3,51 +3,40 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.types import Receive, Scope, Send
 
+from ._broken import DroppedConnection, RedirectToItself, SlowAnswer, StalledAnswer, TornAnswer
 from ._errors import ApiError
 from ._fault import Fault
 from ._request import JsonObject
-from ._uvicorn import drop_connection
 
+_JSON = "application/json"
 _PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>proxy</body></html>"
-_ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-
-
-class DroppedConnection(Response):
-    """No answer: the connection is reset under the client."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Part of the ASGI interface."""
-        drop_connection(scope)
-        await _client_is_gone(receive)
-
-
-class StalledAnswer(Response):
-    """No answer: the client waits for as long as it likes."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Part of the ASGI interface."""
-        await _client_is_gone(receive)
+_ERROR_TYPES: Mapping[int, str] = MappingProxyType(
+    {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+)
 
 
 def answer(body: JsonObject, fault: Fault | None = None) -> Response:
-    """The answer that carries `body`, or what the fault makes of it."""
-    if fault is None:
+    """The answer that carries `body`, or what the fault makes of it; a fault of streams leaves it as it is."""
+    if fault is None or fault.is_of_a_stream:
         return JSONResponse(body)
     if fault.shape == "reset":
-        return DroppedConnection()
+        return DroppedConnection(fault.stall_seconds)
     if fault.shape == "stall":
         return StalledAnswer()
-    if fault.shape == "html":
-        title = "Please wait" if fault.status == 200 else f"{fault.status} error at the gateway"
-        return HTMLResponse(_PAGE.format(title), fault.status)
-    if fault.shape == "envelope":
-        return _envelope_of(fault)
-    text = {"cut": json.dumps(body)[:-20], "empty": "", "object": "{}"}[fault.shape]
-    return Response(text, media_type="application/json")
+    response = _spoilt(body, fault)
+    if fault.retry_after is not None:
+        response.headers["retry-after"] = f"{fault.retry_after:g}"
+    if fault.retry_after_ms is not None:
+        response.headers["retry-after-ms"] = str(fault.retry_after_ms)
+    response.headers.update(fault.headers)
+    if fault.stall_seconds or fault.drip_seconds:
+        return SlowAnswer(response, fault.stall_seconds, fault.drip_seconds)
+    return response
 
 
 def refusal(error: ApiError) -> Response:
@@ -55,16 +44,28 @@ def refusal(error: ApiError) -> Response:
     return JSONResponse(error.body, error.status)
 
 
+def _spoilt(body: JsonObject, fault: Fault) -> Response:
+    text = json.dumps(body)
+    if fault.shape == "envelope":
+        return _envelope_of(fault)
+    if fault.shape == "html":
+        title = "Please wait" if fault.status == 200 else f"{fault.status} error at the gateway"
+        return HTMLResponse(_PAGE.format(title), fault.status)
+    if fault.shape == "redirect":
+        return RedirectToItself(fault.status)
+    if fault.shape == "torn":
+        return TornAnswer(text, media_type=_JSON)
+    if fault.shape == "text-plain":
+        return Response(text, media_type="text/plain")
+    if fault.shape == "octet-stream":
+        return Response(text, media_type="application/octet-stream")
+    if fault.shape == "bad-gzip":
+        return Response(text, headers={"content-encoding": "gzip"}, media_type=_JSON)
+    return Response({"cut": text[:-20], "empty": "", "object": "{}"}.get(fault.shape, text), media_type=_JSON)
+
+
 def _envelope_of(fault: Fault) -> Response:
     kind = _ERROR_TYPES.get(fault.status, "server_error" if fault.status >= 500 else "invalid_request_error")
     code = fault.code or ("rate_limit_exceeded" if fault.status == 429 else None)
     message = fault.message or f"Emulated fault: the server answers {fault.status}."
-    response = refusal(ApiError(fault.status, message, type=kind, code=code))
-    if fault.retry_after is not None:
-        response.headers["retry-after"] = f"{fault.retry_after:g}"
-    return response
-
-
-async def _client_is_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    return refusal(ApiError(fault.status, message, type=kind, code=code))

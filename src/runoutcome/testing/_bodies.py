@@ -6,24 +6,25 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ._request import JsonObject, metadata_of, prompt_text
+from ._output import output_of, usage_of
+from ._request import JsonObject, metadata_of
 from ._runs import PENDING, EmulatedRun, ended_at, status_at
 from ._script import OutcomeScript
 from ._words import default_message
 
-_QUOTED = 60
-_CHARACTERS_PER_TOKEN = 4
-_REASONING_TOKENS = 64
-
 # What the API answers for a parameter that was left out.
 _DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {
+        "frequency_penalty": 0.0,
         "instructions": None,
         "max_output_tokens": None,
         "max_tool_calls": None,
         "parallel_tool_calls": True,
+        "presence_penalty": 0.0,
         "previous_response_id": None,
+        "prompt": None,
         "prompt_cache_key": None,
+        "prompt_cache_retention": None,
         "safety_identifier": None,
         "store": True,
         "temperature": 1.0,
@@ -34,34 +35,62 @@ _DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "user": None,
     }
 )
+_ONLY_IF_GIVEN = ("background_options", "prompt_cache_options")
 
 
 def response_body(run: EmulatedRun, now: float) -> JsonObject:
     """What a poll of the run gives at `now` (Unix seconds)."""
+    return body_with(run, status_at(run, now))
+
+
+def body_with(run: EmulatedRun, status: str) -> JsonObject:
+    """The body of the run while it has this status, or once it has ended with it."""
     request, script = run.request, run.outcome
-    status = status_at(run, now)
     ended = status not in PENDING
     as_scripted = ended and run.cancelled_at is None
-    text = _text(run, status)
+    if as_scripted and script.raw_body is not None:
+        return dict(script.raw_body)
     return {
         "id": run.id,
         "object": "response",
         "created_at": int(run.created_at),
-        "completed_at": int(ended_at(run) or now) if status == "completed" else None,
+        "completed_at": int(ended_at(run) or run.created_at) if status == "completed" else None,
         "status": status,
         "background": bool(request.get("background")),
         "error": _error(script) if as_scripted else None,
         "incomplete_details": {"reason": script.reason} if as_scripted and script.reason else None,
         "metadata": metadata_of(request),
         "model": request["model"],
-        "output": _output(run.id, status, text) if text is not None else [],
+        "output": output_of(run, status),
         "reasoning": {"effort": None, "summary": None, **(request.get("reasoning") or {})},
-        "service_tier": "default" if ended else "auto",
-        "text": {"format": {"type": "text"}, "verbosity": "medium", **(request.get("text") or {})},
+        "service_tier": _service_tier(request, ended),
+        "text": _text_settings(request),
         "tools": [_tool(tool) for tool in request.get("tools") or ()],
-        "usage": _usage(prompt_text(request), text) if text is not None else None,
+        "usage": usage_of(run, status),
         **{key: default if request.get(key) is None else request[key] for key, default in _DEFAULTS.items()},
+        **_if_given(request),
+        **(script.body_fields if as_scripted else {}),
     }
+
+
+def _if_given(request: Mapping[str, Any]) -> JsonObject:
+    given: JsonObject = {key: request[key] for key in _ONLY_IF_GIVEN if request.get(key) is not None}
+    if (conversation := request.get("conversation")) is not None:
+        given["conversation"] = {"id": conversation} if isinstance(conversation, str) else conversation
+    return given
+
+
+def _service_tier(request: Mapping[str, Any], ended: bool) -> str:
+    asked: str = request.get("service_tier") or "auto"
+    return "default" if ended and asked == "auto" else asked
+
+
+def _text_settings(request: Mapping[str, Any]) -> JsonObject:
+    given = {key: value for key, value in (request.get("text") or {}).items() if value is not None}
+    settings: JsonObject = {"format": {"type": "text"}, "verbosity": "medium", **given}
+    if settings["format"].get("type") == "json_schema":
+        settings["format"] = {"description": None, "strict": True, **settings["format"]}
+    return settings
 
 
 def _error(script: OutcomeScript) -> Any:
@@ -76,38 +105,6 @@ def _error(script: OutcomeScript) -> Any:
         "type": script.type,
     }
     return {**error, "headers": dict(script.error_headers)} if script.error_headers else error
-
-
-def _text(run: EmulatedRun, status: str) -> str | None:
-    """The answer's text; None for a status that comes without output."""
-    if status not in ("completed", "incomplete"):
-        return None
-    quote = " ".join(prompt_text(run.request).split())[:_QUOTED]
-    text = run.outcome.output_text
-    if text is None:
-        text = f'Emulated answer, no model was called. The prompt began: "{quote}"'
-    return text if status == "completed" else text[: (len(text) + 1) // 2]
-
-
-def _output(run_id: str, status: str, text: str) -> list[JsonObject]:
-    suffix = run_id.removeprefix("resp_")
-    content: JsonObject = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-    return [
-        {"id": f"rs_{suffix}", "type": "reasoning", "summary": []},
-        {"id": f"msg_{suffix}", "type": "message", "role": "assistant", "status": status, "content": [content]},
-    ]
-
-
-def _usage(prompt: str, text: str) -> JsonObject:
-    asked = 1 + len(prompt) // _CHARACTERS_PER_TOKEN
-    answered = 1 + len(text) // _CHARACTERS_PER_TOKEN + _REASONING_TOKENS
-    return {
-        "input_tokens": asked,
-        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-        "output_tokens": answered,
-        "output_tokens_details": {"reasoning_tokens": _REASONING_TOKENS},
-        "total_tokens": asked + answered,
-    }
 
 
 def _tool(tool: JsonObject) -> JsonObject:

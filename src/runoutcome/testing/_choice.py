@@ -12,6 +12,7 @@ from ._fault import Fault, parse_fault
 from ._request import metadata_of, prompt_text
 from ._scenario import Scenario
 from ._script import JobRule
+from ._webhooks import WEBHOOK_MARKER
 from ._words import split_words
 
 OUTCOME_MARKER = "emulate"
@@ -29,7 +30,7 @@ def outcomes_for(scenario: Scenario, request: Mapping[str, Any], *, nth: int, se
     if match := _MODEL_MARKER.fullmatch(request["model"]):
         return _marked(scenario, "model", match["words"])
     for rule in scenario.jobs:
-        if _meets(rule, request, nth):
+        if meets(rule, request, nth):
             return rule.outcomes
     return (_drawn(scenario, seed, nth),)
 
@@ -45,6 +46,17 @@ def create_faults_for(request: Mapping[str, Any]) -> tuple[Fault, ...] | None:
         raise _bad_marker(f"metadata.{CREATE_MARKER}", error) from None
 
 
+def check_webhook_marker(scenario: Scenario, request: Mapping[str, Any]) -> None:
+    """Raises ApiError (400) for a marker `emulate_webhook` that names nothing."""
+    marker = metadata_of(request).get(WEBHOOK_MARKER)
+    if marker is None:
+        return
+    try:
+        scenario.webhooks.marked(marker)
+    except ValueError as error:
+        raise _bad_marker(f"metadata.{WEBHOOK_MARKER}", error) from None
+
+
 def _marked(scenario: Scenario, param: str, marker: str) -> tuple[str, ...]:
     try:
         words = split_words(marker)
@@ -58,7 +70,13 @@ def _bad_marker(param: str, error: ValueError) -> ApiError:
     return ApiError(400, f"Invalid '{param}': {error}", param=param, code="invalid_value")
 
 
-def _meets(rule: JobRule, request: Mapping[str, Any], nth: int) -> bool:
+def is_marked(request: Mapping[str, Any]) -> bool:
+    """The request chooses its outcomes itself."""
+    return OUTCOME_MARKER in metadata_of(request) or _MODEL_MARKER.fullmatch(request["model"]) is not None
+
+
+def meets(rule: JobRule, request: Mapping[str, Any], nth: int | None) -> bool:
+    """The request, were it the nth paid create, is one the rule is for."""
     return (
         rule.metadata.items() <= metadata_of(request).items()
         and (rule.input_contains is None or rule.input_contains in prompt_text(request))

@@ -12,7 +12,7 @@ class EmulatorError(Exception):
 
 
 class ScenarioError(EmulatorError, ValueError):
-    """A scenario is wrong; the message names the file, the table, the key and what is allowed."""
+    """A scenario is wrong; the message names the file, the line, the table, the key and what is allowed."""
 
 
 class ApiError(Exception):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from ._errors import EmulatorError
+
+if sys.platform != "win32":
+    import fcntl
 
 
 class Journal:
@@ -15,6 +19,29 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._held: IO[bytes] | None = None
+
+    def hold(self) -> None:
+        """Keep other emulators off the file, until `release`; Windows has no such lock.
+
+        Raises EmulatorError if another one holds it, or if it cannot be written.
+        """
+        try:
+            self._held = self.path.open("ab")
+        except OSError as error:
+            raise EmulatorError(f"{self.path}: cannot be written: {error.strerror}") from error
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                self.release()
+                raise EmulatorError(f"{self.path}: another emulator is using this state file") from error
+
+    def release(self) -> None:
+        """Let others have the file. Does nothing if it is not held."""
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     def events(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Line number and event, oldest first. A torn last line is cut off; raises EmulatorError for any other."""

@@ -1,28 +1,6 @@
 """Scenarios from TOML: the ones that ship with the package, a file of yours, or the same keys as a mapping.
 
-Every top-level key is optional:
-
-    description = "..."
-    seed = 7                             # of the draw among the outcomes
-    queued_seconds = 0.1                 # of the outcomes that do not say
-    running_seconds = 0.4
-
-    [[outcomes]]                         # a name, and any field of `OutcomeScript`
-    name = "busy"
-    status = "failed"
-    code = "rate_limit_exceeded"
-    weight = 2
-    poll_faults = ["503", "html", {status = 503, retry_after = 1}]
-
-    [[jobs]]                             # jobs with fixed outcomes; a comma list has one word per submission
-    match = {metadata = {team = "a"}, input_contains = "report", nth = 3}
-    outcome = "busy,completed"
-
-    [[faults]]                           # a fault on every call of a route, from the nth to the mth
-    route = "create"
-    from = 2
-    to = 4
-    fault = "503"
+The whole format is described in `docs/scenarios.md`.
 """
 
 from __future__ import annotations
@@ -31,15 +9,19 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from ._errors import ScenarioError, unknown
-from ._scenario import Scenario
-from ._script import QUEUED_SECONDS, RUNNING_SECONDS, FaultRule, JobRule, OutcomeScript, Route
+from ._lines import lines_of
+from ._outcome_table import read_cancel_status, read_outcome
+from ._pace import with_spans
+from ._place import Place
+from ._scenario import Scenario, check_fit
+from ._script import QUEUED_SECONDS, RUNNING_SECONDS, FaultRule, JobRule, Route, Seconds
 from ._table import Table
+from ._webhooks import read_webhooks
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -51,9 +33,12 @@ ScenarioSource = Scenario | Mapping[str, Any] | str | os.PathLike[str]
 _SHIPPED = files("runoutcome") / "data" / "scenarios"
 _SUFFIX = ".toml"
 _NAME = re.compile(r"[\w.-]+")
-_TOP = ("description", "seed", "queued_seconds", "running_seconds", "outcomes", "jobs", "faults")
-_OUTCOME = tuple(field.name for field in fields(OutcomeScript))
+_TOP = (
+    *("description", "seed", "queued_seconds", "running_seconds", "outcomes", "jobs", "faults", "webhooks"),
+    *("cancel_finished", "unstored_background"),
+)
 _MATCH = ("metadata", "input_contains", "nth")
+_FAULT = ("route", "fault", "from", "to", "share", "after_seconds", "until_seconds", "times", "outcome")
 
 
 def scenario_names() -> tuple[str, ...]:
@@ -65,85 +50,75 @@ def scenario_names() -> tuple[str, ...]:
 def load_scenario(source: ScenarioSource) -> Scenario:
     """The scenario of a shipped name, of a TOML file, or of a mapping with the same keys.
 
-    Raises ScenarioError naming the file, the table, the key and what is allowed.
+    Raises ScenarioError naming the file, the line, the table, the key and what is allowed.
     """
     if isinstance(source, Scenario):
         return source
     if isinstance(source, Mapping):
-        return _scenario(source, "scenario")
+        return _scenario(source, Place("scenario"))
     if isinstance(source, str) and _NAME.fullmatch(source) and not source.endswith(_SUFFIX):
         if source not in scenario_names():
             raise ScenarioError(unknown("scenario", source, scenario_names(), "or the path of a .toml file"))
-        return _scenario(_toml((_SHIPPED / (source + _SUFFIX)).read_bytes(), source), source)
+        return _from_toml((_SHIPPED / (source + _SUFFIX)).read_bytes(), source)
     path = Path(source)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ScenarioError(f"{path}: cannot be read: {error.strerror}") from error
-    return _scenario(_toml(content, str(path)), str(path))
+    return _from_toml(content, str(path))
 
 
-def _toml(content: bytes, name: str) -> Mapping[str, Any]:
+def _from_toml(content: bytes, name: str) -> Scenario:
     try:
-        return tomllib.loads(content.decode())
+        text = content.decode()
+        values = tomllib.loads(text)
     except ValueError as error:
         raise ScenarioError(f"{name}: not TOML: {error}") from error
+    return _scenario(values, Place(name, lines=lines_of(text)))
 
 
-def _scenario(values: Mapping[str, Any], name: str) -> Scenario:
-    top = Table(values, name, _TOP)
-    given = top.given(description=top.text, seed=top.integer, queued_seconds=top.number, running_seconds=top.number)
-    pace = {
-        "queued_seconds": given.get("queued_seconds", QUEUED_SECONDS),
-        "running_seconds": given.get("running_seconds", RUNNING_SECONDS),
-    }
-    given |= top.given(
-        outcomes=lambda key: top.each(key, lambda value, where: _outcome(value, where, pace)),
-        jobs=lambda key: top.each(key, _job),
-        faults=lambda key: top.each(key, _fault_rule),
+def _scenario(values: Mapping[str, Any], place: Place) -> Scenario:
+    top = Table(values, place, _TOP)
+    given = top.given(description=top.text, seed=top.integer)
+    paces: dict[str, Seconds] = {"queued_seconds": QUEUED_SECONDS, "running_seconds": RUNNING_SECONDS}
+    paces |= top.given(queued_seconds=top.seconds, running_seconds=top.seconds)
+    given |= with_spans(paces) | top.given(
+        outcomes=lambda key: top.each(key, lambda value, place: read_outcome(value, place, paces)),
+        jobs=lambda key: top.each(key, read_job),
+        faults=lambda key: top.each(key, read_fault_rule),
+        webhooks=lambda key: read_webhooks(top.raw(key), place.at(key)),
+        cancel_finished=lambda key: read_cancel_status(top, key),
+        unstored_background=lambda key: top.one_of(key, ("refuse", "keep")),
     )
-    return Scenario(name=name, **given)
+    check_fit(place, given.get("outcomes", ()), given.get("jobs", ()), given.get("faults", ()))
+    return Scenario(name=place.source, **given)
 
 
-def _outcome(value: object, where: str, pace: Mapping[str, float]) -> OutcomeScript:
-    table = Table(value, where, _OUTCOME)
-    name = table.text("name")
-    if not _NAME.fullmatch(name):
-        table.fail("name", f"'{name}' has more than letters, digits and . _ - in it")
-    given: dict[str, Any] = {**pace} | table.given(
-        status=table.text,
-        code=table.code,
-        reason=table.text,
-        message=table.text,
-        type=table.text,
-        param=table.text,
-        error_headers=table.strings,
-        raw_error=table.raw,
-        output_text=table.text,
-        weight=table.number,
-        queued_seconds=table.number,
-        running_seconds=table.number,
-        expires_after_seconds=table.number,
-        poll_after_ms=table.positive,
-        poll_faults=table.faults,
-        poll_faults_from=table.positive,
-        create_faults=table.faults,
-    )
-    return OutcomeScript(name, **given)
-
-
-def _job(value: object, where: str) -> JobRule:
-    table = Table(value, where, ("match", "outcome"))
-    match = Table(table.raw("match"), f"{where}: match", _MATCH)
+def read_job(value: object, place: Place) -> JobRule:
+    """One table of `[[jobs]]`. Raises ScenarioError."""
+    table = Table(value, place, ("match", "outcome"))
+    match = Table(table.raw("match"), place.at("match"), _MATCH)
     conditions = match.given(metadata=match.strings, input_contains=match.text, nth=match.positive)
     return JobRule(table.words("outcome"), **conditions)
 
 
-def _fault_rule(value: object, where: str) -> FaultRule:
-    table = Table(value, where, ("route", "from", "to", "fault"))
+def read_fault_rule(value: object, place: Place) -> FaultRule:
+    """One table of `[[faults]]`. Raises ScenarioError."""
+    table = Table(value, place, _FAULT)
     route = cast(Route, table.one_of("route", get_args(Route)))
-    calls = table.given(**{"from": table.positive, "to": table.positive})
-    first, last = calls.get("from", 1), calls.get("to")
+    given = table.given(
+        **{"from": table.positive, "to": table.positive},
+        share=table.share,
+        after_seconds=table.number,
+        until_seconds=table.number,
+        times=table.positive,
+        outcome=table.text,
+    )
+    first, last = given.pop("from", 1), given.pop("to", None)
     if last is not None and last < first:
         table.fail("to", f"expected {first} or more, as `from` is {first}, got {last}")
-    return FaultRule(route, table.fault("fault"), first, last)
+    start, end = given.get("after_seconds", 0), given.get("until_seconds")
+    if end is not None and end <= start:
+        table.fail("until_seconds", f"expected more than {start}, as the window opens then, got {end}")
+    fault = table.fault("fault", of_streams=route in ("stream", "create"))
+    return FaultRule(route, fault, first, last, **given)

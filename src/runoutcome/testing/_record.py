@@ -37,3 +37,7 @@ class RecordedRequest:
     """The word of the fault that the answer met."""
     retry_after: float | None = None
     """Seconds that the answer asked to wait."""
+    told: str | None = None
+    """The status that the client could read in the answer (of a stream: in its last event); None where it had none."""
+    monotonic: float = 0.0
+    """Seconds by the machine's own clock, which goes on while a clock of the emulator stands still."""

@@ -1,32 +1,35 @@
-"""`Emulator` and `serve`: the application on a loopback socket, in a thread of its own."""
+"""`Emulator`: the application on a loopback socket or without one, and what a test asks of it."""
 
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-
-import uvicorn
+from typing import Any
 
 from ._app import create_app
+from ._delivery import Delivery, DeliverySettings
 from ._errors import EmulatorError
+from ._fault import Fault, Words
 from ._journal import Journal
 from ._ledger import Ledger, Settings
-from ._loader import ScenarioSource, load_scenario
+from ._listening import HOST, Listening
+from ._loader import ScenarioSource, load_scenario, read_fault_rule
+from ._loop_thread import LoopThread
+from ._outcome_queue import Match, Scripted
+from ._place import Place
 from ._record import RecordedRequest
-from ._runs import Clock, EmulatedRun, SystemClock
+from ._runs import Clock, EmulatedRun, ManualClock, SystemClock
 from ._scenario import Scenario
-from ._uvicorn import DroppableProtocol, LoopbackServer
+from ._script import Route
+from ._sender import WebhookSender
+from ._status_page import with_status_page
+from ._transport import AsyncEmulatorTransport, EmulatorTransport
+from ._verdict import Verdict, judge_client
 
-HOST = "127.0.0.1"
-_START_SECONDS = 10.0
-_STOP_SECONDS = 10.0
 _REQUESTS_KEPT = 100_000
 
 
@@ -36,6 +39,7 @@ class Emulator:
     `scenario` is the name of a shipped one, the path of a TOML file, its keys as a mapping, or a `Scenario`.
     `seed` stands in for the scenario's own; `speed` divides every duration; `clock` is read in place of the
     wall clock; with `state_path` an emulator started later on the same file knows the runs of this one.
+    `webhook_url`, on this machine, gets a webhook signed with `webhook_secret` for each background run that ends.
     Listens on 127.0.0.1 and on no other address. Raises ScenarioError for a wrong scenario and EmulatorError
     for a state file that cannot be used.
     """
@@ -49,19 +53,26 @@ class Emulator:
         speed: float = 1.0,
         clock: Clock | None = None,
         state_path: str | os.PathLike[str] | None = None,
+        webhook_url: str | None = None,
+        webhook_secret: str | None = None,
     ) -> None:
         if not speed > 0:
             raise EmulatorError(f"speed divides durations, so it is more than 0; got {speed}")
-        self._scenario = load_scenario(scenario)
+        loaded = load_scenario(scenario)
+        webhooks = loaded.webhooks.sent_to(webhook_url, webhook_secret)
+        self._scenario = replace(loaded, webhooks=webhooks)
         self._port = port
+        self._speed = speed
         self._clock = clock or SystemClock()
-        journal = Journal(Path(state_path)) if state_path is not None else None
-        own_seed = self._scenario.seed if seed is None else seed
-        self._ledger = Ledger(Settings(self._scenario, self._clock, own_seed, speed, journal))
+        self._journal = journal = Journal(Path(state_path)) if state_path is not None else None
+        self._seed = self._scenario.seed if seed is None else seed
+        self._ledger = Ledger(Settings(self._scenario, self._clock, self._seed, speed, journal))
+        self._sender = self._new_sender()
         self._requests: deque[RecordedRequest] = deque(maxlen=_REQUESTS_KEPT)
         self._lock = threading.Lock()
-        self._server: LoopbackServer | None = None
-        self._thread: threading.Thread | None = None
+        self._app = with_status_page(create_app(self._ledger, self._clock, self._record, self._amend), self)
+        self._thread = LoopThread()
+        self._listening: Listening | None = None
 
     @property
     def scenario(self) -> Scenario:
@@ -91,32 +102,112 @@ class Emulator:
         """The runs created so far, oldest first: each would have been paid for."""
         return self._ledger.runs
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """What it plays, how fast, and the time by its clock (Unix seconds): JSON."""
+        names = {"scenario": self._scenario.name, "description": self._scenario.description}
+        return {**names, "base_url": self.base_url, "speed": self._speed, "now": self._clock.now()}
+
+    def verdict(self, *, final: bool = True) -> Verdict:
+        """What the client did well and badly, from its requests so far.
+
+        Ask when the client has finished: a run it has not read to its end counts as left behind. With `final=False`
+        it may still come back to it.
+        """
+        requests = self.requests
+        is_whole = len(requests) < _REQUESTS_KEPT
+        return judge_client(requests, self.runs, self._clock.now(), final=final, is_whole=is_whole)
+
+    @property
+    def webhook_secret(self) -> str:
+        """What signs the webhooks: the secret that a receiver is given."""
+        return self._scenario.webhooks.secret
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The webhooks that were sent, oldest first; of very many, the last 100,000."""
+        return self._sender.deliveries
+
+    def settle_webhooks(self, timeout_seconds: float = 30.0) -> list[Delivery]:
+        """`deliveries`, once every webhook that is due by the clock has been sent and answered, retries included.
+
+        Raises EmulatorError if that takes longer (wall time), and if the emulator is not running.
+        """
+        self._sender.settle(timeout_seconds)
+        return self.deliveries
+
+    def send_webhooks_to(self, url: str, secret: str | None = None) -> None:
+        """Tell this address of the background runs that end from now on; `deliveries` begins anew.
+
+        Raises ScenarioError for a URL that is not on this machine, and for a secret that is none.
+        """
+        webhooks = self._scenario.webhooks.sent_to(url, secret)
+        self._scenario = replace(self._scenario, webhooks=webhooks)
+        self._sender.stop()
+        self._sender = self._new_sender()
+        if self._listening is not None:
+            self._sender.start()
+
     def start(self) -> Emulator:
-        """Listen; returns when requests are answered. Raises EmulatorError if the port is taken."""
-        if self._thread is not None:
+        """Listen; returns when requests are answered. Raises EmulatorError if the port or the state file is taken."""
+        if self._listening is not None:
             raise EmulatorError("the emulator is running already")
-        listener = _listen(self._port)
-        self._port = listener.getsockname()[1]
-        app = create_app(self._ledger, self._clock, self._record)
-        config = uvicorn.Config(app, http=DroppableProtocol, ws="none", lifespan="off", log_config=None)
-        server = LoopbackServer(config)
-        thread = threading.Thread(target=server.run_on, args=(listener,), name="runoutcome-emulator", daemon=True)
-        thread.start()
-        if not server.settled.wait(_START_SECONDS) or not server.started:
-            server.should_exit = True
-            raise EmulatorError(f"the emulator did not start on {HOST}:{self._port}") from server.failure
-        self._server, self._thread = server, thread
+        if self._journal:
+            self._journal.hold()
+        try:
+            self._listening = Listening(self._app, self._port, self._thread)
+        except EmulatorError:
+            self._release()
+            raise
+        self._port = self._listening.port
+        self._sender.start()
         return self
 
     def stop(self) -> None:
         """Close every connection and the port; the runs stay known. Does nothing if not running."""
-        if self._server is None or self._thread is None:
-            return
-        self._server.should_exit = True
-        self._thread.join(_STOP_SECONDS)
-        if self._thread.is_alive():
-            raise EmulatorError(f"the emulator did not stop within {_STOP_SECONDS:g} s")
-        self._server = self._thread = None
+        if self._listening is not None:
+            self._sender.stop()
+            self._listening.stop()
+            self._listening = None
+        self._thread.end()
+        self._release()
+
+    def _release(self) -> None:
+        if self._journal:
+            self._journal.release()
+
+    def script(self, *outcomes: Scripted, match: Match | None = None) -> None:
+        """What becomes of the next jobs: one outcome each, in order; with `match`, of the next that fit it.
+
+        An outcome is a word, a comma list of words (one for each submission of the job), or an `OutcomeScript`. `match`
+        is a text within the input, a table as in a scenario's `[[jobs]]`, or a function of the request's body.
+        Raises ScenarioError for a word or a match that means nothing.
+        """
+        self._ledger.queue.add(outcomes, match)
+
+    @property
+    def unconsumed(self) -> list[str]:
+        """The scripted outcomes, by name, that no create has come for so far."""
+        return self._ledger.queue.unconsumed
+
+    def fault(
+        self, route: Route, fault: Fault | Words, *, from_: int = 1, to: int | None = None, **conditions: Any
+    ) -> None:
+        """From now on let calls of a route meet a fault: the `from_`th to the `to`th from here, both included.
+
+        `conditions` are the other keys of a scenario's `[[faults]]`: share, times, after_seconds, until_seconds,
+        outcome. A rule of the scenario comes first. Raises ScenarioError for a route, fault or condition nobody knows.
+        """
+        table = {"route": route, "fault": fault, "from": from_, **conditions}
+        self._ledger.faults.add(read_fault_rule(table if to is None else {**table, "to": to}, Place("fault")))
+
+    def transport(self) -> EmulatorTransport:
+        """For `httpx.Client` or `httpx2.Client`: the same runs without a socket; the emulator need not be started."""
+        return EmulatorTransport(self._app, self._thread, waits=self._takes_time)
+
+    def async_transport(self) -> AsyncEmulatorTransport:
+        """The same for `httpx.AsyncClient` or `httpx2.AsyncClient`, under asyncio."""
+        return AsyncEmulatorTransport(self._app, self._thread, waits=self._takes_time)
 
     def __enter__(self) -> Emulator:
         return self.start()
@@ -126,46 +217,22 @@ class Emulator:
     ) -> None:
         self.stop()
 
+    def _new_sender(self) -> WebhookSender:
+        settings = DeliverySettings(self._scenario.webhooks, self._seed, self._speed)
+        return WebhookSender(settings, lambda: self._ledger.runs, self._clock)
+
+    @property
+    def _takes_time(self) -> bool:
+        return not isinstance(self._clock, ManualClock)
+
     def _record(self, request: RecordedRequest) -> None:
         with self._lock:
             self._requests.append(request)
 
-
-def serve(
-    scenario: ScenarioSource = "happy",
-    port: int = 0,
-    speed: float = 1.0,
-    seed: int | None = None,
-    state_path: str | os.PathLike[str] | None = None,
-    on_ready: Callable[[str], None] | None = None,
-) -> None:
-    """Run an emulator until SIGINT or SIGTERM; only in the main thread. `on_ready` gets the base URL once it answers.
-
-    Raises ScenarioError and EmulatorError as `Emulator` does.
-    """
-    emulator = Emulator(scenario, port=port, seed=seed, speed=speed, state_path=state_path)
-    with _stop_signal() as stopped, emulator:
-        if on_ready:
-            on_ready(emulator.base_url)
-        stopped.wait()
-
-
-@contextmanager
-def _stop_signal() -> Generator[threading.Event, None, None]:
-    stopped = threading.Event()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda number, frame: stopped.set()) for number in signals]
-    try:
-        yield stopped
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
-
-
-def _listen(port: int) -> socket.socket:
-    try:
-        return socket.create_server((HOST, port))
-    except (OSError, OverflowError) as error:
-        raise EmulatorError(
-            f"port {port} on {HOST} cannot be used ({error}); choose another, or 0 for any free one"
-        ) from error
+    def _amend(self, before: RecordedRequest, after: RecordedRequest) -> None:
+        with self._lock:
+            # A stream is mostly one of the latest requests.
+            for index in range(len(self._requests) - 1, -1, -1):
+                if self._requests[index] is before:
+                    self._requests[index] = after
+                    return

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeGuard, TypeVar, cast
 
-from ._errors import ScenarioError, unknown
+from ._errors import unknown
 from ._fault import Fault, parse_fault
+from ._place import Place
+from ._script import Seconds
 from ._words import split_words
 
 T = TypeVar("T")
@@ -16,14 +19,17 @@ T = TypeVar("T")
 class Table:
     """A table of a scenario and the place it stands at. Raises ScenarioError for a key that is not in `allowed`."""
 
-    def __init__(self, value: object, where: str, allowed: Sequence[str]) -> None:
-        self._where = where
+    def __init__(self, value: object, place: Place, allowed: Sequence[str]) -> None:
+        self.place = place
         if not isinstance(value, Mapping):
-            raise ScenarioError(f"{where}: expected a table, got {value!r}")
+            raise place.wrong("", f"expected a table, got {value!r}")
         self._values = cast(Mapping[str, Any], value)
         for key in self._values:
             if key not in allowed:
-                raise ScenarioError(f"{where}: {unknown('key', key, allowed)}")
+                raise place.wrong(key, unknown("key", key, allowed))
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
 
     def given(self, **readers: Callable[[str], Any]) -> dict[str, Any]:
         """The keys that are present, each read by its reader; the others keep their defaults."""
@@ -31,7 +37,7 @@ class Table:
 
     def fail(self, key: str, problem: object) -> NoReturn:
         """Raises ScenarioError for a key of this table."""
-        raise ScenarioError(f"{self._where}: {key}: {problem}") from None
+        raise self.place.error(key, problem) from None
 
     def raw(self, key: str) -> Any:
         """The value as it stands; a missing key is an error."""
@@ -46,6 +52,11 @@ class Table:
             self.fail(key, f"expected a string that is not empty, got {value!r}")
         return value
 
+    def string(self, key: str) -> str:
+        """A string."""
+        value = self.raw(key)
+        return value if isinstance(value, str) else self.text(key)
+
     def one_of(self, key: str, allowed: Sequence[str]) -> str:
         """One of some words."""
         value = self.text(key)
@@ -56,8 +67,28 @@ class Table:
     def number(self, key: str) -> float:
         """A finite number, 0 or more."""
         value = self.raw(key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        if not _is_number(value):
             self.fail(key, f"expected a number, 0 or more, got {value!r}")
+        return value
+
+    def seconds(self, key: str) -> Seconds:
+        """A number, or the least and the most of a span: `[0.2, 1.0]`."""
+        value = self.raw(key)
+        if not isinstance(value, list):
+            return self.number(key)
+        span = cast("list[object]", value)
+        if len(span) != 2 or not all(_is_number(end) for end in span):
+            self.fail(key, f"expected a number, or the least and the most of a span, got {value!r}")
+        least, most = cast("list[float]", span)
+        if most < least:
+            self.fail(key, f"expected a span that goes up, got {value!r}")
+        return least, most
+
+    def share(self, key: str) -> float:
+        """A number from 0 to 1."""
+        value = self.number(key)
+        if value > 1:
+            self.fail(key, f"expected a number from 0 to 1, got {value!r}")
         return value
 
     def integer(self, key: str) -> int:
@@ -88,6 +119,26 @@ class Table:
             self.fail(key, f"expected a table of strings, got {value!r}")
         return dict(cast(Mapping[str, str], value))
 
+    def json(self, key: str) -> Mapping[str, Any]:
+        """A table, or the text of a JSON object, which can hold null."""
+        value = self.raw(key)
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except ValueError as error:
+                self.fail(key, f"is not JSON: {error}")
+        if not isinstance(value, Mapping):
+            self.fail(key, f"expected a table, or the text of a JSON object, got {value!r}")
+        table = dict(cast(Mapping[str, Any], value))
+        self._check_json(key, table)
+        return table
+
+    def any_json(self, key: str) -> Any:
+        """Whatever JSON can say."""
+        value = self.raw(key)
+        self._check_json(key, value)
+        return value
+
     def words(self, key: str) -> tuple[str, ...]:
         """Outcome words: a comma list."""
         try:
@@ -95,26 +146,39 @@ class Table:
         except ValueError as error:
             self.fail(key, error)
 
-    def fault(self, key: str) -> Fault:
-        """One fault: a word, a status or a table."""
-        try:
-            return parse_fault(self.raw(key))
-        except ValueError as error:
-            self.fail(key, error)
+    def fault(self, key: str, *, of_streams: bool = False) -> Fault:
+        """One fault: a word, a status or a table; `of_streams` allows those that only a stream can have."""
+        return self._fault(key, self.raw(key), of_streams)
 
-    def faults(self, key: str) -> tuple[Fault, ...]:
+    def faults(self, key: str, *, of_streams: bool = False) -> tuple[Fault, ...]:
         """A list of faults."""
+        return tuple(self._fault(key, value, of_streams) for value in self._list(key))
+
+    def each(self, key: str, read: Callable[[object, Place], T]) -> tuple[T, ...]:
+        """The tables of an array, each read at its own place."""
+        return tuple(read(value, self.place.at(key, n)) for n, value in enumerate(self._list(key), 1))
+
+    def _check_json(self, key: str, value: object) -> None:
         try:
-            return tuple(parse_fault(value) for value in self._list(key))
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            self.fail(key, f"cannot be sent as JSON: {error}")
+
+    def _fault(self, key: str, value: object, of_streams: bool) -> Fault:
+        try:
+            fault = parse_fault(value)
         except ValueError as error:
             self.fail(key, error)
-
-    def each(self, key: str, read: Callable[[object, str], T]) -> tuple[T, ...]:
-        """The tables of an array, each read at its own place."""
-        return tuple(read(value, f"{self._where}: [[{key}]] no. {n}") for n, value in enumerate(self._list(key), 1))
+        if fault.is_of_a_stream and not of_streams:
+            self.fail(key, f"'{fault.word}' is for streams only")
+        return fault
 
     def _list(self, key: str) -> list[object]:
         value = self.raw(key)
         if not isinstance(value, list):
             self.fail(key, f"expected a list, got {value!r}")
         return cast("list[object]", value)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value) and value >= 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import jsonschema
@@ -71,3 +72,11 @@ def test_what_is_recursive_ends_where_it_may() -> None:
     """A list of nodes ends after its first, a tree has no children; neither is left empty."""
     assert example_of({"$defs": {"node": NODE}, "$ref": "#/$defs/node"}) == {"value": 1, "next": None}
     assert example_of(TREE) == {"name": "emulated", "children": []}
+
+
+def test_a_schema_that_grows_without_end_is_refused() -> None:
+    """Definitions that each name the next one twice ask for more values than anybody reads."""
+    both = {"type": "object", "properties": {name: {"$ref": ""} for name in "ab"}, "required": ["a", "b"]}
+    levels = {f"l{n}": json.loads(json.dumps(both).replace('""', f'"#/$defs/l{n + 1}"')) for n in range(24)}
+    with pytest.raises(ValueError, match="more than 10000 values"):
+        example_of({**levels["l0"], "$defs": {**levels, "l24": {"type": "string"}}})

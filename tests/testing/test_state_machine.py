@@ -148,6 +148,11 @@ class BackgroundApi(RuleBasedStateMachine):
             self.see(run, first)
         return run
 
+    @rule(word=WORDS, params=REQUESTS)
+    def stream_in_the_foreground(self, word: str, params: dict[str, Any]) -> None:
+        """All of a run at once."""
+        self.create(word, False, True, params)
+
     @rule(target=streams, word=WORDS, params=REQUESTS)
     def create_stream(self, word: str, params: dict[str, Any]) -> Known:
         """A run that can be streamed again."""
@@ -286,6 +291,8 @@ class BackgroundApi(RuleBasedStateMachine):
         assert outcome.entry.id == run.row(self.now)
         assert (outcome.phase == "pending") == (status in PENDING)
         assert bool(body["output"]) == (body["usage"] is not None) == (status in WITH_OUTPUT)
+        assert body["error"] is None or status == "failed"
+        assert body["incomplete_details"] is None or status == "incomplete"
         if status not in PENDING:
             assert run.bodies.setdefault(status, body) == body
 

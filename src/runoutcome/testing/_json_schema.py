@@ -33,12 +33,21 @@ _ROOT = "#"
 _MOST = 10_000
 
 
+class _Root(dict[str, Any]):
+    """The whole schema, and how many values may still be made: one that names itself twice over has no end."""
+
+    left = _MOST
+
+
 def example_of(schema: Schema) -> Any:
-    """A value that satisfies the schema."""
-    return _example(schema, schema, (_ROOT,))
+    """A value that satisfies the schema. Raises ValueError for one that asks for more than 10,000 values."""
+    return _example(schema, _Root(schema), (_ROOT,))
 
 
-def _example(part: object, root: Schema, seen: tuple[str, ...]) -> Any:
+def _example(part: object, root: _Root, seen: tuple[str, ...]) -> Any:
+    root.left -= 1
+    if root.left < 0:
+        raise ValueError(f"the schema asks for more than {_MOST} values")
     if not isinstance(part, Mapping):
         return _TEXT
     schema = cast(Schema, part)
@@ -56,7 +65,7 @@ def _example(part: object, root: Schema, seen: tuple[str, ...]) -> Any:
     return _typed(schema, root, seen)
 
 
-def _typed(schema: Schema, root: Schema, seen: tuple[str, ...]) -> Any:
+def _typed(schema: Schema, root: _Root, seen: tuple[str, ...]) -> Any:
     kind = _kind(schema)
     if kind == "object":
         return _object(schema, root, seen)
@@ -69,7 +78,7 @@ def _typed(schema: Schema, root: Schema, seen: tuple[str, ...]) -> Any:
     return _text(schema)
 
 
-def _target(ref: str, root: Schema) -> Schema:
+def _target(ref: str, root: _Root) -> Schema:
     found: Any = root
     for name in ref.removeprefix(_ROOT).split("/")[1:]:
         found = found.get(name.replace("~1", "/").replace("~0", "~"), {}) if isinstance(found, Mapping) else {}
@@ -93,7 +102,7 @@ def _chosen(options: list[Schema], seen: tuple[str, ...]) -> Schema:
     return next((option for option in new if _kind(option) != "null"), new[0])
 
 
-def _merged(schema: Schema, parts: list[Schema], root: Schema) -> Schema:
+def _merged(schema: Schema, parts: list[Schema], root: _Root) -> Schema:
     merged: dict[str, Any] = {key: value for key, value in schema.items() if key != "allOf"}
     for part in parts:
         target = {**_target(part["$ref"], root), **part} if "$ref" in part else dict(part)
@@ -104,7 +113,7 @@ def _merged(schema: Schema, parts: list[Schema], root: Schema) -> Schema:
     return merged
 
 
-def _object(schema: Schema, root: Schema, seen: tuple[str, ...]) -> dict[str, Any]:
+def _object(schema: Schema, root: _Root, seen: tuple[str, ...]) -> dict[str, Any]:
     required = schema.get("required") or ()
     return {
         name: _example(part, root, seen)
@@ -113,7 +122,7 @@ def _object(schema: Schema, root: Schema, seen: tuple[str, ...]) -> dict[str, An
     }
 
 
-def _array(schema: Schema, root: Schema, seen: tuple[str, ...]) -> list[Any]:
+def _array(schema: Schema, root: _Root, seen: tuple[str, ...]) -> list[Any]:
     items, least = schema.get("items", {}), min(schema.get("minItems", 0), _MOST)
     count = least if _recurs(items, seen) else max(least, 1)
     return [_example(items, root, seen) for _ in range(min(count, schema.get("maxItems", count)))]

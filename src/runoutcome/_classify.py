@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._body import Reading, find, look, read, read_answer, read_failure
+from ._body import Reading, find, look, read, read_failure
 from ._catalog import Catalog
-from ._judge import HOME, ROW, judge, no_body
+from ._judge import ROW, judge, no_body
 from ._lookup import lookup
-from ._model import Outcome
+from ._model import HOME, Outcome
 from ._surface import Surface
 
 _OWN_ERROR = ("error",)
@@ -73,7 +73,7 @@ def _unwrapped(row: Reading, catalog: Catalog) -> Reading:
     """The run inside a row whose request was answered with one: it is judged like any other. Else the row."""
     if row.error is not None:
         return row
-    answer = read_answer(row.run)
+    answer = row.answer
     inner = read(answer.body) if answer.is_success else row
     if inner.kind == "run" and inner.object is not None and catalog.surface_of(inner.object):
         return inner._replace(request_id=row.request_id)

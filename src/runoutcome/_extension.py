@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ._model import Action, Alternative, Entry, ErrorType, Match, Rule
+from ._model import HOME, RESUBMIT_ACTIONS, STATUS, Action, Alternative, Entry, ErrorType, Match, Rule
 from ._overlay import Overlay, broken
 from ._surface import Surface, TypeRow
 
 Find = Callable[[str, str, Match, str | None], Entry | None]
-_RESUBMIT = ("resubmit", "resubmit_later")
 _REMEDY = "See the documentation of this server."
 
 
@@ -58,7 +57,7 @@ class Extension:
             if row["id"] in made:
                 wrong.append(f"rules[{number}].id: there is a rule {row['id']!r} before this one")
             words = {"title": row["id"].replace("-", " ").capitalize(), "cause": self._cause, "remedy": _REMEDY}
-            blank = {"surface": "response", "code": None, "since": self._version, **words}
+            blank = {"surface": HOME, "code": None, "since": self._version, **words}
             given: dict[str, Any] = {**blank, **row, "action": action, "evidence": tuple(row.get("evidence", ()))}
             made[row["id"]] = Rule(**given, overlay=self._overlay.name)
         if wrong:
@@ -70,7 +69,7 @@ class Extension:
         surfaces = dict(self._surfaces)
         for row in self._overlay.entries:
             if phase := row.get("phase"):
-                place = surfaces[row.get("surface", "response")]
+                place = surfaces[row.get("surface", HOME)]
                 surfaces[place.name] = _with_status(place, row["value"], phase)
         return surfaces
 
@@ -79,11 +78,11 @@ class Extension:
         return f"The overlay {self._overlay.name!r} decides so."
 
     def _entry(self, row: Mapping[str, Any], find: Find) -> Entry:
-        surface = row.get("surface", "response")
+        surface = row.get("surface", HOME)
         field = row.get("field", self._surfaces[surface].code_field)
         match, value = row.get("match", "literal"), row.get("value")
         base = find(surface, field, match, value)
-        if field == "status" and base is None and "phase" not in row:
+        if field == STATUS and base is None and "phase" not in row:
             raise _RowError(
                 ': a status that the catalog does not have needs phase = "pending", "completed" or "terminal"'
             )
@@ -177,7 +176,7 @@ def _advice(row: Mapping[str, Any], base: Entry | None) -> dict[str, Any]:
 
 
 def _contradiction(retryable: bool, action: str) -> str | None:
-    if (action in _RESUBMIT) is retryable:
+    if (action in RESUBMIT_ACTIONS) is retryable:
         return None
-    told = f"with retryable = {str(retryable).lower()}, "
-    return f"{action!r} does not go {told}{'which needs' if retryable else 'which forbids'} {' or '.join(_RESUBMIT)}"
+    flag, needs = str(retryable).lower(), "needs" if retryable else "forbids"
+    return f"{action!r} does not go with retryable = {flag}, which {needs} {' or '.join(RESUBMIT_ACTIONS)}"

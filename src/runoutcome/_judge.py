@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ._body import Reading, find, look, read_answer, read_counts, read_failure, read_usage, word
+from ._body import Reading, find, look, read_counts, read_failure, read_usage, word
 from ._catalog import Catalog
 from ._delay import delay_from_headers, delay_from_message
 from ._lookup import Failure, Verdict, lookup, lookup_answer, verdict_of
-from ._model import INCOMPLETE_REASON, STATUS, Entry, Outcome, Phase
+from ._model import HOME, INCOMPLETE_REASON, STATUS, Entry, Outcome, Phase
 from ._surface import Surface
 
-HOME = "response"
 ROW = "batch.output_row"
 
 
@@ -39,7 +38,7 @@ def no_body(catalog: Catalog) -> Outcome:
 
 def _judge_row(row: Reading, catalog: Catalog) -> Outcome:
     """A row without a run inside: a request that was never made, an HTTP error, or the answer of another endpoint."""
-    place, answer = catalog.surfaces[ROW], read_answer(row.run)
+    place, answer = catalog.surfaces[ROW], row.answer
     failure = read_failure(row.error)
     if isinstance(row.error, str):  # some servers put the code beside it
         failure = failure._replace(code=word(look(answer.body, "code")))
@@ -133,7 +132,7 @@ def _failed(
 def _from(verdict: Verdict, reading: Reading, catalog: Catalog, place: Surface, phase: Phase, **fields: Any) -> Outcome:
     run = reading.run
     if phase != "pending":
-        body = read_answer(run).body if reading.kind == "row" else run
+        body = reading.answer.body if reading.kind == "row" else run
         fields["usage"] = read_usage(look(body, "usage"))
         # The body of an HTTP error is not something that was produced.
         answered = reading.kind != "row" or reading.status == "completed"

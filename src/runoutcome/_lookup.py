@@ -15,12 +15,22 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ._catalog import Catalog
-from ._model import ACTIONS, ERROR_TYPES, FAILURE, FAILURE_CODE, Action, Entry, ErrorType, Match, Rule
+from ._model import (
+    ACTIONS,
+    ERROR_TYPES,
+    FAILURE,
+    FAILURE_CODE,
+    HOME,
+    RESUBMIT_ACTIONS,
+    Action,
+    Entry,
+    ErrorType,
+    Match,
+    Rule,
+)
 
-RESUBMIT_ACTIONS: frozenset[Action] = frozenset({"resubmit", "resubmit_later"})
 _OUR_TYPES: dict[str, ErrorType] = {name: name for name in ERROR_TYPES}
 _ACTIONS: dict[str, Action] = {name: name for name in ACTIONS}
-_HOME = "response"
 _HTTP_STATUS = re.compile(r"[45]\d\d", re.ASCII)
 
 
@@ -77,18 +87,16 @@ def lookup_answer(catalog: Catalog, surface: str, failure: Failure, status_code:
     The HTTP status is a fact and gives the class, as it does in the SDK; what may be done about it is the code's to
     say, where the catalog knows the code.
     """
-    verdict = _of_http_status(catalog, surface, status_code)
+    verdict = _of_http_status(catalog, surface, failure, status_code)
     coded = _by_code(catalog, surface, failure)
     if coded is not None:
         verdict = verdict._replace(entry=coded.entry, retryable=coded.retryable, action=coded.action, known=True)
-    elif names_quota(catalog, failure):
-        verdict = verdict._replace(retryable=False, action="fix_account")
     return _refined(catalog, surface, failure, verdict)
 
 
 def names_quota(catalog: Catalog, failure: Failure) -> bool:
     """Whether `error.type` is a word for used-up quota or unpaid bills: servers put such codes there, too."""
-    entry = catalog.entry(_HOME, FAILURE_CODE, "literal", failure.type) if failure.type else None
+    entry = catalog.entry(HOME, FAILURE_CODE, "literal", failure.type) if failure.type else None
     return entry is not None and (entry.error_type, entry.action) == ("rate_limit_error", "fix_account")
 
 
@@ -112,7 +120,7 @@ def _row(catalog: Catalog, surface: str, failure: Failure) -> Entry | None:
     if failure.is_null:
         place = catalog.surfaces.get(surface)
         own = catalog.entry(surface, place.failure_field if place else FAILURE, "null")
-        return own or catalog.entry(_HOME, FAILURE, "null")
+        return own or catalog.entry(HOME, FAILURE, "null")
     return _code_row(catalog, surface, "null" if failure.code is None else "unknown")
 
 
@@ -120,7 +128,7 @@ def _code_row(catalog: Catalog, surface: str, match: Match, code: str | None = N
     """The row on the surface itself, in the field where it has its codes, else the one on `response`."""
     place = catalog.surfaces.get(surface)
     own = catalog.entry(surface, place.code_field if place else FAILURE_CODE, match, code)
-    return own or catalog.entry(_HOME, FAILURE_CODE, match, code)
+    return own or catalog.entry(HOME, FAILURE_CODE, match, code)
 
 
 def _by_code(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
@@ -133,16 +141,16 @@ def _by_code(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None
 def _by_http_status(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
     if failure.code is None or not _HTTP_STATUS.fullmatch(failure.code):
         return None
-    verdict = _of_http_status(catalog, surface, int(failure.code))
-    return verdict._replace(retryable=False, action="fix_account") if names_quota(catalog, failure) else verdict
+    return _of_http_status(catalog, surface, failure, int(failure.code))
 
 
-def _of_http_status(catalog: Catalog, surface: str, status_code: int) -> Verdict:
+def _of_http_status(catalog: Catalog, surface: str, failure: Failure, status_code: int) -> Verdict:
     error_type = error_type_of_status(catalog, status_code)
-    retryable = is_retryable_status(catalog, status_code)
+    is_quota = names_quota(catalog, failure)
+    retryable = is_retryable_status(catalog, status_code) and not is_quota
     entry = _code_row(catalog, surface, "http_status")
     error_class = catalog.error_types[error_type].error_class
-    action = _action_of_status(status_code, retryable)
+    action: Action = "fix_account" if is_quota else _action_of_status(status_code, retryable)
     return Verdict(entry, error_class, error_type, status_code, retryable, action, known=False)
 
 
@@ -210,8 +218,7 @@ def _matching_rule(catalog: Catalog, surface: str, failure: Failure) -> Rule | N
         return None
     message = failure.message.lower()
     for rule in catalog.rules:
-        applies = rule.code == "*" or rule.code == failure.code
-        if not applies or rule.surface not in (surface, _HOME):
+        if not rule.is_for(surface, failure.code):
             continue
         if rule.words and not any(word in message for word in rule.words):
             continue

@@ -31,8 +31,12 @@ ErrorType = Literal[
 ]
 
 ACTIONS: tuple[Action, ...] = get_args(Action)
+RESUBMIT_ACTIONS: tuple[Action, ...] = ("resubmit", "resubmit_later")
+"""The actions of what is retryable, and of nothing else."""
 ERROR_TYPES: tuple[ErrorType, ...] = get_args(ErrorType)
 
+HOME = "response"
+"""The surface whose codes and rules hold on every other one."""
 FAILURE_CODE = "error.code"
 FAILURE = "error"
 INCOMPLETE_REASON = "incomplete_details.reason"
@@ -119,6 +123,10 @@ class Rule:
     """Every message that the pattern is found in has one of these: a quick test, which decides nothing."""
     overlay: str | None = None
     """Name of the overlay that brought this rule; None for a rule as published."""
+
+    def is_for(self, surface: str | None, code: str | None) -> bool:
+        """Whether the message of a failure with this code, on this surface, is looked at."""
+        return self.code in ("*", code) and self.surface in (surface, HOME)
 
 
 @dataclass(frozen=True)

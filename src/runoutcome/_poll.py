@@ -20,7 +20,7 @@ from ._exception_bases import Origin
 from ._exceptions import PollingLostError, RunGoneError, RunUnknownError, WaitTimeoutError
 from ._head import read_head
 from ._judge import judge
-from ._model import Outcome
+from ._model import HOME, Outcome
 from ._portable import Portable
 from ._token import ResumeToken
 
@@ -172,7 +172,7 @@ def judge_answer(answer: _sdk.Answer, catalog: Catalog) -> Seen:
 
 def _pending(answer: _sdk.Answer, catalog: Catalog) -> Seen | None:
     """What is seen of a run that is pending, by the beginning of its body; None if that does not say so."""
-    head, place = read_head(answer.content), catalog.surfaces["response"]
+    head, place = read_head(answer.content), catalog.surfaces[HOME]
     if head is None or head["status"] not in place.pending or not isinstance(head.get("id"), str):
         return None
     if head.get("object") != place.object:
@@ -192,7 +192,7 @@ def _judged_whole(answer: _sdk.Answer, catalog: Catalog) -> Seen:
     is_run = reading.kind == "run" and reading.object in (None, "response") and isinstance(run, dict)
     if not is_run or not isinstance(run.get("id"), str) or "status" not in run:
         raise _NoRunBodyError(f"HTTP {answer.status_code} with JSON that is no run")
-    outcome = judge(reading, catalog.surfaces["response"], catalog)
+    outcome = judge(reading, catalog.surfaces[HOME], catalog)
     # The model is built once, not per poll.
     ended = _sdk.build_run(run, answer.request_id) if outcome.phase == "terminal" else run
     return Seen(

@@ -82,8 +82,7 @@ class _Check:
     def _enum(self, value: object, allowed: list[Any], _: Schema, path: str) -> Found:
         if not any(type(value) is type(each) and value == each for each in allowed):
             words = ", ".join(str(each) if each is not None else "null" for each in allowed)
-            close = get_close_matches(str(value), [each for each in allowed if isinstance(each, str)], n=1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
+            hint = _hint(str(value), [each for each in allowed if isinstance(each, str)])
             yield path, f"{_shown(value)} is not allowed{hint}; one of: {words}"
 
     def _any_of(self, value: object, schemas: list[Schema], _: Schema, path: str) -> Found:
@@ -126,10 +125,8 @@ class _Check:
         names, patterns = list(schema.get("properties", {})), list(schema.get("patternProperties", {}))
         for name in value if isinstance(value, dict) else ():
             if name not in names and not any(re.search(pattern, name) for pattern in patterns):
-                close = get_close_matches(name, names, n=1)
-                hint = f" (did you mean {close[0]}?)" if close else ""
                 known = f"; one of: {', '.join(names)}" if names else ""
-                yield _joined(path, name), f"is no key that is allowed here{hint}{known}"
+                yield _joined(path, name), f"is no key that is allowed here{_hint(name, names)}{known}"
 
     def _names(self, value: object, schema: Schema, _: Schema, path: str) -> Found:
         for name in value if isinstance(value, dict) else ():
@@ -175,6 +172,11 @@ _BOUNDS: dict[str, tuple[str, Callable[[Any], int], Callable[[int, int], bool], 
 def _is_type(value: object, name: str) -> bool:
     # In Python a bool is an int; in JSON it is not.
     return isinstance(value, _TYPES[name]) and (name == "boolean" or not isinstance(value, bool))
+
+
+def _hint(word: str, allowed: list[str]) -> str:
+    close = get_close_matches(word, allowed, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _shown(value: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from .._model import Entry, Outcome, Rule
 from ..contract._address import docs_of, value_of
 from ..contract._meaning import Meaning
-from ..contract._phrases import basis, http, other_view, since
+from ..contract._phrases import advice, basis, http, other_view, since
 from ._text import Cell
 
 Pair = tuple[str, Cell | Sequence[str]]
@@ -102,5 +102,4 @@ def _deprecated(entry: Entry) -> str:
 
 
 def _exception_to(rule: Rule) -> str:
-    told = "retryable" if rule.retryable else "not retryable"
-    return f"its message tells of: {rule.title} (then {told}, {rule.action}; rule {rule.id})"
+    return f"its message tells of: {rule.title} (then {advice(rule.retryable)}, {rule.action}; rule {rule.id})"

@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from .._catalog import Catalog
-from .._model import FAILURE_CODE, STATUS
+from .._model import FAILURE_CODE, HOME, STATUS
 from .._surface import Surface
 from ._left_out import FIELDS, OBJECTS, READ
 from ._shape import Shape, Vocabulary, find
 
 Kind = Literal["value", "field", "lost", "surface"]
 FILE = "src/runoutcome/data/catalog.json"
-_HOME = "response"
 _FAILING = frozenset({"failed", "error", "errored", "incomplete", "expired", "cancelled", "canceled"})
 _FAILURE_WORDS = frozenset({"error", "errors", "failure", "failures", "failed", "incomplete", "reason"})
 
@@ -90,7 +89,7 @@ def _missing(catalog: Catalog, surface: Surface, path: str, value: str) -> str |
         return " and ".join(todo) or None
     entry = catalog.entry(surface.name, path, "literal", value)
     if entry is None and path == surface.code_field:
-        entry = catalog.entry(_HOME, FAILURE_CODE, "literal", value)
+        entry = catalog.entry(HOME, FAILURE_CODE, "literal", value)
     return None if entry else row
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
+from .._model import HOME
 from ._change import Change, Severity
 from ._rows import Row, field_change, field_changes
 
 Document = Mapping[str, Any]
 
-HOME = "response"
-"""The surface whose rows every other one falls back to."""
 PROMISED = ("error_class", "error_type", "retryable")
 WORDS = ("title", "cause", "remedy", "since", "evidence")
 JUDGED_HERE = ("status_code", "deprecated")

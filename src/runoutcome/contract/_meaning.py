@@ -68,6 +68,5 @@ def _refining(outcome: Outcome, catalog: Catalog) -> Iterator[Rule]:
     if entry is None or outcome.rule is not None or not is_failure(entry, catalog):
         return
     for rule in catalog.rules:
-        applies = rule.code in ("*", outcome.code) and rule.surface in ("response", outcome.surface)
-        if applies and rule.retryable != outcome.retryable:
+        if rule.is_for(outcome.surface, outcome.code) and rule.retryable != outcome.retryable:
             yield rule

@@ -14,7 +14,7 @@ from ._address import INDEX, anchor_of, link_to, page_of, rule_anchor, value_of
 from ._index import index
 from ._markdown import MARKER, anchor, code, listed, table
 from ._meaning import Meaning
-from ._phrases import basis, http, other_view, since
+from ._phrases import advice, basis, http, other_view, since
 from ._sample import outcome_of
 
 
@@ -101,5 +101,4 @@ def _by_status(row: Entry, catalog: Catalog) -> Iterator[str]:
 
 
 def _exception_to(rule: Rule) -> str:
-    told = "retryable" if rule.retryable else "not retryable"
-    return f"[{rule.title}]({INDEX}#{rule_anchor(rule)}): then {told}, {code(rule.action)}"
+    return f"[{rule.title}]({INDEX}#{rule_anchor(rule)}): then {advice(rule.retryable)}, {code(rule.action)}"

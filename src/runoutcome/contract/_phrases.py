@@ -28,8 +28,13 @@ def http(outcome: Outcome) -> str:
     return str(outcome.status_code)
 
 
+def advice(retryable: bool) -> str:
+    """The flag as words."""
+    return "retryable" if retryable else "not retryable"
+
+
 def other_view(view: Alternative) -> str:
     """What somebody decides otherwise, and why."""
     made = [f"openai.{view.error_class}"] if view.error_class else []
-    made += [] if view.retryable is None else ["retryable" if view.retryable else "not retryable"]
+    made += [] if view.retryable is None else [advice(view.retryable)]
     return f"{' and '.join(made) or 'otherwise'}: {view.argument}"

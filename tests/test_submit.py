@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from runoutcome import SubmissionUnknownError
-from runoutcome._effects import Submit, Tell
+from runoutcome._effects import Admit, Submit, Tell
 from runoutcome._submit import attempt_key, prepare, split_key, submit
 
 
 def answered(answer: object) -> object:
     """What a create gives when the SDK makes this of the answer."""
     steps = submit({"model": "m"}, "key-1", 0)
-    assert next(steps) == Submit({"model": "m"})
+    assert next(steps) == Admit()
+    assert steps.send(nullcontext()) == Submit({"model": "m"})
     with pytest.raises(StopIteration) as end:
         steps.send(answer)
     return end.value.value
@@ -33,7 +36,8 @@ def test_an_answer_without_an_id_is_ambiguous(answer: object) -> None:
 def test_an_intent_is_told_before_each_post() -> None:
     """What is to be noted before the POST is told before it."""
     steps = submit({}, "key-1", 0, on_submitting=print)
-    assert next(steps) == Tell(print, "key-1")
+    assert next(steps) == Admit()
+    assert steps.send(nullcontext()) == Tell(print, "key-1")
     assert steps.send(None) == Submit({})
 
 

@@ -43,12 +43,13 @@ if TYPE_CHECKING:
     from ._model import Entry as Entry, Outcome as Outcome
     from ._overlay import CatalogError as CatalogError
     from ._resubmit import ResubmitBudget as ResubmitBudget
-    from ._runs import AUTO as AUTO, AsyncRuns as AsyncRuns, Runs as Runs
+    from ._runs import AsyncRuns as AsyncRuns, Runs as Runs
+    from ._runs_base import AUTO as AUTO
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "AUTO": "_runs",
+    "AUTO": "_runs_base",
     "AsyncRuns": "_runs",
     "CATALOG_VERSION": "_catalog",
     "Catalog": "_catalog",

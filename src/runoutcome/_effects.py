@@ -1,18 +1,14 @@
-"""What the steps of waiting and submitting ask for, and the two loops that carry it out: one sync, one async.
+"""What the steps of waiting and submitting ask for. Values only; `_drive` carries them out.
 
-The steps (`_poll`, `_submit`) are generators without I/O: they yield an effect and get its result back, or have
-its exception thrown into them. So there is one logic, and two loops of a dozen lines that cannot drift.
+The steps (`_poll`, `_submit`, `_job`) are generators without I/O: they yield an effect and get its result back, or have
+its exception thrown into them. So there is one logic, whoever drives it.
 """
 
 from __future__ import annotations
 
-import inspect
-import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
-
-from . import _sdk
 
 _T = TypeVar("_T")
 
@@ -23,6 +19,11 @@ class Poll:
 
     response_id: str
     timeout_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Admit:
+    """A place among the submissions in flight; gives a context manager that gives the place back."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,11 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Pause:
-    """Sleep for so many seconds."""
+    """Sleep for so many seconds; gives True if a notice of the run came before they were over, which ends the sleep."""
 
     seconds: float
+    response_id: str | None = None
+    """Whose notices end the sleep; None for nobody's."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Tell:
     argument: Any
 
 
-Effect = Poll | Submit | Cancel | Pause | Tell
+Effect = Poll | Admit | Submit | Cancel | Pause | Tell
 Steps = Generator[Effect, Any, _T]
 
 
@@ -75,99 +78,12 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
-    """The machine's own time, for `Runs`."""
+class Notices(Protocol):
+    """Where notices of runs come in, such as `webhooks.Inbox`."""
 
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
+    def listen(self, response_id: str, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake`, from any thread, for each new notice of the run, one that came before included.
 
-    def time(self) -> float:
-        """Seconds since the epoch."""
-        return time.time()
-
-    def sleep(self, seconds: float) -> Any:
-        """Block for so many seconds."""
-        time.sleep(seconds)
-
-
-class AsyncSystemClock(SystemClock):
-    """The machine's own time, for `AsyncRuns`; sleeps under asyncio and trio."""
-
-    def sleep(self, seconds: float) -> Any:
-        """A coroutine that sleeps."""
-        return _sdk.sleep_async(seconds)
-
-
-def drive(steps: Steps[_T], client: _sdk.OpenAI, clock: Clock) -> _T:
-    """Run `steps` to their end with a sync client, and give what they return."""
-    try:
-        effect = next(steps)
-        while True:
-            try:
-                result = _carry_out(effect, client, clock)
-            except BaseException as error:  # noqa: BLE001 - the steps decide about all, Ctrl-C too
-                effect = steps.throw(error)
-            else:
-                effect = steps.send(result)
-    except StopIteration as end:
-        value: _T = end.value
-        return value
-
-
-async def drive_async(steps: Steps[_T], client: _sdk.AsyncOpenAI, clock: Clock) -> _T:
-    """Run `steps` to their end with an async client, and give what they return."""
-    try:
-        effect = next(steps)
-        while True:
-            try:
-                result = await _carry_out_async(effect, client, clock)
-            except BaseException as error:  # noqa: BLE001 - the steps decide about all, Ctrl-C too
-                effect = steps.throw(error)
-            else:
-                effect = steps.send(result)
-    except StopIteration as end:
-        value: _T = end.value
-        return value
-
-
-def _carry_out(effect: Effect, client: _sdk.OpenAI, clock: Clock) -> Any:
-    match effect:
-        case Poll(response_id, timeout):
-            return _sdk.fetch(client, response_id, timeout)
-        case Submit(params):
-            return client.with_options(max_retries=0).responses.create(**params)
-        case Cancel(response_id, max_retries):
-            patient = client if max_retries is None else client.with_options(max_retries=max_retries)
-            return patient.responses.cancel(response_id, timeout=_sdk.POLL_TIMEOUT_SECONDS)
-        case Pause(seconds):
-            return clock.sleep(seconds)
-        case Tell(function, argument):
-            result = function(argument)
-            if inspect.isawaitable(result):
-                _discard(result)
-                raise TypeError("Runs calls plain functions; use AsyncRuns for a callback that is a coroutine function")
-            return None
-
-
-async def _carry_out_async(effect: Effect, client: _sdk.AsyncOpenAI, clock: Clock) -> Any:
-    match effect:
-        case Poll(response_id, timeout):
-            return await _sdk.fetch_async(client, response_id, timeout)
-        case Submit(params):
-            return await client.with_options(max_retries=0).responses.create(**params)
-        case Cancel(response_id, max_retries):
-            patient = client if max_retries is None else client.with_options(max_retries=max_retries)
-            return await patient.responses.cancel(response_id, timeout=_sdk.POLL_TIMEOUT_SECONDS)
-        case Pause(seconds):
-            return await clock.sleep(seconds)
-        case Tell(function, argument):
-            result = function(argument)
-            if inspect.isawaitable(result):
-                await result
-            return None
-
-
-def _discard(result: Awaitable[Any]) -> None:
-    if inspect.iscoroutine(result):
-        result.close()
+        Gives a function that ends this.
+        """
+        ...

@@ -76,8 +76,8 @@ def poll(
         while True:
             if isinstance(step, _wait.Stop):
                 return (yield from _stop(wait, token, state, step, seen, last_fault))
-            if step.seconds > 0:
-                yield Pause(step.seconds)
+            if step.seconds > 0 and (yield Pause(step.seconds, token.response_id)):
+                state = _wait.noticed(state, wait.clock.monotonic())
             found = yield from _ask(wait, token, state)
             if isinstance(found, BaseException):
                 state, step = _after_failure(wait, state, found)

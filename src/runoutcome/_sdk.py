@@ -174,9 +174,6 @@ async def fetch_async(client: AsyncOpenAI, response_id: str, timeout_seconds: fl
     return answer
 
 
-sleep_async = anyio.sleep
-
-
 def _path(response_id: str) -> str:
     return f"/responses/{quote(response_id, safe='')}"
 

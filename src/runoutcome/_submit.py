@@ -18,7 +18,7 @@ from urllib.parse import quote
 from . import _sdk
 from ._body import look
 from ._dispatch import is_retryable, retry_after
-from ._effects import Pause, Steps, Submit, Tell
+from ._effects import Admit, Pause, Steps, Submit, Tell
 from ._exceptions import SubmissionUnknownError
 
 KEY = "runoutcome_key"
@@ -45,17 +45,18 @@ def submit(
     """
     resent = 0
     while True:
-        if on_submitting is not None:
-            yield Tell(on_submitting, key)
-        try:
-            response = yield Submit(dict(params))
-        except BaseException as error:  # noqa: BLE001 - raised again below, unless the POST is sent again
-            failure = error
-        else:
-            response = _recovered(response)
-            if not _has_id(response):
-                raise submission_unknown(key, None)
-            return response
+        with (yield Admit()):  # before anybody is told: what waits for its turn is not being submitted yet
+            if on_submitting is not None:
+                yield Tell(on_submitting, key)
+            try:
+                response = yield Submit(dict(params))
+            except BaseException as error:  # noqa: BLE001 - raised again below, unless the POST is sent again
+                failure = error
+            else:
+                response = _recovered(response)
+                if not _has_id(response):
+                    raise submission_unknown(key, None)
+                return response
         fate = fate_of(failure)
         if fate == "ambiguous":
             raise submission_unknown(key, failure) from failure

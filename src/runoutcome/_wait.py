@@ -8,6 +8,7 @@ resumed, and tested with integers.
     poll answered: unknown status  unknown()  --> Sleep, or Stop("deadline")
     poll did not answer ---------> fault()    --> Sleep, Stop("deadline") or Stop("lost")
     poll answered: 404 ----------> missing()  --> Sleep (just created), Stop("missing") or Stop("gone")
+    a notice came ---------------> noticed()  --> poll at once, and quickly from then on
 
 A poll fault is never evidence about the run: a fault never ends a wait before its own budget is spent.
 """
@@ -36,6 +37,8 @@ MAX_RETRY_AFTER_SECONDS = 600.0
 FAULT_BUDGET_SECONDS = 600.0
 FAULT_BUDGET_COUNT = 20
 CREATE_GRACE_SECONDS = 5.0
+SAFETY_NET_SECONDS = 60.0, 300.0
+"""Shortest and longest delay where notices are expected: polls only catch what a lost notice would have told."""
 LAST_POLL_SHARE, LAST_POLL_SECONDS = 0.1, 1.0
 """The end of a wait that is kept for one last poll: this share of it, at most this long."""
 MIN_POLL_SECONDS = 1.0
@@ -50,6 +53,8 @@ class WaitPolicy:
     interval_seconds: float | None = None
     """A constant delay, without growth and jitter; it beats the server's hint."""
     cap_seconds: float = CAP_SECONDS
+    is_noticed: bool = False
+    """Notices of the run's end are expected (webhooks), and polls are the safety net."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class WaitState:
     """Poll faults in a row."""
     first_fault: float | None = None
     first_unknown: float | None = None
+    noticed_at: float | None = None
+    """When the last notice came. A poll may still be answered by a server that has not heard of the end."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,8 @@ def policy_for(
     max_wait_seconds: float | Literal["auto"] | None,
     poll_interval_ms: float | None,
     completion_window: str | None,
+    *,
+    is_noticed: bool = False,
 ) -> WaitPolicy:
     """The policy for a caller's arguments. Raises ValueError for a negative or non-finite number."""
     window = window_seconds(completion_window)
@@ -104,7 +113,7 @@ def policy_for(
             raise ValueError(f"poll_interval_ms is a number of milliseconds; got {poll_interval_ms!r}")
         interval = max(MIN_INTERVAL_SECONDS, poll_interval_ms / 1000)
     cap = next((cap for length, cap in CAPS_BY_WINDOW if window and window >= length), CAP_SECONDS)
-    return WaitPolicy(max_wait_seconds, interval, cap)
+    return WaitPolicy(max_wait_seconds, interval, cap, is_noticed)
 
 
 def window_seconds(completion_window: str | None) -> float | None:
@@ -175,12 +184,22 @@ def missing(policy: WaitPolicy, state: WaitState, now: float) -> tuple[WaitState
     return state, Stop("gone")
 
 
+def noticed(state: WaitState, now: float) -> WaitState:
+    """After a notice: what it tells of is asked for at once, and again soon where the answer does not know it yet."""
+    return replace(state, noticed_at=now)
+
+
 def _delay(policy: WaitPolicy, state: WaitState, now: float, hint_seconds: float | None, jitter: float) -> float:
     if policy.interval_seconds is not None:
         return policy.interval_seconds
+    age = max(0.0, state.age_seconds + now - state.started)
+    if policy.is_noticed and state.noticed_at is None:
+        shortest, longest = SAFETY_NET_SECONDS
+        return min(max(shortest, GROWTH * age, hint_seconds or 0.0), longest) * jitter
     if hint_seconds is not None:
         return min(max(hint_seconds, MIN_HINT_SECONDS), policy.cap_seconds)
-    age = max(0.0, state.age_seconds + now - state.started)
+    if state.noticed_at is not None:
+        age = max(0.0, now - state.noticed_at)
     return min(max(FIRST_DELAY_SECONDS, GROWTH * age), policy.cap_seconds) * jitter
 
 

@@ -15,7 +15,8 @@ from .._dispatch import class_for, is_retryable
 from .._exception_bases import RunError, WaitError
 from .._exceptions import RunGoneError, SubmissionUnknownError
 from .._model import Outcome
-from .._runs import AUTO, AsyncRuns, MaxWait
+from .._runs import AsyncRuns
+from .._runs_base import AUTO, MaxWait
 from .._submit import split_key
 from .._token import loads
 from ._jobs import JobLine, check_sendable

@@ -50,7 +50,8 @@ def wait(
         "wait", token, max_wait=max_wait, interval_ms=interval_ms, accept=accept, json=as_json, base_url=base_url
     )
     with _interruptible("The run was left alone. To go on:", again):
-        from .._runs import AUTO, Runs
+        from .._runs import Runs
+        from .._runs_base import AUTO
         from ._client import sync_client
         from ._ending import OUR_ERRORS, Ending
         from ._telling import FaultTeller, tell_status

@@ -13,7 +13,10 @@ import pytest
 
 from colours import COLOURS, Colour, OpenWorld, Script, World, body_of, open_worlds, refusal, reply
 from runoutcome import RunError
-from runoutcome._effects import AsyncSystemClock, Pause, Poll, Steps, Submit, SystemClock, Tell, drive, drive_async
+from runoutcome._clock import AsyncSystemClock, SystemClock
+from runoutcome._drive import AsyncDriver, Driver
+from runoutcome._effects import Pause, Poll, Steps, Submit, Tell
+from runoutcome._gate import AsyncGate, Gate, Pace
 from runoutcome._token import loads
 from runoutcome.testing import FaultRule, OutcomeScript, Scenario, parse_fault
 
@@ -44,9 +47,10 @@ class StoppedClock:
 def carry_out(colour: Colour, steps: Steps[Any], clock: Any = None) -> Any:
     """Run steps that need no client, in either colour."""
     clock = clock or StoppedClock(colour)
+    none: Any = None
     if colour == "sync":
-        return drive(steps, None, clock)  # type: ignore[arg-type]
-    return asyncio.run(drive_async(steps, None, clock))  # type: ignore[arg-type]
+        return Driver(none, clock, none, Gate(Pace(1), clock), Gate(Pace(1), clock)).run(steps)
+    return asyncio.run(AsyncDriver(none, clock, none, AsyncGate(Pace(1), clock), AsyncGate(Pace(1), clock)).run(steps))
 
 
 both = pytest.mark.parametrize("colour", COLOURS)
@@ -66,7 +70,7 @@ def test_results_are_sent_back(colour: Colour) -> None:
         return [first, second]
 
     clock = StoppedClock(colour)
-    assert carry_out(colour, steps(), clock) == ["slept 1.5", None]
+    assert carry_out(colour, steps(), clock) == [False, None]
     assert (clock.sleeps, told) == ([1.5], ["hello"])
 
 

@@ -1,0 +1,63 @@
+"""What an `AsyncRuns` needs of the loop it runs in, be it asyncio or trio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Any
+
+import anyio  # the SDK's own async backend, on every line
+
+sleep = anyio.sleep
+Event = anyio.Event
+move_on_after = anyio.move_on_after
+CancelScope = anyio.CancelScope
+
+
+async def wait_for(event: anyio.Event, timeout_seconds: float | None) -> bool:
+    """Whether the event was set before the time was up; None waits for ever."""
+    with anyio.move_on_after(timeout_seconds):
+        await event.wait()
+    return event.is_set()
+
+
+def from_any_thread(call: Callable[[], object]) -> Callable[[], None]:
+    """A function for any thread that has the loop of this moment call `call` soon; nothing if that loop has ended."""
+    schedule = _scheduler_of_this_loop()
+
+    def call_soon() -> None:
+        try:
+            schedule(call)
+        except RuntimeError:  # the loop is closed, so nobody waits there any more
+            return
+
+    return call_soon
+
+
+def spawn(work: Callable[[], Coroutine[Any, Any, None]], context: Context) -> object:
+    """Run a coroutine function beside everything else, until it ends or the loop does; it must not raise.
+
+    Gives something to keep while it runs. It belongs to no task group, as the iterator it works for may outlive one.
+    """
+    if _loop() is not None:
+        return context.run(asyncio.ensure_future, work())
+    import trio
+
+    return trio.lowlevel.spawn_system_task(work, context=context)
+
+
+def _loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _scheduler_of_this_loop() -> Callable[[Callable[[], object]], object]:
+    loop = _loop()
+    if loop is not None:
+        return loop.call_soon_threadsafe
+    import trio
+
+    return trio.lowlevel.current_trio_token().run_sync_soon

@@ -1,0 +1,169 @@
+"""The two loops that carry out what the steps ask for: one sync, one async. Nothing is decided here."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from . import _async_backend, _sdk
+from ._dispatch import retry_after
+from ._effects import Admit, Cancel, Clock, Effect, Notices, Pause, Poll, Steps, Submit, Tell
+from ._gate import AsyncGate, Gate
+
+_T = TypeVar("_T")
+MAX_HOLD_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Carries out effects with a sync client."""
+
+    client: _sdk.OpenAI
+    clock: Clock
+    fetch: Callable[[str, float | None], _sdk.Answer]
+    """One poll request: a response id, and how many seconds it may take."""
+    polls: Gate
+    submits: Gate
+    notices: Notices | None = None
+
+    def run(self, steps: Steps[_T]) -> _T:
+        """Run `steps` to their end, and give what they return."""
+        try:
+            effect = next(steps)
+            while True:
+                try:
+                    result = self.carry_out(effect)
+                except BaseException as error:  # noqa: BLE001 - the steps decide about all, Ctrl-C too
+                    effect = steps.throw(error)
+                else:
+                    effect = steps.send(result)
+        except StopIteration as end:
+            value: _T = end.value
+            return value
+
+    def carry_out(self, effect: Effect) -> Any:
+        """What one effect gives, or raises."""
+        match effect:
+            case Poll(response_id, timeout):
+                return self._poll(response_id, timeout)
+            case Pause(seconds, response_id):
+                return self._pause(seconds, response_id)
+            case Admit():
+                return self.submits.enter()
+            case Submit(params):
+                return self.client.with_options(max_retries=0).responses.create(**params)
+            case Cancel(response_id, max_retries):
+                patient = self.client if max_retries is None else self.client.with_options(max_retries=max_retries)
+                return patient.responses.cancel(response_id, timeout=_sdk.POLL_TIMEOUT_SECONDS)
+            case Tell(function, argument):
+                result = function(argument)
+                if inspect.isawaitable(result):
+                    _discard(result)
+                    raise TypeError(
+                        "Runs calls plain functions; use AsyncRuns for a callback that is a coroutine function"
+                    )
+                return None
+
+    def _poll(self, response_id: str, timeout_seconds: float | None) -> _sdk.Answer:
+        started = self.clock.monotonic()
+        with self.polls.enter(timeout_seconds):
+            try:
+                return self.fetch(response_id, _left(timeout_seconds, self.clock.monotonic() - started))
+            except _sdk.RateLimitError as error:
+                self.polls.pace.hold(self.clock.monotonic() + _hold_seconds(error))
+                raise
+
+    def _pause(self, seconds: float, response_id: str | None) -> bool:
+        if response_id is None or self.notices is None:
+            self.clock.sleep(seconds)
+            return False
+        came = threading.Event()
+        stop = self.notices.listen(response_id, came.set)
+        try:
+            return came.wait(seconds)
+        finally:
+            stop()
+
+
+@dataclass(frozen=True)
+class AsyncDriver:
+    """Carries out effects with an async client."""
+
+    client: _sdk.AsyncOpenAI
+    clock: Clock
+    fetch: Callable[[str, float | None], Awaitable[_sdk.Answer]]
+    polls: AsyncGate
+    submits: AsyncGate
+    notices: Notices | None = None
+
+    async def run(self, steps: Steps[_T]) -> _T:
+        """Run `steps` to their end, and give what they return."""
+        try:
+            effect = next(steps)
+            while True:
+                try:
+                    result = await self.carry_out(effect)
+                except BaseException as error:  # noqa: BLE001 - the steps decide about all, Ctrl-C too
+                    effect = steps.throw(error)
+                else:
+                    effect = steps.send(result)
+        except StopIteration as end:
+            value: _T = end.value
+            return value
+
+    async def carry_out(self, effect: Effect) -> Any:
+        """What one effect gives, or raises."""
+        match effect:
+            case Poll(response_id, timeout):
+                return await self._poll(response_id, timeout)
+            case Pause(seconds, response_id):
+                return await self._pause(seconds, response_id)
+            case Admit():
+                return await self.submits.enter()
+            case Submit(params):
+                return await self.client.with_options(max_retries=0).responses.create(**params)
+            case Cancel(response_id, max_retries):
+                patient = self.client if max_retries is None else self.client.with_options(max_retries=max_retries)
+                return await patient.responses.cancel(response_id, timeout=_sdk.POLL_TIMEOUT_SECONDS)
+            case Tell(function, argument):
+                result = function(argument)
+                if inspect.isawaitable(result):
+                    await result
+                return None
+
+    async def _poll(self, response_id: str, timeout_seconds: float | None) -> _sdk.Answer:
+        started = self.clock.monotonic()
+        with await self.polls.enter(timeout_seconds):
+            try:
+                return await self.fetch(response_id, _left(timeout_seconds, self.clock.monotonic() - started))
+            except _sdk.RateLimitError as error:
+                self.polls.pace.hold(self.clock.monotonic() + _hold_seconds(error))
+                raise
+
+    async def _pause(self, seconds: float, response_id: str | None) -> bool:
+        if response_id is None or self.notices is None:
+            await self.clock.sleep(seconds)
+            return False
+        came = _async_backend.Event()
+        stop = self.notices.listen(response_id, _async_backend.from_any_thread(came.set))
+        try:
+            return await _async_backend.wait_for(came, seconds)
+        finally:
+            stop()
+
+
+def _hold_seconds(error: _sdk.RateLimitError) -> float:
+    """How long all polls wait when one was told to: the limit is that of the account, not of one run."""
+    return min(retry_after(error) or 0.0, MAX_HOLD_SECONDS)
+
+
+def _left(timeout_seconds: float | None, passed: float) -> float | None:
+    return None if timeout_seconds is None else max(0.0, timeout_seconds - passed)
+
+
+def _discard(result: Awaitable[Any]) -> None:
+    if inspect.iscoroutine(result):
+        result.close()

@@ -30,6 +30,7 @@ from openai import (
     ConflictError as ConflictError,
     ContentFilterFinishReasonError as ContentFilterFinishReasonError,
     InternalServerError as InternalServerError,
+    InvalidWebhookSignatureError as InvalidWebhookSignatureError,
     NotFoundError as NotFoundError,
     OpenAI as OpenAI,
     OpenAIError as OpenAIError,

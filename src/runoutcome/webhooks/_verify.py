@@ -1,0 +1,153 @@
+"""Signatures by the Standard Webhooks scheme, as the provider signs: HMAC-SHA256 over `id.timestamp.body`.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ._errors import WebhookError, WebhookSignatureError
+from ._notice import Notice, read_notice
+
+TOLERANCE_SECONDS = 300.0
+_PREFIX = "whsec_"
+_ID, _TIMESTAMP, _SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
+_VERSION = "v1,"
+
+
+class HasItems(Protocol):
+    """A mapping, or what has its `items` only: the headers of werkzeug and of the standard library."""
+
+    def items(self) -> Iterable[tuple[Any, Any]]:
+        """Names and values."""
+        ...
+
+
+Headers = HasItems | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
+"""The headers of a request as any framework has them; also Django's `META` and a WSGI environ."""
+
+
+def verify(
+    body: bytes | str,
+    headers: Headers,
+    secrets: str | Sequence[str],
+    *,
+    tolerance_seconds: float = TOLERANCE_SECONDS,
+    now: float | None = None,
+) -> Notice:
+    """The notice in a webhook whose signature holds by one of `secrets`.
+
+    `body` is what came, not what was parsed from it. A secret is `whsec_` and base64, or any other text as it stands.
+    `now` is in seconds since the epoch, this machine's time if left out; the webhook may have been signed up to
+    `tolerance_seconds` before or after. Raises WebhookSignatureError (also an `openai.InvalidWebhookSignatureError`) if
+    no signature holds or the time is out of tolerance, WebhookError for a missing header or a body that is no event,
+    and ValueError or TypeError for a secret that cannot be one.
+    """
+    verifier = Verifier.of(secrets, tolerance_seconds)
+    del secrets  # error trackers send the variables of every frame
+    return verifier.verify(body, headers, time.time() if now is None else now)
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """Secrets that were read once, and how far clocks may be apart."""
+
+    keys: tuple[bytes, ...] = field(repr=False)
+    tolerance_seconds: float
+
+    @classmethod
+    def of(cls, secrets: str | Sequence[str] | None, tolerance_seconds: float) -> Verifier:
+        """The verifier for the secrets as they were told; raises ValueError or TypeError for what cannot be one."""
+        if not tolerance_seconds >= 0:
+            raise ValueError(f"tolerance_seconds is 0 or more; got {tolerance_seconds!r}")
+        # None is what an environment variable gives that is not set.
+        keys = tuple(map(_key, [secrets] if secrets is None or isinstance(secrets, str) else secrets))
+        if not keys:
+            raise ValueError("webhooks are verified with a secret, and an empty list of them was given")
+        return cls(keys, tolerance_seconds)
+
+    def verify(self, body: bytes | str, headers: Headers, now: float) -> Notice:
+        """See `verify`."""
+        content, told = _content(body), _read_headers(headers)
+        for name in (_ID, _TIMESTAMP, _SIGNATURE):
+            if not told.get(name):
+                raise WebhookError(f"the header {name} is missing: hand on all headers of the request")
+        if not re.fullmatch(r"\d{1,12}", told[_TIMESTAMP], re.ASCII):
+            raise WebhookSignatureError(f"the header {_TIMESTAMP} is no number of seconds")
+        age = int(now) - int(told[_TIMESTAMP])
+        if abs(age) > self.tolerance_seconds:
+            when = "ago" if age > 0 else "in the future"
+            raise WebhookSignatureError(
+                f"the webhook was signed {abs(age)} s {when}, and {self.tolerance_seconds:g} s are tolerated: "
+                "it is a replay, or a clock is wrong"
+            )
+        signed = _bytes(f"{told[_ID]}.{told[_TIMESTAMP]}.") + content
+        if not _holds(self.keys, signed, told[_SIGNATURE]):
+            raise WebhookSignatureError(
+                "no signature of the webhook holds: check that the secret is that of this endpoint, "
+                "and that the body is handed on as it came"
+            )
+        return read_notice(content, told[_ID])
+
+
+def _key(secret: object) -> bytes:
+    if not isinstance(secret, str):
+        raise TypeError(f"a webhook secret is a text such as {_PREFIX}...; got {type(secret).__name__}")
+    key = _decoded(secret)
+    if not key:
+        raise ValueError(f"a webhook secret is {_PREFIX} and base64, or any other text; this one is empty or cut")
+    return key
+
+
+def _decoded(secret: str) -> bytes:
+    stripped = secret.strip()
+    if not stripped.startswith(_PREFIX):
+        return _bytes(secret) if stripped else b""
+    try:
+        return base64.b64decode(stripped.removeprefix(_PREFIX), validate=True)
+    except ValueError:
+        return b""
+
+
+def _holds(keys: Iterable[bytes], signed: bytes, header: str) -> bool:
+    """Whether one of the signatures was made with one of the keys; takes as long whichever it is."""
+    # A signature without a version is taken, as the SDK does; one of another version is no base64 and never fits.
+    given = [_bytes(part.removeprefix(_VERSION)) for part in header.split()]
+    made = [base64.b64encode(hmac.digest(key, signed, hashlib.sha256)) for key in keys]
+    fits = [hmac.compare_digest(ours, theirs) for ours in made for theirs in given]
+    return any(fits)
+
+
+def _content(body: object) -> bytes:
+    if isinstance(body, str):
+        return _bytes(body)
+    if not isinstance(body, (bytes, bytearray, memoryview)):
+        raise TypeError(f"the body is what came, bytes or text, not what was parsed from it; got {type(body).__name__}")
+    return bytes(body)
+
+
+def _read_headers(headers: Any) -> dict[str, str]:
+    """Those that sign, by their lower-case names; of several with one name the first."""
+    told: dict[str, str] = {}
+    for name, value in headers.items() if hasattr(headers, "items") else headers:
+        # Django's META and WSGI have HTTP_WEBHOOK_ID.
+        told.setdefault(_word(name).lower().replace("_", "-").removeprefix("http-"), _word(value))
+    return told
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    return value if isinstance(value, str) else ""
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._attempts import Attempt as Attempt
     from ._catalog import CATALOG_VERSION as CATALOG_VERSION, Catalog as Catalog
     from ._classify import classify as classify
     from ._dispatch import (
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     )
     from ._exception_bases import RunError as RunError
     from ._exceptions import (
+        OutputParseError as OutputParseError,
         PollingLostError as PollingLostError,
         RunAuthenticationError as RunAuthenticationError,
         RunBadRequestError as RunBadRequestError,
@@ -42,7 +44,8 @@ if TYPE_CHECKING:
     )
     from ._model import Entry as Entry, Outcome as Outcome
     from ._overlay import CatalogError as CatalogError
-    from ._resubmit import ResubmitBudget as ResubmitBudget
+    from ._resubmit import ResubmitBudget as ResubmitBudget, ResubmitPolicy as ResubmitPolicy
+    from ._run_result import RunExceptionGroup as RunExceptionGroup, RunResult as RunResult
     from ._runs import AsyncRuns as AsyncRuns, Runs as Runs
     from ._runs_base import AUTO as AUTO
 
@@ -51,19 +54,23 @@ __version__ = "0.1.0"
 _HOMES = {
     "AUTO": "_runs_base",
     "AsyncRuns": "_runs",
+    "Attempt": "_attempts",
     "CATALOG_VERSION": "_catalog",
     "Catalog": "_catalog",
     "CatalogError": "_overlay",
     "Entry": "_model",
     "Outcome": "_model",
+    "OutputParseError": "_exceptions",
     "PollingLostError": "_exceptions",
     "ResubmitBudget": "_resubmit",
+    "ResubmitPolicy": "_resubmit",
     "RunAuthenticationError": "_exceptions",
     "RunBadRequestError": "_exceptions",
     "RunCancelledError": "_exceptions",
     "RunConflictError": "_exceptions",
     "RunContentFilterError": "_exceptions",
     "RunError": "_exceptions",
+    "RunExceptionGroup": "_run_result",
     "RunExpiredError": "_exceptions",
     "RunFailedError": "_exceptions",
     "RunGoneError": "_exceptions",
@@ -73,6 +80,7 @@ _HOMES = {
     "RunPendingError": "_exceptions",
     "RunPermissionDeniedError": "_exceptions",
     "RunRateLimitError": "_exceptions",
+    "RunResult": "_run_result",
     "RunStatusError": "_exceptions",
     "RunUnknownError": "_exceptions",
     "RunUnprocessableEntityError": "_exceptions",
@@ -90,18 +98,22 @@ __all__ = [
     "AUTO",
     "CATALOG_VERSION",
     "AsyncRuns",
+    "Attempt",
     "Catalog",
     "CatalogError",
     "Entry",
     "Outcome",
+    "OutputParseError",
     "PollingLostError",
     "ResubmitBudget",
+    "ResubmitPolicy",
     "RunAuthenticationError",
     "RunBadRequestError",
     "RunCancelledError",
     "RunConflictError",
     "RunContentFilterError",
     "RunError",
+    "RunExceptionGroup",
     "RunExpiredError",
     "RunFailedError",
     "RunGoneError",
@@ -111,6 +123,7 @@ __all__ = [
     "RunPendingError",
     "RunPermissionDeniedError",
     "RunRateLimitError",
+    "RunResult",
     "RunStatusError",
     "RunUnknownError",
     "RunUnprocessableEntityError",

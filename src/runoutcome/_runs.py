@@ -5,11 +5,11 @@ The two are the same methods over the same steps; what differs is the word `awai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from . import _sdk
+from . import _many, _sdk
 from ._catalog import Catalog
 from ._clock import AsyncSystemClock, SystemClock
 from ._dispatch import Accept
@@ -19,7 +19,9 @@ from ._gate import AsyncGate, Gate, Pace
 from ._model import Outcome
 from ._poll import OnTimeout
 from ._resubmit import ResubmitBudget
+from ._run_result import RunResult
 from ._runs_base import AUTO, MAX_POLLS_IN_FLIGHT, MAX_SUBMITS_IN_FLIGHT, Asked, MaxWait, Run, RunsBase
+from ._scheduler import AsyncScheduler, Scheduler
 
 
 class Runs(RunsBase):
@@ -56,6 +58,7 @@ class Runs(RunsBase):
             submits=Gate(Pace(max_submits_in_flight), self._clock),
             notices=notices,
         )
+        self._scheduler = Scheduler(self._driver)
 
     def create(self, **params: Any) -> _sdk.Response:
         """Submit one background run; takes what `client.responses.create` takes, and gives its response at once.
@@ -139,6 +142,63 @@ class Runs(RunsBase):
             )
         )
 
+    def poll_many(
+        self,
+        runs: Iterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+    ) -> Iterator[RunResult]:
+        """Wait for many runs, and give a `RunResult` of each as it ends: an iterator, which raises for no single run.
+
+        `runs` are response ids, resume tokens or responses, in any iterable. With `max_in_flight` at most so many are
+        waited for at once, and the next is drawn from `runs` when one has ended and its result was taken: a generator
+        that submits them is held back so. Each run has `max_wait_seconds` from when it was drawn. The other arguments
+        are those of `poll`; functions are called in the thread that iterates. Whoever stops iterating leaves the runs
+        alone; what is raised meanwhile (Ctrl-C, an error of `runs` itself) carries `.run_tokens` of those not ended.
+        Raises ValueError for arguments that make no sense, and TypeError for what names no run.
+        """
+        asked = Asked(max_wait_seconds, poll_interval_ms, on_timeout, accept, on_update, on_fault, completion_window)
+        begin = self._beginning(asked, max_in_flight)
+        return _many.poll_many(self._scheduler, runs, begin, self._catalog, max_in_flight)
+
+    def gather(
+        self,
+        runs: Iterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+    ) -> list[_sdk.Response]:
+        """Wait for many runs, and give their responses in the order of `runs`.
+
+        Takes what `poll_many` takes. Raises a `RunExceptionGroup` when all have ended and not each has a response: it
+        has the others by what is to be done about them, and every result, also of those that completed.
+        """
+        results = self.poll_many(
+            runs,
+            max_in_flight=max_in_flight,
+            max_wait_seconds=max_wait_seconds,
+            poll_interval_ms=poll_interval_ms,
+            on_timeout=on_timeout,
+            accept=accept,
+            on_update=on_update,
+            on_fault=on_fault,
+            completion_window=completion_window,
+        )
+        return _many.responses_of(list(results))
+
     def cancel(self, run: Run) -> _sdk.Response:
         """Ask the server to stop a run, and give the run in its true state after that.
 
@@ -177,6 +237,7 @@ class AsyncRuns(RunsBase):
             submits=AsyncGate(Pace(max_submits_in_flight), self._clock),
             notices=notices,
         )
+        self._scheduler = AsyncScheduler(self._driver)
 
     async def create(self, **params: Any) -> _sdk.Response:
         """The async twin of `Runs.create`."""
@@ -233,6 +294,51 @@ class AsyncRuns(RunsBase):
                 on_submitted,
             )
         )
+
+    def poll_many(
+        self,
+        runs: Iterable[Run] | AsyncIterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+    ) -> AsyncIterator[RunResult]:
+        """The async twin of `Runs.poll_many`: an async iterator; `runs` may be one, too."""
+        asked = Asked(max_wait_seconds, poll_interval_ms, on_timeout, accept, on_update, on_fault, completion_window)
+        begin = self._beginning(asked, max_in_flight)
+        return _many.poll_many_async(self._scheduler, runs, begin, self._catalog, max_in_flight)
+
+    async def gather(
+        self,
+        runs: Iterable[Run] | AsyncIterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+    ) -> list[_sdk.Response]:
+        """The async twin of `Runs.gather`."""
+        results = self.poll_many(
+            runs,
+            max_in_flight=max_in_flight,
+            max_wait_seconds=max_wait_seconds,
+            poll_interval_ms=poll_interval_ms,
+            on_timeout=on_timeout,
+            accept=accept,
+            on_update=on_update,
+            on_fault=on_fault,
+            completion_window=completion_window,
+        )
+        return _many.responses_of([result async for result in results])
 
     async def cancel(self, run: Run) -> _sdk.Response:
         """The async twin of `Runs.cancel`."""

@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from . import _poll, _sdk, _wait
+from ._attempts import Attempt
 from ._body import look, word
+from ._cancel import cancel
 from ._catalog import Catalog
 from ._dispatch import Accept, parse_accept
 from ._effects import Clock, Notices, Steps
-from ._job import Job, run_job
+from ._job import Job, created, run_job
+from ._leaving import OnInterrupt
+from ._many import Begin
 from ._model import Outcome
 from ._poll import OnTimeout
-from ._resubmit import ResubmitBudget
-from ._submit import KEY, WINDOW, attempt_key, base_key, prepare, submit, window_of
+from ._resubmit import ResubmitBudget, ResubmitPolicy
+from ._sdk_parse import TextFormat
+from ._seen import Wanted, seen_by_caller
+from ._submit import KEY, WINDOW, attempt_key, base_key, prepare, window_of
 from ._token import ResumeToken, loads
 
 
@@ -47,6 +54,8 @@ class Asked:
     on_update: Callable[[Outcome], Any] | None = None
     on_fault: Callable[[BaseException], Any] | None = None
     completion_window: str | None = None
+    on_interrupt: OnInterrupt = "leave"
+    text_format: Any = None
 
 
 class RunsBase:
@@ -71,40 +80,55 @@ class RunsBase:
         """The catalog that decides outcomes."""
         return self._catalog
 
-    def _create_steps(self, params: Mapping[str, Any]) -> Steps[_sdk.Response]:
+    def _create_steps(self, params: Mapping[str, Any], text_format: Any = None) -> Steps[_sdk.Response]:
+        wanted, params = _formatted(text_format, params)
         key = attempt_key(base_key(params), 1)
-        return submit(prepare(params, key), key, self._client.max_retries)
+        return created(prepare(params, key), key, self._client.max_retries, wanted)
 
     def _poll_steps(self, run: Run, asked: Asked) -> Steps[_sdk.Response]:
+        return self._begin(run, lambda window: self._wait(asked, window))[1]
+
+    def _beginning(self, asked: Asked, max_in_flight: int | None) -> Begin:
+        """How the wait for each of many runs begins; what they share is made once, and checked now."""
+        if max_in_flight is not None and max_in_flight < 1:
+            raise ValueError(
+                f"max_in_flight is the number of runs waited for at once, 1 or more; got {max_in_flight!r}"
+            )
+        wait_for = cache(lambda window: self._wait(asked, window))
+        wait_for(None)
+        return lambda run: self._begin(run, wait_for)
+
+    def _begin(
+        self, run: Run, wait_for: Callable[[str | None], _poll.Wait]
+    ) -> tuple[ResumeToken, Steps[_sdk.Response]]:
         token, response = token_of(run)
-        wait = self._wait(asked, token.completion_window)
-        # An id may be mistyped; a response or a token of ours belongs to a run that was there.
-        known = response is not None or token.seen or token.submitted_at is not None
-        state = _poll.state_of(self._clock, token, known=known)
-        first = _poll.seen_by_caller(response, self._catalog) if response is not None else None
-        return _poll.poll(wait, token, state, first)
+        wait = wait_for(token.completion_window)
+        state = _poll.state_of(self._clock, token, known=_is_known(token, response))
+        first = seen_by_caller(response, self._catalog) if response is not None else None
+        return token, _poll.poll(wait, token, state, first)
 
     def _job_steps(
         self,
         params: Mapping[str, Any],
         asked: Asked,
-        resubmit: int,
+        resubmit: int | ResubmitPolicy,
         key: str | None,
         resume: str | None,
         on_submitting: Callable[[str], Any] | None,
         on_refused: Callable[[str], Any] | None,
         on_submitted: Callable[[str], Any] | None,
+        on_resubmitting: Callable[[Attempt], Any] | None = None,
     ) -> Steps[_sdk.Response]:
-        if resubmit < 0:
-            raise ValueError(f"resubmit is the number of further runs that may be made, 0 or more; got {resubmit}")
+        policy = resubmit if isinstance(resubmit, ResubmitPolicy) else ResubmitPolicy(resubmit)
+        wanted, params = _formatted(asked.text_format, params)
         token = loads(resume) if resume is not None else None
         window = asked.completion_window or window_of(params) or (token.completion_window if token else None)
-        wait = self._wait(asked, window)
+        wait = self._wait(asked, window, wanted)
         prepare(params, "")  # parameters that cannot make a run are refused before anything is called
         job = Job(
             params=params,
             wait=wait,
-            resubmit=resubmit,
+            resubmit=policy,
             budget=self._budget,
             max_retries=self._client.max_retries,
             window=window,
@@ -112,23 +136,47 @@ class RunsBase:
             on_submitting=on_submitting,
             on_refused=on_refused,
             on_submitted=on_submitted,
+            on_resubmitting=on_resubmitting,
         )
         return run_job(job, token)
 
     def _cancel_steps(self, run: Run) -> Steps[_sdk.Response]:
-        return _poll.cancel(self._wait(Asked(), None), token_of(run)[0])
+        token, response = token_of(run)
+        return cancel(self._clock, self._catalog, token, known=_is_known(token, response))
 
-    def _wait(self, asked: Asked, window: str | None) -> _poll.Wait:
-        if asked.on_timeout not in ("leave", "cancel"):
-            raise ValueError(f"on_timeout is 'leave' or 'cancel'; got {asked.on_timeout!r}")
+    def _wait(self, asked: Asked, window: str | None, text_format: TextFormat | None = None) -> _poll.Wait:
+        """`text_format` with the tools of the request, where there is one."""
+        for name, word in (("on_timeout", asked.on_timeout), ("on_interrupt", asked.on_interrupt)):
+            if word not in ("leave", "cancel"):
+                raise ValueError(f"{name} is 'leave' or 'cancel'; got {word!r}")
+        if text_format is None and asked.text_format is not None:
+            text_format = TextFormat(asked.text_format)
         policy = _wait.policy_for(
             "auto" if isinstance(asked.max_wait_seconds, Auto) else asked.max_wait_seconds,
             asked.poll_interval_ms,
             asked.completion_window or window,
             is_noticed=self._notices is not None,
         )
-        accept = parse_accept(asked.accept)
-        return _poll.Wait(policy, self._clock, self._catalog, accept, asked.on_timeout, asked.on_update, asked.on_fault)
+        return _poll.Wait(
+            policy,
+            self._clock,
+            self._catalog,
+            Wanted(parse_accept(asked.accept), text_format),
+            asked.on_timeout,
+            asked.on_interrupt,
+            asked.on_update,
+            asked.on_fault,
+        )
+
+
+def _formatted(text_format: Any, params: Mapping[str, Any]) -> tuple[TextFormat | None, Mapping[str, Any]]:
+    """The format of the output, where one is asked for, and the parameters that ask the API for it."""
+    return TextFormat.of_request(text_format, params) if text_format is not None else (None, params)
+
+
+def _is_known(token: ResumeToken, response: object) -> bool:
+    """An id may be mistyped; a response or a token of ours belongs to a run that was there."""
+    return response is not None or token.seen or token.submitted_at is not None
 
 
 def token_of(run: Run) -> tuple[ResumeToken, Any]:

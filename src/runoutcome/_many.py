@@ -1,0 +1,218 @@
+"""Many runs at once: their results as they come, through the one scheduler of a `Runs`.
+
+The caller's own functions are called by the caller's own thread or task, when it asks for the next result: the
+scheduler's workers only put down what is to be told.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
+from typing import Any, NamedTuple
+
+from . import _async_backend, _sdk
+from ._catalog import Catalog
+from ._effects import Steps, Tell
+from ._run_result import RunExceptionGroup, RunResult, result_of
+from ._scheduler import AsyncScheduler, Scheduler, Watch
+from ._token import ResumeToken
+
+Begin = Callable[[Any], tuple[ResumeToken, Steps[_sdk.Response]]]
+"""From a run as the caller names it to its token, and the steps of waiting for it."""
+
+
+class _Given(NamedTuple):
+    """One run as it was given, and its place."""
+
+    place: int
+    run: Any
+    token: ResumeToken
+
+
+class _Ended(NamedTuple):
+    """What came of a wait: a response, or an exception."""
+
+    watch: Watch
+    value: Any
+
+
+class Crowd:
+    """The runs that one call waits for, and what is to be handed on about them."""
+
+    def __init__(self, begin: Begin, catalog: Catalog, limit: int | None, put: Callable[[Any], None]) -> None:
+        self._begin, self._catalog, self._limit, self._put = begin, catalog, limit, put
+        self._given: dict[Watch, _Given] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+    @property
+    def has_room(self) -> bool:
+        """One more run may be waited for."""
+        return self._limit is None or len(self._given) < self._limit
+
+    @property
+    def watches(self) -> list[Watch]:
+        """What is still waited for."""
+        return list(self._given)
+
+    def take_up(self, run: Any) -> Watch:
+        """One more run. Raises TypeError or ValueError for what names no run."""
+        token, steps = self._begin(run)
+        watch = Watch(token.response_id, steps, self._put, lambda watch, value: self._put(_Ended(watch, value)))
+        self._given[watch] = _Given(self._count, run, token)
+        self._count += 1
+        return watch
+
+    def result(self, ended: _Ended) -> RunResult:
+        """The result of a run that ended. Raises what is no matter of one run, such as SystemExit."""
+        if isinstance(ended.value, BaseException) and not isinstance(ended.value, Exception):
+            raise ended.value
+        given = self._given.pop(ended.watch)
+        return result_of(given.run, given.place, given.token.response_id, ended.value, self._catalog)
+
+    def tell_how_to_go_on(self, error: BaseException) -> None:
+        """What leaves early carries the tokens of the runs that have not ended, in their order."""
+        with suppress(AttributeError):  # an exception class with slots leaves as it is
+            tokens = tuple(given.token.dumps() for given in self._given.values())
+            error.run_tokens = tokens  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def poll_many(
+    scheduler: Scheduler, runs: Iterable[Any], begin: Begin, catalog: Catalog, limit: int | None
+) -> Iterator[RunResult]:
+    """The results of `runs` as they come. `runs` is drawn from in the caller's thread, where there is room."""
+    events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    crowd, source, is_open = Crowd(begin, catalog, limit, events.put), iter(runs), True
+    try:
+        while True:
+            while is_open and crowd.has_room and events.empty():
+                run = next(source, _DRAWN)
+                if is_open := run is not _DRAWN:
+                    scheduler.add(crowd.take_up(run))
+            if not len(crowd):
+                return
+            event = events.get()
+            if isinstance(event, _Ended):
+                yield crowd.result(event)
+            else:
+                scheduler.driver.carry_out(event)
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        crowd.tell_how_to_go_on(error)
+        raise
+    finally:
+        scheduler.remove(crowd.watches)
+
+
+async def poll_many_async(
+    scheduler: AsyncScheduler,
+    runs: Iterable[Any] | AsyncIterable[Any],
+    begin: Begin,
+    catalog: Catalog,
+    limit: int | None,
+) -> AsyncIterator[RunResult]:
+    """The async twin of `poll_many`. `runs` is drawn from in a task beside the caller's, as it may have to wait."""
+    events = _AsyncQueue()
+    crowd = Crowd(begin, catalog, limit, events.put)
+    feeder = _Feeder(scheduler, crowd, events)
+    feeder.start(runs)
+    try:
+        while feeder.is_open or len(crowd):
+            event = await events.get()
+            if isinstance(event, _Ended):
+                result = crowd.result(event)
+                feeder.room.set()
+                yield result
+            elif isinstance(event, Tell):
+                await scheduler.driver.carry_out(event)
+            elif isinstance(event, BaseException):
+                raise event
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        crowd.tell_how_to_go_on(error)
+        raise
+    finally:
+        feeder.stop()
+        scheduler.remove(crowd.watches)
+
+
+class _Feeder:
+    """Draws runs from their source while there is room."""
+
+    def __init__(self, scheduler: AsyncScheduler, crowd: Crowd, events: _AsyncQueue) -> None:
+        self.is_open = True
+        """There may be more runs to come."""
+        self.room = _async_backend.Event()
+        self._scheduler, self._crowd, self._events = scheduler, crowd, events
+        self._scope = _async_backend.CancelScope()
+        self._task: object = None
+
+    def start(self, runs: Iterable[Any] | AsyncIterable[Any]) -> None:
+        self._task = _async_backend.spawn(partial(self._feed, runs), copy_context())
+
+    def stop(self) -> None:
+        self._scope.cancel()
+
+    async def _feed(self, runs: Iterable[Any] | AsyncIterable[Any]) -> None:
+        failure: Exception | None = None
+        with self._scope:
+            try:
+                async for run in _drawn(runs):
+                    self._scheduler.add(self._crowd.take_up(run))
+                    while not self._crowd.has_room:
+                        self.room = _async_backend.Event()
+                        await self.room.wait()
+            except Exception as error:  # noqa: BLE001 - it is the caller's own source that failed, so he is told
+                failure = error
+            self.is_open = False
+            self._events.put(failure)
+
+
+class _AsyncQueue:
+    """What is to be handed on, for one task that waits for it."""
+
+    def __init__(self) -> None:
+        self._items: deque[Any] = deque()
+        self._has_come = _async_backend.Event()
+
+    def put(self, item: Any) -> None:
+        self._items.append(item)
+        self._has_come.set()
+
+    async def get(self) -> Any:
+        while not self._items:
+            self._has_come = _async_backend.Event()
+            await self._has_come.wait()
+        return self._items.popleft()
+
+
+async def _drawn(runs: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[Any]:
+    if isinstance(runs, AsyncIterable):
+        async for run in runs:
+            yield run
+    else:
+        for run in runs:
+            yield run
+            await _async_backend.sleep(0)  # ten thousand of them are not to hold up everybody else
+
+
+def responses_of(results: list[RunResult]) -> list[_sdk.Response]:
+    """The responses in the order of their runs. Raises a RunExceptionGroup if there is not one for each."""
+    results.sort(key=lambda result: result.index)
+    responses = [result.response for result in results if result.response is not None]
+    if len(responses) < len(results):
+        group = RunExceptionGroup.of(results)
+        del results, responses  # error trackers send the variables of every frame, and these hold prompts and output
+        raise group
+    return responses
+
+
+_DRAWN = object()

@@ -1,0 +1,146 @@
+"""What became of one run of many, and the exception group for those that did not complete."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import _sdk
+from ._catalog import Catalog
+from ._classify import classify
+from ._exception_bases import RunError
+from ._exceptions import RunGoneError
+from ._judge import no_body
+from ._model import Action, Outcome
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import ExceptionGroup
+
+
+@dataclass(frozen=True, repr=False)
+class RunResult:
+    """What became of one run of many: a response or an exception, and the outcome in either case."""
+
+    run: Any
+    """The run as it was given to `poll_many` or `gather`."""
+    index: int
+    """Its place among those that were given, from 0."""
+    outcome: Outcome
+    response: _sdk.Response | None = None
+    """The response of a run that is completed, or ended in a way that `accept` names; None for any other."""
+    error: Exception | None = None
+    """What `poll` would have raised; None where there is a response."""
+
+    @property
+    def ok(self) -> bool:
+        """There is a response."""
+        return self.error is None
+
+    @property
+    def response_id(self) -> str | None:
+        """The id of the run."""
+        return self.outcome.response_id
+
+    @property
+    def retryable(self) -> bool:
+        """An identical new run may succeed; never where the run may still be going."""
+        return self.outcome.phase == "terminal" and self.outcome.retryable
+
+    @property
+    def action(self) -> Action:
+        """What may be done about it."""
+        return self.outcome.action
+
+    @property
+    def token(self) -> str | None:
+        """The resume token of a run that has no response, by which to go on waiting where it may still be going."""
+        return getattr(self.error, "run_token", None)
+
+    def result(self) -> _sdk.Response:
+        """The response. Raises `error` where there is none."""
+        if self.error is not None:
+            raise self.error
+        assert self.response is not None
+        return self.response
+
+    def __repr__(self) -> str:
+        """Which run, and how it ended; no prompt, no output."""
+        return f"<RunResult {self.index}: {self.response_id} {self.error.__class__.__name__ if self.error else 'ok'}>"
+
+
+def result_of(
+    run: Any, index: int, response_id: str | None, ended: _sdk.Response | Exception, catalog: Catalog
+) -> RunResult:
+    """The result of a run whose wait gave, or raised, this."""
+    if not isinstance(ended, Exception):
+        return RunResult(run, index, classify(ended, catalog=catalog), ended)
+    told = getattr(ended, "outcome", None)
+    outcome = told if isinstance(told, Outcome) else no_body(catalog)
+    if outcome.response_id is None:
+        outcome = replace(outcome, response_id=response_id)
+    return RunResult(run, index, outcome, error=ended)
+
+
+class RunExceptionGroup(ExceptionGroup[Exception]):
+    """Some runs did not complete. Its members are groups, by what is to be done about them:
+
+    "retry these" (a new run may succeed), "fix these" (it would end the same way), "gone" (they were there, and may
+    have completed), and "still going" (poll their tokens). Each is there only if it has members, and as a tuple of
+    exceptions in `retry`, `fix`, `gone` and `going`. `results` holds all runs in their order, those that completed
+    too; it stays in this process and is never pickled.
+    """
+
+    retry: tuple[Exception, ...]
+    fix: tuple[Exception, ...]
+    gone: tuple[Exception, ...]
+    going: tuple[Exception, ...]
+    results: tuple[RunResult, ...] = ()
+
+    def __init__(self, message: str, exceptions: Sequence[Exception]) -> None:
+        parts: dict[str, list[Exception]] = {name: [] for name in _PARTS}
+        for error in _leaves(exceptions):
+            parts[_part_of(error)].append(error)
+        self.retry, self.fix, self.gone, self.going = (tuple(parts[name]) for name in _PARTS)
+
+    @classmethod
+    def of(cls, results: Sequence[RunResult]) -> RunExceptionGroup:
+        """The group for results of which at least one has no response; internal."""
+        errors = [result.error for result in results if result.error is not None]
+        parts = {name: [error for error in errors if _part_of(error) == name] for name in _PARTS}
+        counts = ", ".join(f"{_PARTS[name]}: {len(members)}" for name, members in parts.items() if members)
+        group = cls(
+            f"{len(errors)} of {len(results)} runs did not complete ({counts})",
+            [ExceptionGroup(_PARTS[name], members) for name, members in parts.items() if members],
+        )
+        group.results = tuple(results)
+        return group
+
+    def derive(self, excs: Sequence[Exception]) -> RunExceptionGroup:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        """A group of the same kind, for `except*` and `split`."""
+        group = RunExceptionGroup(self.message, excs)
+        group.results = self.results
+        return group
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RunExceptionGroup, (self.message, list(self.exceptions))
+
+
+_PARTS = {"retry": "retry these", "fix": "fix these", "gone": "gone", "going": "still going"}
+
+
+def _leaves(exceptions: Iterable[Exception]) -> Iterable[Exception]:
+    for error in exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error.exceptions)
+        else:
+            yield error
+
+
+def _part_of(error: Exception) -> str:
+    if isinstance(error, RunGoneError):
+        return "gone"
+    if isinstance(error, RunError) and error.phase == "terminal":
+        return "retry" if error.retryable else "fix"
+    return "going"  # a wait that ended before the run did, for whatever reason

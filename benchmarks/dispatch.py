@@ -25,7 +25,7 @@ from openai.types.responses import Response
 
 import runoutcome
 from runoutcome import Catalog, classify, error_for, raise_for_status
-from runoutcome._poll import judge_answer
+from runoutcome._seen import judge_answer
 from runoutcome._sdk import Answer, native_http_library
 
 ROUNDS = 15

@@ -9,7 +9,7 @@ import pytest
 
 from bodies import EXTRAS, http_response
 from runoutcome import Catalog, classify
-from runoutcome._poll import _NoRunBodyError, judge_answer
+from runoutcome._seen import NoRunBodyError, judge_answer
 from runoutcome._sdk import Answer, native_http_library
 
 CATALOG = Catalog.load()
@@ -39,7 +39,7 @@ def test_a_head_that_is_no_runs_is_read_whole(changes: dict[str, Any]) -> None:
     if "status" in changes:
         assert judge_answer(answer(json.dumps(body).encode()), CATALOG).outcome.phase == "unknown"
         return
-    with pytest.raises(_NoRunBodyError):
+    with pytest.raises(NoRunBodyError):
         judge_answer(answer(json.dumps(body).encode()), CATALOG)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
 from contextvars import Context
 from typing import Any
 
@@ -20,6 +21,11 @@ async def wait_for(event: anyio.Event, timeout_seconds: float | None) -> bool:
     with anyio.move_on_after(timeout_seconds):
         await event.wait()
     return event.is_set()
+
+
+def shielded(seconds: float | None) -> AbstractContextManager[object]:
+    """No cancellation from outside gets in for so many seconds, and then TimeoutError; None for no shield."""
+    return anyio.fail_after(seconds, shield=seconds is not None)
 
 
 def from_any_thread(call: Callable[[], object]) -> Callable[[], None]:

@@ -55,9 +55,9 @@ class Driver:
                 return self.submits.enter()
             case Submit(params):
                 return self.client.with_options(max_retries=0).responses.create(**params)
-            case Cancel(response_id, max_retries):
+            case Cancel(response_id, max_retries, shielded_seconds):
                 patient = self.client if max_retries is None else self.client.with_options(max_retries=max_retries)
-                return patient.responses.cancel(response_id, timeout=_sdk.POLL_TIMEOUT_SECONDS)
+                return patient.responses.cancel(response_id, timeout=shielded_seconds or _sdk.POLL_TIMEOUT_SECONDS)
             case Tell(function, argument):
                 result = function(argument)
                 if inspect.isawaitable(result):
@@ -125,9 +125,10 @@ class AsyncDriver:
                 return await self.submits.enter()
             case Submit(params):
                 return await self.client.with_options(max_retries=0).responses.create(**params)
-            case Cancel(response_id, max_retries):
+            case Cancel(response_id, max_retries, shielded_seconds):
                 patient = self.client if max_retries is None else self.client.with_options(max_retries=max_retries)
-                return await patient.responses.cancel(response_id, timeout=_sdk.POLL_TIMEOUT_SECONDS)
+                with _async_backend.shielded(shielded_seconds):
+                    return await patient.responses.cancel(response_id, timeout=_sdk.POLL_TIMEOUT_SECONDS)
             case Tell(function, argument):
                 result = function(argument)
                 if inspect.isawaitable(result):

@@ -39,6 +39,8 @@ class Cancel:
 
     response_id: str
     max_retries: int | None = None
+    shielded_seconds: float | None = None
+    """It may take so long, and the cancellation of the task does not end it; None for as any other request."""
 
 
 @dataclass(frozen=True)

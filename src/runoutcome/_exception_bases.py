@@ -9,10 +9,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import _sdk, _snapshot
+from ._attempts import unpack
 from ._body import look, word
 from ._classify import classify
 from ._model import Action, Entry, ErrorType, Outcome, Phase, Rule
 from ._portable import Portable
+from ._resubmit import Refusal
 from ._token import ResumeToken, loads
 
 # Keys in `response.extensions`: an error that somebody builds again from our response keeps its outcome.
@@ -54,6 +56,8 @@ class RunError(Portable, _sdk.OpenAIError):
     param: str | None
     type: str | None
     """The server's own `error.type`, and the stable `error_type` where it sent none."""
+    not_resubmitted: Refusal | None = None
+    """Why `create_and_poll(resubmit=...)` did not make a retryable run again; None where that was no question."""
 
     def __init__(
         self,
@@ -77,6 +81,9 @@ class RunError(Portable, _sdk.OpenAIError):
         self.run_token = extra.get("token")
         if outcome.response_id is None:
             outcome = replace(outcome, response_id=id_in(self.run_token))
+        key = told.key if (told := token_in(self.run_token)) else None
+        self.attempts = unpack(extra.get("tries"), key, outcome)
+        self.not_resubmitted = extra.get("not_again")
         self._fill(outcome, origin, extra.get("error_type"))
         self.message = message or self.message
         given = {"response": response, "request": request, "body": body}
@@ -101,6 +108,7 @@ class RunError(Portable, _sdk.OpenAIError):
             "error_type": upstream_type and _snapshot.cut(upstream_type, 60),
             "poll": self.poll_status_code,
             "request_id": self.request_id and _snapshot.cut(self.request_id, 60),
+            "not_again": self.not_resubmitted,
         }
 
     if not TYPE_CHECKING:  # the SDK declares these as plain attributes; ours are built on first access
@@ -243,6 +251,7 @@ class WaitError(Portable, _sdk.OpenAIError):
         self.run_token = extra.get("token")
         told = token_in(self.run_token)
         self.key = extra.get("key") or (told.key if told else None)
+        self.attempts = unpack(extra.get("tries"), self.key)
         self.response_id = extra.get("id") or (outcome.response_id if outcome else None) or id_in(self.run_token)
         if outcome is not None and outcome.response_id is None:
             self.outcome = replace(outcome, response_id=self.response_id)

@@ -15,7 +15,8 @@ openai.OpenAIError
 ├─ RunGoneError                    also openai.NotFoundError; not a RunError
 ├─ WaitTimeoutError                also TimeoutError
 ├─ PollingLostError
-└─ SubmissionUnknownError
+├─ SubmissionUnknownError
+└─ OutputParseError                also ValueError: the run is completed, and its output is not what was asked for
 
 Which of them a body amounts to is decided in `_dispatch`; how they travel is in `_portable`.
 """
@@ -28,8 +29,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _sdk, _snapshot
+from ._attempts import unpack
 from ._body import look, word
-from ._exception_bases import STATE, TEXT, Origin, RunError, WaitError, id_in, travelled_in
+from ._exception_bases import STATE, TEXT, Origin, RunError, WaitError, id_in, token_in, travelled_in
 from ._model import Outcome
 from ._portable import Portable
 
@@ -159,6 +161,7 @@ class RunGoneError(Portable, _sdk.NotFoundError):
         extra = _snapshot.load(text, state)[1] if state is not None else {}
         request_id = response.headers.get("x-request-id") if response is not None else extra.get("request_id")
         token = extra.get("token")
+        self.attempts = unpack(extra.get("tries"), told.key if (told := token_in(token)) else None)
         self._fill(message, extra.get("id") or id_in(token), token, request_id, body or extra.get("body"))
         given = {"response": response, "request": request}
         self.__dict__.update({name: value for name, value in given.items() if value is not None})
@@ -214,6 +217,34 @@ class PollingLostError(WaitError):
 
 class SubmissionUnknownError(WaitError):
     """The create may or may not have gone through, so it was not sent again; `key` names it in the provider's logs."""
+
+
+class OutputParseError(WaitError, ValueError):
+    """The run is completed, and its output does not fit the `text_format` that was asked for; `run` is the response.
+
+    `__cause__` is what the SDK, pydantic or the model's own validator raised; it may quote the output, and stays in
+    this process as `run` does. The output was paid for, and an identical run may well be just as wrong: it is not
+    made again.
+    """
+
+    run: Any = None
+    """The completed response, not parsed; None where the exception has travelled."""
+
+    @classmethod
+    def of(
+        cls, run: _sdk.Response, outcome: Outcome, token: str | None, name: str, complaints: list[str]
+    ) -> OutputParseError:
+        """The error for the output of a completed run that is no `name`; internal."""
+        told = ", ".join(_snapshot.cut(complaint, 40) for complaint in complaints[:5])
+        error = cls(
+            f"The run {outcome.response_id} is completed, but its output is no {_snapshot.cut(name, 60)} ({told}). "
+            "The response is on `run`; nothing was submitted again.",
+            response_id=outcome.response_id,
+            token=token,
+            outcome=outcome,
+        )
+        error.run = run
+        return error
 
 
 def _name_publicly() -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import _sdk, _wait
+from ._attempts import Attempt
+from ._classify import classify
 from ._effects import Pause, Steps, Tell
 from ._exception_bases import RunError
-from ._poll import Wait, carrying, jitter, poll, seen_by_caller, state_of
-from ._resubmit import ResubmitBudget, resubmit_delay
+from ._leaving import carrying, recounting, stopping
+from ._poll import Wait, jitter, poll, state_of
+from ._resubmit import Again, NotAgain, ResubmitBudget, ResubmitPolicy, Used, decide
+from ._sdk_parse import TextFormat
+from ._seen import in_form, seen_by_caller
 from ._submit import attempt_key, base_key, prepare, split_key, submit
 from ._token import ResumeToken
 
@@ -21,8 +26,7 @@ class Job:
 
     params: Mapping[str, Any] = field(repr=False)
     wait: Wait
-    resubmit: int
-    """Further runs that may be made after the first."""
+    resubmit: ResubmitPolicy
     budget: ResubmitBudget
     max_retries: int
     window: str | None = None
@@ -30,6 +34,33 @@ class Job:
     on_submitting: Callable[[str], Any] | None = None
     on_refused: Callable[[str], Any] | None = None
     on_submitted: Callable[[str], Any] | None = None
+    on_resubmitting: Callable[[Attempt], Any] | None = None
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """How far a job has come."""
+
+    base: str
+    """What the keys of its runs begin with."""
+    number: int
+    """The attempt that is going, or comes next."""
+    began: float
+    """When the first run was submitted, by the monotonic clock."""
+    began_at: float
+    """The same, in seconds since the epoch: for whoever goes on with the job elsewhere."""
+    tokens: int = 0
+    """What the runs that ended have used, as far as that is known."""
+    ended: tuple[Attempt, ...] = ()
+    """Of a job that was resumed, those that ended since."""
+
+    @property
+    def key(self) -> str:
+        return attempt_key(self.base, self.number)
+
+    def after(self, attempt: Attempt) -> _Progress:
+        tokens = self.tokens + (attempt.total_tokens or 0)
+        return replace(self, number=self.number + 1, tokens=tokens, ended=(*self.ended, attempt))
 
 
 def run_job(job: Job, token: ResumeToken | None = None) -> Steps[_sdk.Response]:
@@ -38,47 +69,79 @@ def run_job(job: Job, token: ResumeToken | None = None) -> Steps[_sdk.Response]:
     One deadline covers the wait, the resubmissions and the pauses before them. A POST in flight is never cut by it:
     that would make a paid run nobody can find.
     """
-    clock, policy = job.wait.clock, job.wait.policy
-    started = clock.monotonic()
-    base, attempt = _continue_from(token, job)
+    started = job.wait.clock.monotonic()
+    so_far = _begin(job, token)
     response: Any = None
     while True:
-        if token is None:
-            token, response = yield from _submit_attempt(job, attempt_key(base, attempt))
-        state = state_of(clock, token, known=True, started=started)
-        first = seen_by_caller(response, job.wait.catalog) if response is not None else None
-        try:
-            return (yield from poll(job.wait, token, state, first, just_created=first is not None))
-        except RunError as error:
-            left = _wait.remaining(policy, state, clock.monotonic())
-            delay = _delay_before_next(job, error, attempt, left)
-            if delay is None:
-                raise
-        with carrying(token.dumps()):
+        with recounting(so_far.ended):
+            if token is None:
+                token, response = yield from _submit_attempt(job, so_far)
+            state = state_of(job.wait.clock, token, known=True, started=started)
+            first = seen_by_caller(response, job.wait.catalog) if response is not None else None
+            try:
+                return (yield from poll(job.wait, token, state, first, just_created=first is not None))
+            except RunError as error:
+                so_far, delay = _after(job, so_far, token, state, error)
+                if delay is None:
+                    raise
+        with carrying(token.dumps()), recounting(so_far.ended):
+            if job.on_resubmitting is not None:
+                yield Tell(job.on_resubmitting, so_far.ended[-1])
             yield Pause(delay)
-        token, attempt = None, attempt + 1
+        token = None
 
 
-def _submit_attempt(job: Job, key: str) -> Steps[tuple[ResumeToken, Any]]:
-    params = prepare(job.params, key)
-    response = yield from submit(params, key, job.max_retries, job.on_submitting, job.on_refused)
-    token = ResumeToken(response.id, job.wait.clock.time(), key, job.window)
+def created(
+    job_params: Mapping[str, Any], key: str, max_retries: int, text_format: TextFormat | None
+) -> Steps[_sdk.Response]:
+    """Steps of submitting one run that nobody waits for; gives the SDK's response."""
+    response = yield from submit(job_params, key, max_retries)
+    token = ResumeToken(response.id, None, key).dumps()
+    return in_form(text_format, response, classify(response), token)
+
+
+def _submit_attempt(job: Job, so_far: _Progress) -> Steps[tuple[ResumeToken, Any]]:
+    previous = so_far.ended[-1].response_id if so_far.ended else None
+    params = prepare(job.params, so_far.key, previous)
+    response = yield from submit(params, so_far.key, job.max_retries, job.on_submitting, job.on_refused)
+    token = ResumeToken(response.id, job.wait.clock.time(), so_far.key, job.window)
+    if so_far.number > 1:
+        token = replace(token, first_submitted_at=so_far.began_at, spent_tokens=so_far.tokens)
     if job.on_submitted is not None:
         with carrying(token.dumps()):
-            yield Tell(job.on_submitted, token.dumps())
+            yield from stopping(job.wait.on_interrupt, token, _tell(job.on_submitted, token.dumps()))
     return token, response
 
 
-def _delay_before_next(job: Job, error: RunError, attempt: int, left: float | None) -> float | None:
-    """Seconds until the run is made again; None where the policy, the time or the budget says no."""
-    if attempt > job.resubmit:
-        return None
-    delay = resubmit_delay(error.outcome, attempt=attempt, jitter=jitter())
-    if delay is None or (left is not None and delay >= left):
-        return None
-    return delay if job.budget.take(job.wait.clock.monotonic()) else None
+def _tell(function: Callable[[str], Any], argument: str) -> Steps[None]:
+    yield Tell(function, argument)
 
 
-def _continue_from(token: ResumeToken | None, job: Job) -> tuple[str, int]:
-    """The base of the job's keys, and the number of the attempt that is going or comes next."""
-    return (split_key(token.key) if token else None) or (base_key(job.params, job.key), 1)
+def _begin(job: Job, token: ResumeToken | None) -> _Progress:
+    """Where the job stands at its start, or stood when the run of `token` was submitted."""
+    base, number = (split_key(token.key) if token else None) or (base_key(job.params, job.key), 1)
+    clock = job.wait.clock
+    now, now_at = clock.monotonic(), clock.time()
+    told = (token.first_submitted_at or token.submitted_at) if token else None
+    began_at = now_at if told is None else min(told, now_at)
+    return _Progress(base, number, now - (now_at - began_at), began_at, token.spent_tokens if token else 0)
+
+
+def _after(
+    job: Job, so_far: _Progress, token: ResumeToken, state: _wait.WaitState, error: RunError
+) -> tuple[_Progress, float | None]:
+    """How far the job is when its run has ended so, and the seconds until the next; None where there is none."""
+    if error.outcome.phase != "terminal":
+        return so_far, None
+    so_far = so_far.after(Attempt.of(so_far.number, token.key, error.outcome))
+    error.attempts = so_far.ended
+    job.budget.spend(so_far.ended[-1].total_tokens or 0)
+    now = job.wait.clock.monotonic()
+    left = _wait.remaining(job.wait.policy, state, now)
+    used = Used(so_far.ended[-1].number, now - so_far.began, so_far.tokens, left)
+    match decide(job.resubmit, job.budget, error.outcome, used, now, jitter=jitter()):
+        case Again(delay):
+            return so_far, delay
+        case NotAgain(why):
+            error.not_resubmitted = why
+            return so_far, None

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import _snapshot
+from ._attempts import Attempt, pack
 from ._model import Outcome
 
 
@@ -20,6 +21,8 @@ class Portable:
     message: str
     run_token: str | None = None
     """Resume token: give it to `Runs.poll` to go on with this run; None where no run of ours is behind the error."""
+    attempts: tuple[Attempt, ...] = ()
+    """The runs of the job that have ended, in order; of many only the last travel. Empty where there was no job."""
 
     @property
     def token(self) -> str | None:
@@ -35,9 +38,10 @@ class Portable:
         @property
         def args(self):
             outcome, extra = self._state()
+            tries = pack(self.attempts, outcome.response_id if outcome else None)
             if self.run_token is not None:  # the token holds the id, which can be long
                 outcome, extra = outcome and replace(outcome, response_id=None), {**extra, "id": None}
-            return _snapshot.dump(self.message, outcome, {"token": self.run_token, **extra})
+            return _snapshot.dump(self.message, outcome, {"token": self.run_token, "tries": tries, **extra})
 
         @args.setter
         def args(self, value):  # BaseException's own machinery may assign it

@@ -1,34 +1,84 @@
-"""Whether and when to make the same run again. Pure, but for the token bucket, which only counts."""
+"""Whether and when to make the same run again. Pure, but for the shared budget, which only counts."""
 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
+from typing import Literal
 
 from ._model import Outcome
 
 FIRST_DELAY_SECONDS = {"resubmit": 1.0, "resubmit_later": 5.0}
 MAX_DELAY_SECONDS = 120.0
 
+Refusal = Literal["attempts", "tokens", "time", "budget"]
+"""Why a retryable run was not made again: the number of runs, the tokens of the job, its time, or the shared budget."""
+
+
+@dataclass(frozen=True)
+class ResubmitPolicy:
+    """How often, for how long and at what cost one job may make its run again.
+
+    It is only ever made again where its end is retryable. Raises ValueError for a number below 0.
+    """
+
+    max_resubmissions: int
+    """Further runs after the first."""
+    max_seconds: float | None = None
+    """No run is made later than this after the first one was submitted; None for no limit but the deadline."""
+    max_tokens: int | None = None
+    """No run is made once the runs that ended have used so many tokens. What a body does not say counts as 0."""
+
+    def __post_init__(self) -> None:
+        if self.max_resubmissions < 0:
+            raise ValueError(
+                f"resubmit is the number of further runs that may be made, 0 or more; got {self.max_resubmissions}"
+            )
+        for name in ("max_seconds", "max_tokens"):
+            limit = getattr(self, name)
+            if limit is not None and not limit >= 0:
+                raise ValueError(f"{name} is 0 or more, or None for no limit; got {limit!r}")
+
 
 class ResubmitBudget:
     """A token bucket that bounds resubmissions; share one between several `Runs` to bound them together.
 
     `capacity` resubmissions may be made at once; one more comes back every `seconds_per_resubmission` seconds.
-    Thread-safe. Raises ValueError for a capacity below 0 or a time of 0 seconds or less.
+    `max_tokens` bounds what failed runs may cost, for as long as the budget lives: once the runs of all its jobs that
+    ended without success have used so many tokens (as far as their bodies say), none of them is made again.
+    Thread-safe. Raises ValueError for a number below 0, or a time of 0 seconds.
     """
 
-    def __init__(self, capacity: int = 20, seconds_per_resubmission: float = 30.0) -> None:
+    def __init__(
+        self, capacity: int = 20, seconds_per_resubmission: float = 30.0, *, max_tokens: int | None = None
+    ) -> None:
         if capacity < 0 or not seconds_per_resubmission > 0:
             raise ValueError("a budget has a capacity of 0 or more and a time of more than 0 seconds")
+        if max_tokens is not None and max_tokens < 0:
+            raise ValueError(f"a budget has max_tokens of 0 or more, or None for no limit; got {max_tokens!r}")
         self.capacity = capacity
         self.seconds_per_resubmission = seconds_per_resubmission
+        self.max_tokens = max_tokens
+        self._spent_tokens = 0
         self._tokens = float(capacity)
         self._counted_at: float | None = None
         self._lock = threading.Lock()
 
+    @property
+    def spent_tokens(self) -> int:
+        """How many tokens the runs that ended without success have used, as far as that is known."""
+        return self._spent_tokens
+
+    def spend(self, tokens: int) -> None:
+        """Count what a run that ended without success has used."""
+        with self._lock:
+            self._spent_tokens += tokens
+
     def take(self, now: float) -> bool:
         """Whether a resubmission may be made at `now` (a monotonic clock, in seconds); counts it if so."""
         with self._lock:
+            if self.max_tokens is not None and self._spent_tokens >= self.max_tokens:
+                return False
             passed = 0.0 if self._counted_at is None else max(0.0, now - self._counted_at)
             self._tokens = min(float(self.capacity), self._tokens + passed / self.seconds_per_resubmission)
             self._counted_at = now
@@ -36,6 +86,52 @@ class ResubmitBudget:
                 return False
             self._tokens -= 1.0
             return True
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a job has used when one of its runs has ended."""
+
+    attempts: int
+    """The number of the run that ended, from 1."""
+    seconds: float = 0.0
+    """Time since the first run was submitted."""
+    tokens: int = 0
+    """Of all runs that ended, as far as their bodies say."""
+    left_seconds: float | None = None
+    """Time until the deadline of the wait; None if there is none."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """Make the run again after so many seconds."""
+
+    delay_seconds: float
+
+
+@dataclass(frozen=True)
+class NotAgain:
+    """Raise what the run ended with."""
+
+    why: Refusal | None
+    """None where it was not to be made again anyway: not asked for, or not retryable."""
+
+
+def decide(
+    policy: ResubmitPolicy, budget: ResubmitBudget, outcome: Outcome, used: Used, now: float, *, jitter: float = 1.0
+) -> Again | NotAgain:
+    """Whether a run that ended so is made again; takes from the budget if it is."""
+    delay = resubmit_delay(outcome, attempt=used.attempts, jitter=jitter)
+    if policy.max_resubmissions == 0 or delay is None:
+        return NotAgain(None)
+    if used.attempts > policy.max_resubmissions:
+        return NotAgain("attempts")
+    if policy.max_tokens is not None and used.tokens >= policy.max_tokens:
+        return NotAgain("tokens")
+    left = [used.left_seconds, None if policy.max_seconds is None else policy.max_seconds - used.seconds]
+    if any(seconds is not None and delay >= seconds for seconds in left):
+        return NotAgain("time")
+    return Again(delay) if budget.take(now) else NotAgain("budget")
 
 
 def resubmit_delay(outcome: Outcome, *, attempt: int, jitter: float = 1.0) -> float | None:

@@ -67,8 +67,9 @@ _DROPPED_FIRST = (
         "poll",
         "catalog",
         "output",
+        "tries",
     ),
-    *("overlay", "surface", "rule", "after", "entry", "known", "reason"),
+    *("not_again", "overlay", "surface", "rule", "after", "entry", "known", "reason"),
 )
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Literal
 from urllib.parse import quote
 
 from . import _sdk
+from ._attempts import attempt_key as attempt_key, split_key as split_key
 from ._body import look
 from ._dispatch import is_retryable, retry_after
 from ._effects import Admit, Pause, Steps, Submit, Tell
@@ -23,7 +24,8 @@ from ._exceptions import SubmissionUnknownError
 
 KEY = "runoutcome_key"
 WINDOW = "runoutcome_window"
-MAX_METADATA_PAIRS = 16
+PREVIOUS = "runoutcome_previous"
+MAX_METADATA_PAIRS, MAX_METADATA_CHARS = 16, 512
 # The SDK's back-off (`_calculate_retry_timeout`, 1.109 to 3.54).
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.5, 8.0
 
@@ -64,16 +66,18 @@ def submit(
             yield Tell(on_refused, key)
         if fate != "resend" or resent >= max_retries:
             # Not an attribute of any class: this may be a KeyboardInterrupt in the middle of the POST.
-            failure.run_key = key  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+            with suppress(AttributeError):  # an exception class with slots leaves as it is
+                failure.run_key = key  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
             raise failure
         yield Pause(back_off_seconds(failure, resent))
         resent += 1
 
 
-def prepare(params: Mapping[str, Any], key: str) -> dict[str, Any]:
+def prepare(params: Mapping[str, Any], key: str, previous: str | None = None) -> dict[str, Any]:
     """The parameters of one create: in the background, stored, and marked with the key.
 
-    Raises ValueError for parameters that cannot make a background run.
+    `previous` is the id of the run that this one is made in place of. Raises ValueError for parameters that cannot
+    make a background run.
     """
     params = {name: value for name, value in params.items() if _sdk.is_given(value)}
     if params.get("stream"):
@@ -86,6 +90,12 @@ def prepare(params: Mapping[str, Any], key: str) -> dict[str, Any]:
         metadata[KEY] = key
     if (window := window_of(params)) and len(metadata) < MAX_METADATA_PAIRS:
         metadata[WINDOW] = window  # a response does not name its window, and whoever polls it needs to know
+    if (
+        previous
+        and len(previous) <= MAX_METADATA_CHARS
+        and (PREVIOUS in metadata or len(metadata) < MAX_METADATA_PAIRS)
+    ):
+        metadata[PREVIOUS] = previous
     if not any(name.lower() == "idempotency-key" for name in headers):
         headers["Idempotency-Key"] = quote(key, safe="/:@+ ")
     return {**params, "metadata": metadata, "extra_headers": headers}
@@ -102,17 +112,6 @@ def base_key(params: Mapping[str, Any], key: str | None = None) -> str:
     """What the keys of all attempts of one job share: the caller's own `runoutcome_key`, `key`, or a random nonce."""
     given = look(params.get("metadata"), KEY)
     return given if isinstance(given, str) and given else (key or uuid.uuid4().hex)
-
-
-def attempt_key(base: str, attempt: int) -> str:
-    """The key of one attempt, from 1: a resubmission is another run, so it has another key."""
-    return f"{base}-{attempt}"
-
-
-def split_key(key: str | None) -> tuple[str, int] | None:
-    """The base and the attempt of a key that `attempt_key` made; None for any other text."""
-    match = re.fullmatch(r"(.+)-(\d{1,6})", key or "", re.DOTALL)
-    return (match[1], int(match[2])) if match else None
 
 
 def fate_of(error: BaseException) -> Fate:

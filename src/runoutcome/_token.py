@@ -23,6 +23,10 @@ class ResumeToken:
     completion_window: str | None = None
     seen: bool = False
     """A poll has found the run, so a 404 means that it is gone, not that the id is wrong."""
+    first_submitted_at: float | None = None
+    """When the first run of its job was submitted; None where this is the first."""
+    spent_tokens: int = 0
+    """What the runs of its job that ended before it have used, as far as that is known."""
 
     def dumps(self) -> str:
         """The token as one line of JSON."""
@@ -35,6 +39,10 @@ class ResumeToken:
             values["window"] = self.completion_window
         if self.seen:
             values["seen"] = True
+        if self.first_submitted_at is not None:
+            values["first"] = round(self.first_submitted_at, 3)
+        if self.spent_tokens:
+            values["spent"] = self.spent_tokens
         return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -58,16 +66,22 @@ def loads(text: str) -> ResumeToken:
         raise ValueError(
             f"this resume token has version {values.get('runoutcome')!r}; this release reads version {VERSION}"
         )
-    response_id, at = values.get("id"), values.get("at")
+    response_id, spent = values.get("id"), values.get("spent")
     if not isinstance(response_id, str) or not response_id:
         raise ValueError("not a resume token: it holds no response id")
     return ResumeToken(
         response_id,
-        parse_seconds(at) if not isinstance(at, str) else None,
+        _time(values.get("at")),
         _text(values.get("key")),
         _text(values.get("window")),
         values.get("seen") is True,
+        _time(values.get("first")),
+        spent if type(spent) is int and spent > 0 else 0,
     )
+
+
+def _time(value: object) -> float | None:
+    return parse_seconds(value) if not isinstance(value, str) else None
 
 
 def _text(value: object) -> str | None:

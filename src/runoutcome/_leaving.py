@@ -1,0 +1,74 @@
+"""What an exception takes along when it leaves: the resume token, the attempts so far, what became of a run that was
+asked to stop. It stays the exception it was, also Ctrl-C and the cancellation of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from typing import Any, Literal, TypeVar
+
+from ._attempts import Attempt
+from ._classify import classify
+from ._effects import Cancel, Steps
+from ._portable import Portable
+from ._token import ResumeToken
+
+_T = TypeVar("_T")
+OnInterrupt = Literal["leave", "cancel"]
+CANCEL_SECONDS = 10.0
+"""How long an interrupted wait may take to ask the server to stop its run; nothing else interrupts it."""
+
+
+@contextmanager
+def carrying(token: str) -> Generator[None]:
+    """Whatever leaves, also Ctrl-C and cancellation, carries the resume token as `.run_token`."""
+    try:
+        yield
+    except BaseException as error:
+        if not (isinstance(error, Portable) and error.run_token):
+            tell(error, "run_token", token)
+        raise
+
+
+@contextmanager
+def recounting(attempts: tuple[Attempt, ...]) -> Generator[None]:
+    """Whatever leaves says which runs of its job had ended, as `.attempts`."""
+    try:
+        yield
+    except BaseException as error:
+        if attempts and not getattr(error, "attempts", ()):
+            tell(error, "attempts", attempts)
+        raise
+
+
+def tell(error: BaseException, name: str, value: Any) -> None:
+    """Set an attribute on somebody else's exception; a class with slots leaves as it is."""
+    with suppress(AttributeError):
+        setattr(error, name, value)
+
+
+def stopping(on_interrupt: OnInterrupt, token: ResumeToken, steps: Steps[_T]) -> Steps[_T]:
+    """`steps`; with "cancel", what interrupts them (no `Exception`) first has the server asked to stop the run."""
+    try:
+        return (yield from steps)
+    except (Exception, GeneratorExit):
+        raise
+    except BaseException as interrupt:
+        if on_interrupt == "cancel":
+            yield from _stop_for(interrupt, token)
+        raise
+
+
+def _stop_for(interrupt: BaseException, token: ResumeToken) -> Steps[None]:
+    status, became = None, "the answer does not say what became of it: poll its token"
+    try:
+        response = yield Cancel(token.response_id, max_retries=0, shielded_seconds=CANCEL_SECONDS)
+        if status := classify(response).status:
+            became = f"it is {status} now"
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a second Ctrl-C, too: what interrupted first is what leaves
+        became = f"that failed ({type(error).__name__}), and it may be going still: poll its token"
+    tell(interrupt, "run_cancelled", status == "cancelled")
+    if hasattr(interrupt, "add_note"):  # from Python 3.11 on
+        interrupt.add_note(f"runoutcome: the run {token.response_id} was asked to stop; {became}.")

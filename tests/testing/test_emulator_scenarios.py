@@ -185,7 +185,7 @@ def test_a_shipped_scenario_ends_within_three_seconds(name: str) -> None:
 def test_the_shipped_scenarios_are_these() -> None:
     """The names are part of the public surface."""
     assert scenario_names() == (
-        *("demo", "expiry", "flaky-proxy", "happy", "mixed", "outage", "quota", "stuck", "webhooks"),
+        *("chaos", "demo", "expiry", "flaky-proxy", "happy", "mixed", "outage", "quota", "stuck", "webhooks"),
     )
 
 

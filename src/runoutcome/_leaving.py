@@ -70,5 +70,5 @@ def _stop_for(interrupt: BaseException, token: ResumeToken) -> Steps[None]:
     except BaseException as error:  # noqa: BLE001 - a second Ctrl-C, too: what interrupted first is what leaves
         became = f"that failed ({type(error).__name__}), and it may be going still: poll its token"
     tell(interrupt, "run_cancelled", status == "cancelled")
-    if hasattr(interrupt, "add_note"):  # from Python 3.11 on
-        interrupt.add_note(f"runoutcome: the run {token.response_id} was asked to stop; {became}.")
+    if add_note := getattr(interrupt, "add_note", None):  # from Python 3.11 on
+        add_note(f"runoutcome: the run {token.response_id} was asked to stop; {became}.")

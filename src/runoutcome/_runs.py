@@ -7,21 +7,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import _many, _sdk
+from ._attempts import Attempt
 from ._catalog import Catalog
 from ._clock import AsyncSystemClock, SystemClock
 from ._dispatch import Accept
 from ._drive import AsyncDriver, Driver
 from ._effects import Clock, Notices
 from ._gate import AsyncGate, Gate, Pace
+from ._leaving import OnInterrupt
 from ._model import Outcome
 from ._poll import OnTimeout
-from ._resubmit import ResubmitBudget
+from ._resubmit import ResubmitBudget, ResubmitPolicy
 from ._run_result import RunResult
 from ._runs_base import AUTO, MAX_POLLS_IN_FLIGHT, MAX_SUBMITS_IN_FLIGHT, Asked, MaxWait, Run, RunsBase
 from ._scheduler import AsyncScheduler, Scheduler
+
+if TYPE_CHECKING:
+    from ._sdk_parse import ParsedResponse
+
+_T = TypeVar("_T")
 
 
 class Runs(RunsBase):
@@ -60,15 +67,55 @@ class Runs(RunsBase):
         )
         self._scheduler = Scheduler(self._driver)
 
-    def create(self, **params: Any) -> _sdk.Response:
+    @overload
+    def create(self, *, text_format: None = None, **params: Any) -> _sdk.Response: ...
+
+    @overload
+    def create(self, *, text_format: type[_T], **params: Any) -> ParsedResponse[_T]: ...
+
+    def create(self, *, text_format: Any = None, **params: Any) -> _sdk.Response:
         """Submit one background run; takes what `client.responses.create` takes, and gives its response at once.
 
         The create is guarded. It sets `background=True` and `store=True` unless given, and notes a fresh key in
         `metadata["runoutcome_key"]`. It is sent again only where it is proven that the API did not accept it. Raises
         the SDK's own errors where the API refused, `SubmissionUnknownError` where the run may be going, and
-        ValueError for parameters that make no background run.
+        ValueError for parameters that make no background run. With `text_format`, a pydantic model or dataclass, the
+        output is asked for in that form, as `responses.parse` does, and the response is a parsed one; its
+        `output_parsed` is None while the run is pending.
         """
-        return self._driver.run(self._create_steps(params))
+        return self._driver.run(self._create_steps(params, text_format))
+
+    @overload
+    def poll(
+        self,
+        run: Run,
+        *,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: None = None,
+    ) -> _sdk.Response: ...
+
+    @overload
+    def poll(
+        self,
+        run: Run,
+        *,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: type[_T],
+    ) -> ParsedResponse[_T]: ...
 
     def poll(
         self,
@@ -81,6 +128,8 @@ class Runs(RunsBase):
         on_update: Callable[[Outcome], Any] | None = None,
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: Any = None,
     ) -> _sdk.Response:
         """Wait until a run ends, and give its response if it is completed, or ended in a way that `accept` names.
 
@@ -90,27 +139,46 @@ class Runs(RunsBase):
         deadline the run is left alone, or cancelled with `on_timeout="cancel"`. `on_update` is called with the
         `Outcome` of each change of status, `on_fault` with what went wrong in a poll that is simply made again.
 
+        `on_interrupt` says what becomes of the run when Ctrl-C, `SystemExit` or the cancellation of the task ends the
+        wait: it is left alone, or with "cancel" the server is asked once to stop it (10 seconds at most), and what
+        interrupted goes on with a note of what came of that, and `.run_cancelled`. With `text_format`, a pydantic
+        model or dataclass, the response is the SDK's parsed one: `output_parsed` is an instance of it where the run is
+        completed, and None where another end was accepted, or the model refused.
+
         Raises the `RunError` for a run that ended in any other way; `WaitTimeoutError` at the deadline
         (`RunUnknownError` for a status nobody knows); `PollingLostError` when polls fail for more than 10 minutes;
-        `RunGoneError` when a known run is gone; and the SDK's own error for 401, 403 and other refusals. Whatever
+        `RunGoneError` when a known run is gone; `OutputParseError` when the run is completed and its output is not what
+        `text_format` asks for; and the SDK's own error for 401, 403 and other refusals. Whatever
         leaves carries `.run_token`.
         """
         return self._driver.run(
             self._poll_steps(
                 run,
-                Asked(max_wait_seconds, poll_interval_ms, on_timeout, accept, on_update, on_fault, completion_window),
+                Asked(
+                    max_wait_seconds,
+                    poll_interval_ms,
+                    on_timeout,
+                    accept,
+                    on_update,
+                    on_fault,
+                    completion_window,
+                    on_interrupt,
+                    text_format,
+                ),
             )
         )
 
+    @overload
     def create_and_poll(
         self,
         *,
-        resubmit: int = 0,
+        resubmit: int | ResubmitPolicy = 0,
         key: str | None = None,
         resume: str | None = None,
         on_submitting: Callable[[str], Any] | None = None,
         on_refused: Callable[[str], Any] | None = None,
         on_submitted: Callable[[str], Any] | None = None,
+        on_resubmitting: Callable[[Attempt], Any] | None = None,
         max_wait_seconds: MaxWait = AUTO,
         poll_interval_ms: float | None = None,
         on_timeout: OnTimeout = "leave",
@@ -118,12 +186,62 @@ class Runs(RunsBase):
         on_update: Callable[[Outcome], Any] | None = None,
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: None = None,
+        **params: Any,
+    ) -> _sdk.Response: ...
+
+    @overload
+    def create_and_poll(
+        self,
+        *,
+        resubmit: int | ResubmitPolicy = 0,
+        key: str | None = None,
+        resume: str | None = None,
+        on_submitting: Callable[[str], Any] | None = None,
+        on_refused: Callable[[str], Any] | None = None,
+        on_submitted: Callable[[str], Any] | None = None,
+        on_resubmitting: Callable[[Attempt], Any] | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: type[_T],
+        **params: Any,
+    ) -> ParsedResponse[_T]: ...
+
+    def create_and_poll(
+        self,
+        *,
+        resubmit: int | ResubmitPolicy = 0,
+        key: str | None = None,
+        resume: str | None = None,
+        on_submitting: Callable[[str], Any] | None = None,
+        on_refused: Callable[[str], Any] | None = None,
+        on_submitted: Callable[[str], Any] | None = None,
+        on_resubmitting: Callable[[Attempt], Any] | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: Any = None,
         **params: Any,
     ) -> _sdk.Response:
         """Submit a run and wait until it ends; `create` and `poll` in one, and again where `resubmit` allows it.
 
         `params` are those of `client.responses.create`, the rest those of `poll`. `resubmit` is the number of
-        further runs that may be made when a run ends in a way that is `retryable`. `on_submitting` is called with the
+        further runs that may be made when a run ends in a way that is `retryable`, or a `ResubmitPolicy`, which also
+        bounds time and tokens; each names the run before it in `metadata["runoutcome_previous"]`, and what is raised in
+        the end has all of them as `.attempts`. `on_resubmitting` is called with the `Attempt` that ended before the
+        next is made. With `text_format` the request asks for that form, too. `on_submitting` is called with the
         run's key before each POST, `on_submitted` with its resume token right after it and before the first poll, and
         `on_refused` with the key of a POST that is proven not to be accepted: store them, and no crash loses a paid
         run. `resume` is such a token: the job then begins by waiting for that run. `key` is what the keys of its runs
@@ -132,13 +250,24 @@ class Runs(RunsBase):
         return self._driver.run(
             self._job_steps(
                 params,
-                Asked(max_wait_seconds, poll_interval_ms, on_timeout, accept, on_update, on_fault, completion_window),
+                Asked(
+                    max_wait_seconds,
+                    poll_interval_ms,
+                    on_timeout,
+                    accept,
+                    on_update,
+                    on_fault,
+                    completion_window,
+                    on_interrupt,
+                    text_format,
+                ),
                 resubmit,
                 key,
                 resume,
                 on_submitting,
                 on_refused,
                 on_submitted,
+                on_resubmitting,
             )
         )
 
@@ -203,7 +332,9 @@ class Runs(RunsBase):
         """Ask the server to stop a run, and give the run in its true state after that.
 
         `run` is a response id, a resume token or a response. A run that had ended is given as it ended, whatever
-        the server answers to the cancel. Raises the SDK's own error for a run that does not exist.
+        the server answers to the cancel; while it is still pending it is read again for up to 5 seconds, and then
+        given as it is. Raises the SDK's own error for a run that does not exist or a refusal (401, 403, 5xx), and
+        `RunGoneError` for a run that was known and is gone.
         """
         return self._driver.run(self._cancel_steps(run))
 
@@ -239,9 +370,47 @@ class AsyncRuns(RunsBase):
         )
         self._scheduler = AsyncScheduler(self._driver)
 
-    async def create(self, **params: Any) -> _sdk.Response:
+    @overload
+    async def create(self, *, text_format: None = None, **params: Any) -> _sdk.Response: ...
+
+    @overload
+    async def create(self, *, text_format: type[_T], **params: Any) -> ParsedResponse[_T]: ...
+
+    async def create(self, *, text_format: Any = None, **params: Any) -> _sdk.Response:
         """The async twin of `Runs.create`."""
-        return await self._driver.run(self._create_steps(params))
+        return await self._driver.run(self._create_steps(params, text_format))
+
+    @overload
+    async def poll(
+        self,
+        run: Run,
+        *,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: None = None,
+    ) -> _sdk.Response: ...
+
+    @overload
+    async def poll(
+        self,
+        run: Run,
+        *,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: type[_T],
+    ) -> ParsedResponse[_T]: ...
 
     async def poll(
         self,
@@ -254,24 +423,38 @@ class AsyncRuns(RunsBase):
         on_update: Callable[[Outcome], Any] | None = None,
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: Any = None,
     ) -> _sdk.Response:
         """The async twin of `Runs.poll`."""
         return await self._driver.run(
             self._poll_steps(
                 run,
-                Asked(max_wait_seconds, poll_interval_ms, on_timeout, accept, on_update, on_fault, completion_window),
+                Asked(
+                    max_wait_seconds,
+                    poll_interval_ms,
+                    on_timeout,
+                    accept,
+                    on_update,
+                    on_fault,
+                    completion_window,
+                    on_interrupt,
+                    text_format,
+                ),
             )
         )
 
+    @overload
     async def create_and_poll(
         self,
         *,
-        resubmit: int = 0,
+        resubmit: int | ResubmitPolicy = 0,
         key: str | None = None,
         resume: str | None = None,
         on_submitting: Callable[[str], Any] | None = None,
         on_refused: Callable[[str], Any] | None = None,
         on_submitted: Callable[[str], Any] | None = None,
+        on_resubmitting: Callable[[Attempt], Any] | None = None,
         max_wait_seconds: MaxWait = AUTO,
         poll_interval_ms: float | None = None,
         on_timeout: OnTimeout = "leave",
@@ -279,19 +462,77 @@ class AsyncRuns(RunsBase):
         on_update: Callable[[Outcome], Any] | None = None,
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: None = None,
+        **params: Any,
+    ) -> _sdk.Response: ...
+
+    @overload
+    async def create_and_poll(
+        self,
+        *,
+        resubmit: int | ResubmitPolicy = 0,
+        key: str | None = None,
+        resume: str | None = None,
+        on_submitting: Callable[[str], Any] | None = None,
+        on_refused: Callable[[str], Any] | None = None,
+        on_submitted: Callable[[str], Any] | None = None,
+        on_resubmitting: Callable[[Attempt], Any] | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: type[_T],
+        **params: Any,
+    ) -> ParsedResponse[_T]: ...
+
+    async def create_and_poll(
+        self,
+        *,
+        resubmit: int | ResubmitPolicy = 0,
+        key: str | None = None,
+        resume: str | None = None,
+        on_submitting: Callable[[str], Any] | None = None,
+        on_refused: Callable[[str], Any] | None = None,
+        on_submitted: Callable[[str], Any] | None = None,
+        on_resubmitting: Callable[[Attempt], Any] | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: Any = None,
         **params: Any,
     ) -> _sdk.Response:
         """The async twin of `Runs.create_and_poll`."""
         return await self._driver.run(
             self._job_steps(
                 params,
-                Asked(max_wait_seconds, poll_interval_ms, on_timeout, accept, on_update, on_fault, completion_window),
+                Asked(
+                    max_wait_seconds,
+                    poll_interval_ms,
+                    on_timeout,
+                    accept,
+                    on_update,
+                    on_fault,
+                    completion_window,
+                    on_interrupt,
+                    text_format,
+                ),
                 resubmit,
                 key,
                 resume,
                 on_submitting,
                 on_refused,
                 on_submitted,
+                on_resubmitting,
             )
         )
 

@@ -146,9 +146,9 @@ class RunsBase:
 
     def _wait(self, asked: Asked, window: str | None, text_format: TextFormat | None = None) -> _poll.Wait:
         """`text_format` with the tools of the request, where there is one."""
-        for name, word in (("on_timeout", asked.on_timeout), ("on_interrupt", asked.on_interrupt)):
-            if word not in ("leave", "cancel"):
-                raise ValueError(f"{name} is 'leave' or 'cancel'; got {word!r}")
+        for name, asks in (("on_timeout", asked.on_timeout), ("on_interrupt", asked.on_interrupt)):
+            if asks not in ("leave", "cancel"):
+                raise ValueError(f"{name} is 'leave' or 'cancel'; got {asks!r}")
         if text_format is None and asked.text_format is not None:
             text_format = TextFormat(asked.text_format)
         policy = _wait.policy_for(

@@ -73,7 +73,8 @@ def unparsed(run: Response) -> ParsedResponse[Any]:
     """`run` as a parsed response whose `output_parsed` is None."""
     if isinstance(run, ParsedResponse):
         return run
-    return _of_request(ParsedResponse.construct(**run.to_dict(warnings=False)), run)
+    body: Any = run.to_dict(warnings=False)
+    return _of_request(ParsedResponse.construct(**body), run)
 
 
 def complaints(error: BaseException) -> list[str]:

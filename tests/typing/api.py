@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import openai
+import pydantic
 from openai import AsyncOpenAI, OpenAI
 from openai.types import Batch
 from openai.types.fine_tuning import FineTuningJob
-from openai.types.responses import Response
+from openai.types.responses import ParsedResponse, Response
 from typing_extensions import assert_type
 
 import runoutcome
@@ -18,12 +19,15 @@ from runoutcome import (
     AUTO,
     CATALOG_VERSION,
     AsyncRuns,
+    Attempt,
     Catalog,
     CatalogError,
     Entry,
     Outcome,
+    OutputParseError,
     PollingLostError,
     ResubmitBudget,
+    ResubmitPolicy,
     RunAuthenticationError,
     RunBadRequestError,
     RunCancelledError,
@@ -294,9 +298,58 @@ def sync_runs(client: OpenAI, run: Response) -> None:
         Response,
     )
     assert_type(runs.cancel(run), Response)
-    runs.poll("resp_1", on_timeout="stop")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    runs.poll(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    runs.poll("resp_1", on_timeout="stop")  # type: ignore[call-overload]  # pyright: ignore
+    runs.poll(5)  # type: ignore[call-overload]  # pyright: ignore
     Runs(AsyncOpenAI())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+class Moon(pydantic.BaseModel):
+    """What an output is to be."""
+
+    name: str
+
+
+def structured(runs: Runs, moon: type[Moon]) -> None:
+    """With `text_format` the responses are the SDK's parsed ones, of that type."""
+    assert_type(runs.create(model="gpt-5.5", input="hi", text_format=Moon), ParsedResponse[Moon])
+    assert_type(runs.poll("resp_1", text_format=moon, accept="incomplete").output_parsed, Moon | None)
+    response = runs.create_and_poll(model="gpt-5.5", input="hi", text_format=Moon, resubmit=1)
+    assert_type(response, ParsedResponse[Moon])
+    assert_type(response.output_parsed, Moon | None)
+    plain: Response = response
+    assert_type(runs.poll(plain, text_format=None), Response)
+
+
+async def structured_async(runs: AsyncRuns) -> None:
+    """The same for the async twins."""
+    assert_type(await runs.create(model="gpt-5.5", input="hi", text_format=Moon), ParsedResponse[Moon])
+    assert_type((await runs.poll("resp_1", text_format=Moon)).output_parsed, Moon | None)
+    response = await runs.create_and_poll(model="gpt-5.5", input="hi", text_format=Moon)
+    assert_type(response.output_parsed, Moon | None)
+
+
+def resubmitted(client: OpenAI, error: RunError) -> None:
+    """A policy and a budget bound resubmissions; the errors say what was tried."""
+    runs = Runs(client, resubmit_budget=ResubmitBudget(5, max_tokens=100_000))
+    ended: list[Attempt] = []
+    policy = ResubmitPolicy(2, max_seconds=600, max_tokens=50_000)
+    runs.create_and_poll(
+        model="gpt-5.5", input="hi", resubmit=policy, on_resubmitting=ended.append, on_interrupt="cancel"
+    )
+    assert_type(error.attempts, tuple[Attempt, ...])
+    assert_type(error.attempts[0].response_id, str | None)
+    assert_type(error.attempts[0].total_tokens, int | None)
+    assert_type(error.attempts[0].outcome, Outcome | None)
+    assert_type(error.not_resubmitted, Literal["attempts", "tokens", "time", "budget"] | None)
+
+
+def unparsable(error: OutputParseError) -> None:
+    """An output that does not fit leaves with its response; it is a ValueError."""
+    value_error: ValueError = error
+    del value_error
+    assert_type(error.run, Any)
+    assert_type(error.run_token, str | None)
+    assert_type(error.outcome, Outcome | None)
 
 
 async def async_runs(client: AsyncOpenAI, run: Response) -> None:

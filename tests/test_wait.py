@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from runoutcome._wait import (
     WaitState,
     fault,
     missing,
+    noticed,
     pending,
     policy_for,
     poll_seconds,
@@ -355,41 +357,99 @@ def test_a_known_status_forgets_an_unknown_one() -> None:
     assert unknown(ENDLESS, state, 2 * HOUR)[1] == Stop("deadline")
 
 
+# --- notices -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("age", "hint", "delay"),
+    [(0, None, 60.0), (25, 3.0, 60.0), (2000, None, 160.0), (10_000, None, 300.0), (25, 99.0, 99.0), (25, 1e6, 300.0)],
+)
+def test_where_notices_are_expected_polls_are_rare(age: float, hint: float | None, delay: float) -> None:
+    """Polls are the safety net for a notice that is lost: from a minute to five, and a hint only makes them rarer."""
+    policy = policy_for(None, None, "8h", is_noticed=True)
+    assert pending(policy, NEW, age, hint_seconds=hint)[1] == Sleep(delay)
+
+
+def test_an_interval_beats_the_notices() -> None:
+    """Who names an interval is polled for at that interval, notices or not."""
+    assert pending(policy_for(None, 2500, None, is_noticed=True), NEW, 100.0)[1] == Sleep(2.5)
+
+
+@pytest.mark.parametrize("is_noticed", [False, True])
+def test_after_a_notice_polls_are_quick_again(is_noticed: bool) -> None:
+    """A server that has not heard of the end when its notice came is asked again soon, as for a run just begun."""
+    policy = policy_for(None, None, "8h", is_noticed=is_noticed)
+    state = noticed(NEW, 5000.0)
+    assert [pending(policy, state, 5000.0 + later)[1] for later in (0, 1, 25, 1000, 9000)] == [
+        Sleep(0.5),
+        Sleep(0.5),
+        Sleep(2.0),
+        Sleep(80.0),
+        Sleep(300.0),
+    ]
+
+
+def test_a_fault_after_a_notice_is_a_fault() -> None:
+    """A notice says that a poll is worth while; one that fails is made again like any other."""
+    state = noticed(NEW, 1000.0)
+    assert fault(policy_for(None, None, None, is_noticed=True), state, 1000.0)[1] == Sleep(0.5)
+
+
 # --- any sequence of events ----------------------------------------------------------------------------------------
 
-positive = st.floats(0, 1e6)
-events = st.one_of(
-    st.tuples(st.just(pending), st.fixed_dictionaries({}, optional={"hint_seconds": st.floats(-1, 1e6)})),
-    st.tuples(st.just(unknown), st.fixed_dictionaries({}, optional={"hint_seconds": st.floats(-1, 1e6)})),
-    st.tuples(st.just(fault), st.fixed_dictionaries({}, optional={"retry_after": positive})),
-    st.tuples(st.just(missing), st.just({})),
+
+@dataclass(frozen=True)
+class Event:
+    """What happens to a wait: perhaps a notice, then the answer to a poll, with the jitter that is drawn for it."""
+
+    step: Callable[..., tuple[WaitState, Next]]
+    options: dict[str, float]
+    jitter: float
+    has_notice: bool = False
+
+    def take(self, policy: WaitPolicy, state: WaitState, now: float) -> tuple[WaitState, Next]:
+        """Where the wait stands after it, and what comes next."""
+        if self.has_notice:
+            state = noticed(state, now)
+        if self.step is missing:
+            return missing(policy, state, now)
+        return self.step(policy, state, now, jitter=self.jitter, **self.options)
+
+
+seconds_of_time = st.floats(0, 1e6)
+jitters = st.floats(1 - _wait.JITTER, 1 + _wait.JITTER)
+notices = st.sampled_from([False, False, False, True])
+hints = st.fixed_dictionaries({}, optional={"hint_seconds": st.floats(-1, 1e6)})
+answers = st.builds(Event, st.sampled_from([pending, unknown]), hints, jitters, notices)
+faults = st.builds(
+    Event, st.just(fault), st.fixed_dictionaries({}, optional={"retry_after": seconds_of_time}), jitters, notices
 )
+events = st.one_of(answers, faults, st.just(Event(missing, {}, 1.0)))
+intervals = st.one_of(st.none(), st.floats(0, 1e5))
+windows = st.sampled_from([None, "soonest", "2h", "8h"])
 policies = st.builds(
-    policy_for,
-    st.one_of(st.just("auto"), st.floats(0, 1e5)),
-    st.one_of(st.none(), st.floats(0, 1e5)),
-    st.sampled_from([None, "soonest", "2h", "8h"]),
+    policy_for, st.one_of(st.just("auto"), st.floats(0, 1e5)), intervals, windows, is_noticed=st.booleans()
 )
-jitters = st.floats(0.8, 1.2)
-Event = tuple[Callable[..., tuple[WaitState, Next]], dict[str, Any]]
+endless_policies = st.builds(policy_for, st.none(), intervals, windows, is_noticed=st.booleans())
+histories = st.lists(st.tuples(events, seconds_of_time), max_size=25)
+"""Events, and how long the poll after each took."""
 
 
-def take(event: Event, policy: WaitPolicy, state: WaitState, now: float, jitter: float) -> tuple[WaitState, Next]:
-    """The step for one event."""
-    step, options = event
-    return step(policy, state, now, **options, **({} if step is missing else {"jitter": jitter}))
+def begun(started: float, known: bool) -> WaitState:
+    """A wait that begins; for a run of our own if it is known."""
+    return WaitState(started, known=known, created=started if known else None)
 
 
 @settings(max_examples=200)
-@given(policies, st.lists(st.tuples(events, positive, jitters), max_size=25), st.floats(0, 1e6), st.booleans())
+@given(policies, histories, seconds_of_time, st.booleans())
 def test_no_sleep_passes_the_deadline(
-    policy: WaitPolicy, history: list[tuple[Event, float, float]], started: float, known: bool
+    policy: WaitPolicy, history: list[tuple[Event, float]], started: float, known: bool
 ) -> None:
     """Whatever happened, a sleep is not negative and ends before the deadline, also if polls took very long."""
     assert policy.max_wait_seconds is not None
-    state, now = WaitState(started, known=known, created=started if known else None), started
-    for event, took, jitter in history:
-        state, step = take(event, policy, state, now, jitter)
+    state, now = begun(started, known), started
+    for event, took in history:
+        state, step = event.take(policy, state, now)
         if isinstance(step, Stop):
             return
         assert step.seconds >= 0
@@ -399,46 +459,135 @@ def test_no_sleep_passes_the_deadline(
 
 @settings(max_examples=60)
 @given(
-    st.one_of(st.floats(0, 2000), st.just(None)),
-    st.one_of(st.none(), st.floats(20, 1e5)),
-    st.lists(st.tuples(events, jitters), min_size=1, max_size=5),
+    st.one_of(st.floats(0, 2000), st.none()),
+    st.one_of(st.none(), st.floats(100, 1e5)),
+    st.lists(events, min_size=1, max_size=5),
+    st.booleans(),
     st.booleans(),
 )
 def test_every_wait_ends(
-    limit: float | None, interval_ms: float | None, cycle: list[tuple[Event, float]], known: bool
+    limit: float | None, interval_ms: float | None, cycle: list[Event], known: bool, is_noticed: bool
 ) -> None:
-    """Any events, repeated for ever, end every wait with a deadline, and one without unless the run is pending."""
-    if limit is None and any(event[0] is pending for event, _ in cycle):
+    """Any events, repeated for ever, end every wait with a deadline, and one without unless the run is pending.
+
+    Polls take no time here, so the number of steps is bounded by the shortest sleep, and never by luck.
+    """
+    if limit is None and any(event.step is pending for event in cycle):
         return
-    policy = policy_for(limit, interval_ms, None)
-    state, now = WaitState(0.0, known=known, created=0.0 if known else None), 0.0
-    for count in range(250_000):
-        event, jitter = cycle[count % len(cycle)]
-        state, step = take(event, policy, state, now, jitter)
+    policy = policy_for(limit, interval_ms, None, is_noticed=is_noticed)
+    state, now = begun(0.0, known), 0.0
+    for place in range(40_000):
+        state, step = cycle[place % len(cycle)].take(policy, state, now)
         if isinstance(step, Stop):
             return
-        now += step.seconds + 0.01  # a poll takes time
+        now += step.seconds
     pytest.fail(f"still waiting after {now:.0f} s")
 
 
-@given(policies, st.lists(st.tuples(events, positive, jitters), max_size=12))
-def test_a_wait_survives_a_pickle(policy: WaitPolicy, history: list[tuple[Event, float, float]]) -> None:
+@settings(max_examples=60)
+@given(
+    endless_policies.filter(lambda policy: policy.interval_seconds is None or policy.interval_seconds > 0.1),
+    st.lists(faults, min_size=1, max_size=5),
+    st.booleans(),
+)
+def test_faults_end_by_their_budget(policy: WaitPolicy, cycle: list[Event], known: bool) -> None:
+    """Faults alone end every wait as lost: within the budget's time and number, and what one last delay adds."""
+    state, now = begun(0.0, known), 0.0
+    for place in range(10_000):
+        state, step = cycle[place % len(cycle)].take(policy, state, now)
+        if isinstance(step, Stop):
+            break
+        before, now = now, now + step.seconds
+    assert step == Stop("lost")
+    assert state.faults >= _wait.FAULT_BUDGET_COUNT
+    assert now >= _wait.FAULT_BUDGET_SECONDS
+    assert before < _wait.FAULT_BUDGET_SECONDS or state.faults == _wait.FAULT_BUDGET_COUNT
+
+
+@given(policies, histories)
+def test_a_delay_is_what_was_asked_for(policy: WaitPolicy, history: list[tuple[Event, float]]) -> None:
+    """After a good poll: the interval, else the hint within its bounds, else within the cap and its jitter."""
+    state, now = begun(0.0, True), 0.0
+    endless = replace(policy, max_wait_seconds=None)
+    for event, took in history:
+        at_once, step = event.take(endless, state, now)
+        state, cut = event.take(policy, state, now)
+        assert at_once == state
+        if isinstance(step, Stop) or event.step not in (pending, unknown):
+            now += took
+            continue
+        delay, hint, longest = step.seconds, event.options.get("hint_seconds"), policy.cap_seconds
+        if policy.interval_seconds is not None:
+            assert delay == policy.interval_seconds
+        elif policy.is_noticed and state.noticed_at is None:
+            shortest, longest = _wait.SAFETY_NET_SECONDS
+            assert shortest * event.jitter <= delay <= longest * event.jitter
+        elif hint is not None:
+            assert delay == min(max(hint, _wait.MIN_HINT_SECONDS), longest)
+        else:
+            assert _wait.FIRST_DELAY_SECONDS * event.jitter <= delay <= longest * event.jitter
+        assert isinstance(cut, Stop) or cut.seconds <= delay  # the deadline makes a sleep shorter, never longer
+        now += delay + took
+
+
+@given(endless_policies, st.lists(seconds_of_time, min_size=2, max_size=10).map(sorted), jitters)
+def test_the_delay_never_shrinks_with_age(policy: WaitPolicy, ages: list[float], jitter: float) -> None:
+    """The older a run, the longer the delay, or as long."""
+    delays = [seconds(pending(policy, NEW, age, jitter=jitter)[1]) for age in ages]
+    assert delays == sorted(delays)
+
+
+@given(endless_policies, st.integers(1, 60), jitters)
+def test_the_delay_never_shrinks_from_fault_to_fault(policy: WaitPolicy, count: int, jitter: float) -> None:
+    """The more faults in a row, the longer the delay, or as long, up to 5 s and its jitter."""
+    delays = fault_delays(count, policy, jitter=jitter)
+    assert delays == sorted(delays)
+    assert delays[-1] <= _wait.MAX_FAULT_DELAY_SECONDS * (jitter if policy.interval_seconds is None else 1)
+
+
+def pickled(policy: WaitPolicy, state: WaitState) -> tuple[WaitPolicy, WaitState]:
+    """Both, stored and loaded again."""
+    loaded: tuple[WaitPolicy, WaitState] = pickle.loads(pickle.dumps((policy, state)))
+    return loaded
+
+
+def as_json(policy: WaitPolicy, state: WaitState) -> tuple[WaitPolicy, WaitState]:
+    """Both, stored and loaded again, by somebody who does not know Python."""
+    text = json.dumps([asdict(policy), asdict(state)], allow_nan=False)
+    fields_of_policy, fields_of_state = json.loads(text)
+    return WaitPolicy(**fields_of_policy), WaitState(**fields_of_state)
+
+
+@pytest.mark.parametrize("stored", [pickled, as_json])
+@given(policy=st.one_of(policies, endless_policies), history=histories, known=st.booleans())
+def test_a_wait_survives_being_stored(
+    stored: Callable[[WaitPolicy, WaitState], tuple[WaitPolicy, WaitState]],
+    policy: WaitPolicy,
+    history: list[tuple[Event, float]],
+    known: bool,
+) -> None:
     """A wait that is stored and loaded again between any two steps goes on just the same."""
-    kept, now = NEW, 0.0
-    travelled = NEW
-    for event, took, jitter in history:
-        kept, step = take(event, policy, kept, now, jitter)
-        policy_twin, travelled = pickle.loads(pickle.dumps((policy, travelled)))
-        travelled, step_twin = take(event, policy_twin, travelled, now, jitter)
-        assert (travelled, step_twin) == (kept, step)
+    kept, now = begun(0.0, known), 0.0
+    travelled = kept
+    for event, took in history:
+        kept, step = event.take(policy, kept, now)
+        policy_twin, travelled = stored(policy, travelled)
+        travelled, step_twin = event.take(policy_twin, travelled, now)
+        assert (policy_twin, travelled, step_twin) == (policy, kept, step)
         now += took
-    assert pickle.loads(pickle.dumps((kept, Sleep(1.0), Stop("lost")))) == (kept, Sleep(1.0), Stop("lost"))
 
 
-@given(st.lists(events, max_size=30), st.one_of(st.none(), st.floats(0, 1e5)))
-def test_no_sleep_is_shorter_than_a_millisecond(history: list[Event], interval_ms: float | None) -> None:
+def test_a_step_survives_a_pickle() -> None:
+    """What comes next can be stored as well."""
+    assert pickle.loads(pickle.dumps((Sleep(1.0), Stop("lost")))) == (Sleep(1.0), Stop("lost"))
+
+
+@given(st.lists(events, max_size=30), intervals, st.booleans())
+def test_no_sleep_is_shorter_than_a_millisecond(
+    history: list[Event], interval_ms: float | None, is_noticed: bool
+) -> None:
     """Nothing makes a wait spin: without a deadline no sleep is shorter than a millisecond."""
-    policy, state = policy_for(None, interval_ms, None), WaitState(0.0, known=True, created=0.0)
+    policy, state = policy_for(None, interval_ms, None, is_noticed=is_noticed), begun(0.0, True)
     for now, event in enumerate(history):
-        state, step = take(event, policy, state, float(now), 0.8)
+        state, step = event.take(policy, state, float(now))
         assert not isinstance(step, Sleep) or step.seconds >= 0.001

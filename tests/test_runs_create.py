@@ -486,6 +486,7 @@ def test_the_users_client_settings_hold_for_every_request(worlds: OpenWorld) -> 
         ("POST", "/some/prefix/v1/responses"),
         ("GET", "/some/prefix/v1/responses/resp_1"),
         ("POST", "/some/prefix/v1/responses/resp_1/cancel"),
+        ("GET", "/some/prefix/v1/responses/resp_1"),
     ]
     for request in script.requests:
         assert request.url.host == "gateway.example.test"
@@ -503,7 +504,7 @@ def test_an_admin_key_is_never_sent(worlds: OpenWorld) -> None:
     world = worlds(answer=script, admin_api_key="sk-admin")
     world.create_and_poll()
     world.call("cancel", "resp_1")
-    assert [request.headers["authorization"] for request in script.requests] == ["Bearer sk-secret-key"] * 3
+    assert [request.headers["authorization"] for request in script.requests] == ["Bearer sk-secret-key"] * 4
 
 
 @pytest.mark.skipif("admin_api_key" not in openai.OpenAI.__init__.__kwdefaults__, reason="this SDK knows no admin key")
@@ -525,7 +526,7 @@ def test_an_azure_client_will_do(worlds: OpenWorld) -> None:
     )
     assert world.create_and_poll().status == "completed"
     world.call("cancel", "resp_1")
-    assert [request.headers["api-key"] for request in script.requests] == ["sk-secret-key"] * 3
+    assert [request.headers["api-key"] for request in script.requests] == ["sk-secret-key"] * 4
     assert {request.url.params["api-version"] for request in script.requests} == {"preview"}
     # Whether the key is sent as a bearer token too depends on the SDK; a poll does as the POST does.
     assert len({request.headers.get("authorization") for request in script.requests}) == 1

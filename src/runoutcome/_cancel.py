@@ -38,7 +38,7 @@ def cancel(
         except Exception as error:
             if not _may_be_taken(error):
                 raise
-        if told is not None and told.outcome.phase == "unknown":
+        if told is not None and told.outcome.status is None:
             told = None  # an answer that is no run says nothing
         return (yield from _confirm(clock, catalog, token, told, known=known or told is not None))
 

@@ -56,7 +56,7 @@ def error_for(obj: object, *, surface: str | None = None, catalog: Catalog | Non
         return None
     error = make_error(outcome, origin_of(obj, reading))
     if isinstance(obj, RunError):
-        error.run_token = obj.run_token
+        error.run_token, error.attempts, error.not_resubmitted = obj.run_token, obj.attempts, obj.not_resubmitted
     return error
 
 

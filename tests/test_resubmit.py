@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bodies import ROWS, body_of
-from runoutcome import Entry, Outcome, ResubmitBudget, classify
-from runoutcome._resubmit import MAX_DELAY_SECONDS, resubmit_delay
+from runoutcome import Entry, Outcome, ResubmitBudget, ResubmitPolicy, classify
+from runoutcome._resubmit import MAX_DELAY_SECONDS, Again, NotAgain, Used, decide, resubmit_delay
 
 
 def failed(code: object, message: str | None = None) -> Outcome:
@@ -69,6 +69,84 @@ def test_any_delay_is_sane(code: object, wish: float | None, attempt: int, jitte
     delay = resubmit_delay(outcome, attempt=attempt, jitter=jitter)
     assert delay is not None
     assert (wish or 0) <= delay <= max(wish or 0, MAX_DELAY_SECONDS) * 1.2
+
+
+BUSY = failed("rate_limit_exceeded", "try again in 30s")
+
+
+@pytest.mark.parametrize(
+    ("policy", "used", "why"),
+    [
+        (ResubmitPolicy(0), Used(1), None),
+        (ResubmitPolicy(2), Used(3), "attempts"),
+        (ResubmitPolicy(2, max_tokens=100), Used(1, tokens=100), "tokens"),
+        (ResubmitPolicy(2, max_tokens=0), Used(1), "tokens"),
+        (ResubmitPolicy(2, max_seconds=60), Used(1, seconds=30), "time"),
+        (ResubmitPolicy(2, max_seconds=0), Used(1), "time"),
+        (ResubmitPolicy(2), Used(1, left_seconds=30), "time"),
+        (ResubmitPolicy(2, max_seconds=1e9), Used(1, left_seconds=0), "time"),
+        (ResubmitPolicy(2, max_seconds=0, max_tokens=0), Used(3), "attempts"),
+        (ResubmitPolicy(2, max_seconds=0, max_tokens=0), Used(1), "tokens"),
+    ],
+)
+def test_why_a_run_is_not_made_again(policy: ResubmitPolicy, used: Used, why: str | None) -> None:
+    """Of attempts, tokens and time the first that is used up says why; a delay that does not fit is not begun."""
+    budget = ResubmitBudget(1)
+    assert decide(policy, budget, BUSY, used, 0.0) == NotAgain(why)  # type: ignore[arg-type]
+    assert budget.take(0.0)
+
+
+@pytest.mark.parametrize(
+    ("policy", "used"),
+    [
+        (ResubmitPolicy(2), Used(2)),
+        (ResubmitPolicy(2, max_tokens=100), Used(1, tokens=99)),
+        (ResubmitPolicy(2, max_seconds=60), Used(1, seconds=29.9, left_seconds=30.1)),
+    ],
+)
+def test_a_run_is_made_again_within_its_bounds(policy: ResubmitPolicy, used: Used) -> None:
+    """Up to its bounds a retryable run is made again after its delay, and that is taken from the budget."""
+    budget = ResubmitBudget(1)
+    delay = resubmit_delay(BUSY, attempt=used.attempts)
+    assert decide(policy, budget, BUSY, used, 0.0) == Again(delay or 0)
+    assert not budget.take(0.0)
+
+
+def test_an_empty_budget_says_why() -> None:
+    """Where only the shared budget says no, that is why."""
+    assert decide(ResubmitPolicy(2), ResubmitBudget(0), BUSY, Used(1), 0.0) == NotAgain("budget")
+    spent = ResubmitBudget(5, max_tokens=10)
+    spent.spend(10)
+    assert decide(ResubmitPolicy(2), spent, BUSY, Used(1), 0.0) == NotAgain("budget")
+
+
+def test_what_is_not_retryable_is_no_question() -> None:
+    """There is nothing to explain about a run that must not be made again anyway."""
+    assert decide(ResubmitPolicy(2), ResubmitBudget(), failed("invalid_prompt"), Used(9), 0.0) == NotAgain(None)
+
+
+@pytest.mark.parametrize("limits", [(-1,), (1, -1.0), (1, float("nan")), (1, None, -1)])
+def test_policy_of_nonsense(limits: tuple[Any, ...]) -> None:
+    """A number below 0, or none at all, is a ValueError that names it."""
+    with pytest.raises(ValueError, match=r"resubmit is|max_seconds is|max_tokens is"):
+        ResubmitPolicy(*limits)
+
+
+def test_budget_of_tokens() -> None:
+    """Once the runs that ended have used `max_tokens`, nothing more is given, however much time passes."""
+    budget = ResubmitBudget(5, 1.0, max_tokens=100)
+    budget.spend(60)
+    assert budget.take(0.0)
+    budget.spend(40)
+    assert budget.spent_tokens == 100
+    assert not budget.take(1e9)
+
+
+def test_budget_of_no_tokens() -> None:
+    """0 tokens allow no resubmission, and fewer are a ValueError."""
+    assert not ResubmitBudget(max_tokens=0).take(0.0)
+    with pytest.raises(ValueError, match="max_tokens"):
+        ResubmitBudget(max_tokens=-1)
 
 
 def test_budget_gives_its_capacity_at_once() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from runoutcome import SubmissionUnknownError
 from runoutcome._effects import Admit, Submit, Tell
-from runoutcome._submit import attempt_key, prepare, split_key, submit
+from runoutcome._submit import prepare, submit
 
 
 def answered(answer: object) -> object:
@@ -41,15 +41,47 @@ def test_an_intent_is_told_before_each_post() -> None:
     assert steps.send(None) == Submit({})
 
 
-@pytest.mark.parametrize("base", ["a", "a-1", "nonce/wörk-12", "-", "a\nb"])
-@pytest.mark.parametrize("attempt", [1, 2, 999])
-def test_a_key_tells_its_attempt(base: str, attempt: int) -> None:
-    """A key can be taken apart into what it was made of."""
-    assert split_key(attempt_key(base, attempt)) == (base, attempt)
-
-
 def test_a_window_is_kept_with_the_run() -> None:
     """The completion window goes into the metadata, where whoever polls the run finds it."""
     options = {"background_options": {"completion_window": "8h"}}
     for params in (options, {"extra_body": options}):
         assert prepare(params, "k-1")["metadata"] == {"runoutcome_key": "k-1", "runoutcome_window": "8h"}
+
+
+def test_a_run_names_the_one_before_it() -> None:
+    """The id of the run that it is made in place of goes into the metadata; the first has none."""
+    assert prepare({}, "k-2", "resp_1")["metadata"] == {"runoutcome_key": "k-2", "runoutcome_previous": "resp_1"}
+    assert prepare({}, "k-1")["metadata"] == {"runoutcome_key": "k-1"}
+
+
+@pytest.mark.parametrize(("pairs", "has"), [(14, True), (15, False), (16, False)])
+def test_the_link_takes_no_room_from_the_user(pairs: int, has: bool) -> None:
+    """Where 16 pairs are used the run is made without the link."""
+    metadata = prepare({"metadata": {f"mine{n}": "x" for n in range(pairs)}}, "k-2", "resp_1")["metadata"]
+    assert ("runoutcome_previous" in metadata) is has
+    assert len(metadata) <= 16
+
+
+def test_an_id_that_is_no_metadata_is_no_link() -> None:
+    """An id longer than a value may be would have the whole create refused."""
+    assert "runoutcome_previous" not in prepare({}, "k-2", "r" * 513)["metadata"]
+
+
+class ClosedError(BaseException):
+    """An exception that takes no attribute."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(name)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, ClosedError])
+def test_an_interrupted_post_leaves_with_its_key(kind: type[BaseException]) -> None:
+    """What interrupts the POST itself stays what it was, with the key by which the run can be found."""
+    steps = submit({}, "key-1", 2)
+    assert next(steps) == Admit()
+    steps.send(nullcontext())
+    interrupt = kind()
+    with pytest.raises(kind) as caught:
+        steps.throw(interrupt)
+    assert caught.value is interrupt
+    assert getattr(interrupt, "run_key", None) == (None if kind is ClosedError else "key-1")

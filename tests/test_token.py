@@ -27,8 +27,15 @@ def test_what_is_not_known_is_not_written() -> None:
 
 @pytest.mark.parametrize(
     "token",
-    [FULL, ResumeToken("resp_1"), replace(FULL, key=None), replace(FULL, submitted_at=0.0), replace(FULL, seen=True)],
-    ids=["full", "id", "no_key", "epoch", "seen"],
+    [
+        FULL,
+        ResumeToken("resp_1"),
+        replace(FULL, key=None),
+        replace(FULL, submitted_at=0.0),
+        replace(FULL, seen=True),
+        replace(FULL, first_submitted_at=1_750_000_000.5, spent_tokens=1200),
+    ],
+    ids=["full", "id", "no_key", "epoch", "seen", "later_attempt"],
 )
 def test_round_trip(token: ResumeToken) -> None:
     """What was written is read again."""
@@ -93,6 +100,9 @@ def test_what_is_no_token(text: str, message: str) -> None:
         ({"at": None}, ResumeToken("r")),
         ({"key": 5, "window": ["2h"]}, ResumeToken("r")),
         ({"seen": 1}, ResumeToken("r")),
+        ({"first": "5", "spent": "7"}, ResumeToken("r")),
+        ({"first": 5, "spent": -7}, ResumeToken("r", first_submitted_at=5.0)),
+        ({"spent": True}, ResumeToken("r")),
         ({"from": "a later release"}, ResumeToken("r")),
     ],
     ids=str,

@@ -11,17 +11,20 @@ import sys
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 import openai
+import pydantic
 import pytest
 from hypothesis import example, given, strategies as st
 
 import runoutcome
 from bodies import REQUEST_ID, ROWS, URL, body_of, http_response, reraise, sdk_model, short
 from runoutcome import (
+    Attempt,
     Catalog,
     Entry,
+    OutputParseError,
     PollingLostError,
     RunBadRequestError,
     RunCancelledError,
@@ -44,6 +47,8 @@ from runoutcome import (
     raise_for_status,
 )
 from runoutcome._exception_bases import Origin
+from runoutcome._sdk_parse import TextFormat
+from runoutcome._seen import in_form
 from runoutcome._token import ResumeToken
 
 if sys.version_info < (3, 11):
@@ -80,6 +85,7 @@ TREE: dict[str, tuple[set[str], str]] = {
     "WaitTimeoutError": (set(), "OpenAIError"),
     "PollingLostError": (set(), "OpenAIError"),
     "SubmissionUnknownError": (set(), "OpenAIError"),
+    "OutputParseError": (set(), "OpenAIError"),
 }
 OPENAI_CLASSES = (
     "APIError",
@@ -111,6 +117,15 @@ STATUS_CODES = {
     "RunStatusError": (418, 418),
 }
 TOKEN = ResumeToken("resp_1", 1_760_000_000.5, "nonce-1", "2h").dumps()
+
+
+COMPLETED = {"object": "response", "id": "resp_1", "status": "completed", "instructions": "the secret prompt"}
+
+
+def message(text: str) -> dict[str, Any]:
+    """An item of output that says `text`."""
+    content = [{"type": "output_text", "text": text, "annotations": []}]
+    return {"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": content}
 
 
 def failed(code: object = "server_error", message: str | None = "boom", **fields: Any) -> dict[str, Any]:
@@ -156,6 +171,19 @@ def polled(error: RunError) -> RunError:
     return error
 
 
+def last_of_three(error: Any) -> Any:
+    """`error` as the end of a job whose runs have failed twice before."""
+    error.attempts = tuple(
+        Attempt(number, f"nonce-{number}", f"resp_{'0' * 40}{number}", "failed", "server_error", True, 12_345)
+        for number in (1, 2)
+    )
+    if isinstance(error, RunError):
+        polled(error)
+        error.attempts += (Attempt.of(3, "nonce-3", error.outcome),)
+        error.not_resubmitted = "attempts"
+    return error
+
+
 # One of every class; made anew for every test, because exceptions can be changed.
 MAKERS: dict[str, Callable[[], Any]] = {
     "RunError": lambda: RunError.of(classify(failed()), Origin()),
@@ -177,6 +205,9 @@ MAKERS: dict[str, Callable[[], Any]] = {
     ),
     "PollingLostError": lambda: PollingLostError("lost", response_id="resp_1", token=TOKEN, key="nonce-1"),
     "SubmissionUnknownError": lambda: SubmissionUnknownError("unsure", key="nonce-1"),
+    "OutputParseError": lambda: OutputParseError.of(
+        sdk_model(COMPLETED), classify(COMPLETED), TOKEN, "Moon", ["missing", "int_parsing"]
+    ),
 }
 MAKERS.update(
     {
@@ -203,6 +234,8 @@ FACTS = (
     "poll_status_code",
     "status_code",
     "synthetic",
+    "attempts",
+    "not_resubmitted",
 )
 
 
@@ -354,6 +387,7 @@ def test_the_sdk_would_decide_rightly_by_the_synthetic_response(answering: Any) 
         "WaitTimeoutError",
         "PollingLostError",
         "SubmissionUnknownError",
+        "OutputParseError",
     ],
 )
 def test_no_status_is_claimed_where_none_is_known(name: str) -> None:
@@ -555,6 +589,37 @@ def test_what_a_copy_from_a_pickle_can_still_give(make: Callable[[], Any]) -> No
         assert isinstance(twin.body, dict)
 
 
+@every_class
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_attempts_of_a_job_travel(make: Callable[[], Any], protocol: int) -> None:
+    """The end of a job says in under 1 KB which runs came before it, and why there was no other."""
+    error = last_of_three(make())
+    data = pickle.dumps(error, protocol)
+    assert len(data) <= MAX_PICKLE_BYTES
+    twin = pickle.loads(data)
+    assert (type(twin), twin.retryable, twin.attempts) == (type(error), error.retryable, error.attempts)
+    assert getattr(twin, "not_resubmitted", None) == getattr(error, "not_resubmitted", None)
+    assert pickle.loads(pickle.dumps(twin, protocol)).attempts == error.attempts
+
+
+@every_class
+@pytest.mark.parametrize("copying", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])
+def test_a_copy_has_the_attempts(make: Callable[[], Any], copying: Callable[[Any], Any]) -> None:
+    """A copy in this process has the attempts with their outcomes."""
+    error = last_of_three(make())
+    assert copying(error).attempts == error.attempts
+    if isinstance(error, RunError):
+        assert copying(error).attempts[-1].outcome is error.outcome
+
+
+def test_an_error_for_an_error_keeps_the_attempts() -> None:
+    """The error for an exception that carries an outcome has its job's attempts, and its token."""
+    first = last_of_three(run_error(failed()))
+    second = run_error(first)
+    assert (second.attempts, second.not_resubmitted) == (first.attempts, "attempts")
+    assert second.run_token == TOKEN
+
+
 def test_the_outcome_of_a_wait_keeps_its_id() -> None:
     """The outcome that an error of waiting carries has its response id after a pickle too."""
     outcome = classify({"status": "queued", "id": "resp_1"})
@@ -695,6 +760,16 @@ def test_a_pickle_with_a_key_stays_small(length: int) -> None:
     assert pickle.loads(pickle.dumps(error)).key == key
 
 
+@pytest.mark.parametrize("words", WORDS)
+def test_a_pickle_with_many_attempts_stays_small(words: str) -> None:
+    """A pickle stays under 1 KB however many runs came before, and whatever their words are made of."""
+    long = WORDS[words] * 500
+    for error in (*longest(WORDS[words], 300), WaitTimeoutError("late", response_id="resp_1", token=TOKEN)):
+        error.run_token = TOKEN
+        error.attempts = tuple(Attempt(n, None, long, long, long, True, 10**12) for n in range(1, 100))
+        assert_small(error)
+
+
 def test_a_pickle_of_a_count_of_5000_digits() -> None:
     """An error whose usage cannot be printed can still be pickled."""
     assert_small(run_error({"status": "failed", "error": None, "usage": {"input_tokens": 10**5000}}))
@@ -759,6 +834,22 @@ def test_nothing_secret_leaves(answering: Any) -> None:
             assert "authorization" not in error.response.request.headers
             assert "swordfish" not in str(error.response.request.url)
             assert leaks(error) == []
+
+
+def test_nothing_secret_leaves_an_unreadable_output() -> None:
+    """The error for an output that does not fit shows nothing of it, also where pydantic quotes it."""
+
+    class Moon(pydantic.BaseModel):
+        name: int
+        kind: Literal["moon"]
+
+    body = {**COMPLETED, "output": [message('{"name": "the secret prompt", "half an answer": 1}')]}
+    with pytest.raises(OutputParseError) as caught:
+        in_form(TextFormat(Moon), sdk_model(body), classify(body), TOKEN)
+    error = caught.value
+    assert "the secret prompt" in str(error.__cause__)
+    assert "no Moon (int_parsing, missing)" in str(error)
+    assert leaks(error) == []
 
 
 def test_nothing_secret_leaves_a_gone_run() -> None:

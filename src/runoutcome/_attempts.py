@@ -16,6 +16,8 @@ from ._model import Outcome
 TRAVEL_BYTES = 240
 """What the attempts of an exception that travels may weigh; the newest are kept."""
 _ID_CHARS, _LABEL_CHARS = 80, 40
+_USUAL = [None, None, None, "failed", 1]
+"""Id, code, tokens, status and verdict of a row that does not say: a run that was made again has failed, retryably."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def unpack(rows: Any, key: str | None, own: Outcome | None = None) -> tuple[Atte
         if not told and own is not None:
             attempts.append(Attempt.of(number, name, own))
         else:
-            response_id, status, code, retryable, tokens = told or (None, None, None, 0, None)
+            response_id, code, tokens, status, retryable = [*told, *_USUAL[len(told) :]]
             attempts.append(Attempt(number, name, response_id, status, code, bool(retryable), tokens))
     return tuple(attempts)
 
@@ -105,4 +107,5 @@ def _is_own(attempt: Attempt, own_id: str | None) -> bool:
 def _row(attempt: Attempt) -> list[Any]:
     response_id = attempt.response_id if attempt.response_id and len(attempt.response_id) <= _ID_CHARS else None
     status, code = (text and text[:_LABEL_CHARS] for text in (attempt.status, attempt.code))
-    return [attempt.number, response_id, status, code, int(attempt.retryable), attempt.total_tokens]
+    row = [attempt.number, response_id, code, attempt.total_tokens, status, int(attempt.retryable)]
+    return row if row[4:] != _USUAL[3:] else row[:4]

@@ -8,9 +8,25 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from . import _async_backend, _sdk
+from . import _async_backend, _sdk, _sdk_stream
 from ._dispatch import retry_after
-from ._effects import Admit, Cancel, Clock, Effect, Notices, Pause, Poll, Steps, Submit, Tell
+from ._effects import (
+    Admit,
+    Cancel,
+    Clock,
+    CloseStream,
+    Effect,
+    NextEvent,
+    Notices,
+    OpenStream,
+    Pause,
+    Poll,
+    Steps,
+    StreamEffect,
+    Submit,
+    SubmitStream,
+    Tell,
+)
 from ._gate import AsyncGate, Gate
 
 _T = TypeVar("_T")
@@ -55,6 +71,8 @@ class Driver:
                 return self.submits.enter()
             case Submit(params):
                 return self.client.with_options(max_retries=0).responses.create(**params)
+            case SubmitStream() | OpenStream() | NextEvent() | CloseStream():
+                return self._stream(effect)
             case Cancel(response_id, max_retries, shielded_seconds):
                 patient = self.client if max_retries is None else self.client.with_options(max_retries=max_retries)
                 return patient.responses.cancel(response_id, timeout=shielded_seconds or _sdk.POLL_TIMEOUT_SECONDS)
@@ -75,6 +93,17 @@ class Driver:
             except _sdk.RateLimitError as error:
                 self.polls.pace.hold(self.clock.monotonic() + _hold_seconds(error))
                 raise
+
+    def _stream(self, effect: StreamEffect) -> Any:
+        match effect:
+            case SubmitStream(params):
+                return _sdk_stream.submit_stream(self.client, params)
+            case OpenStream(response_id, starting_after, read_seconds):
+                return _sdk_stream.open_stream(self.client, response_id, starting_after, read_seconds)
+            case NextEvent(stream, seconds):
+                return stream.next_event(seconds)
+            case CloseStream(stream):
+                return stream.close()
 
     def _pause(self, seconds: float, response_id: str | None) -> bool:
         if response_id is None or self.notices is None:
@@ -125,6 +154,8 @@ class AsyncDriver:
                 return await self.submits.enter()
             case Submit(params):
                 return await self.client.with_options(max_retries=0).responses.create(**params)
+            case SubmitStream() | OpenStream() | NextEvent() | CloseStream():
+                return await self._stream(effect)
             case Cancel(response_id, max_retries, shielded_seconds):
                 patient = self.client if max_retries is None else self.client.with_options(max_retries=max_retries)
                 with _async_backend.shielded(shielded_seconds):
@@ -143,6 +174,17 @@ class AsyncDriver:
             except _sdk.RateLimitError as error:
                 self.polls.pace.hold(self.clock.monotonic() + _hold_seconds(error))
                 raise
+
+    async def _stream(self, effect: StreamEffect) -> Any:
+        match effect:
+            case SubmitStream(params):
+                return await _sdk_stream.submit_stream_async(self.client, params)
+            case OpenStream(response_id, starting_after, read_seconds):
+                return await _sdk_stream.open_stream_async(self.client, response_id, starting_after, read_seconds)
+            case NextEvent(stream, seconds):
+                return await stream.next_event(seconds)
+            case CloseStream(stream):
+                return await stream.close()
 
     async def _pause(self, seconds: float, response_id: str | None) -> bool:
         if response_id is None or self.notices is None:

@@ -44,6 +44,38 @@ class Cancel:
 
 
 @dataclass(frozen=True)
+class SubmitStream:
+    """One POST that opens a stream, without the SDK's own retries; gives the open stream."""
+
+    params: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class OpenStream:
+    """One GET of a run's events after the one numbered `starting_after`; gives the open stream."""
+
+    response_id: str
+    starting_after: int | None
+    read_seconds: float
+    """How long the server may be silent, in the opening too."""
+
+
+@dataclass(frozen=True)
+class NextEvent:
+    """Wait for the next event of an open stream; gives None at the end of the stream."""
+
+    stream: Any = field(repr=False)
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CloseStream:
+    """Close an open stream, and its connection with it."""
+
+    stream: Any = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Pause:
     """Sleep for so many seconds; gives True if a notice of the run came before they were over, which ends the sleep."""
 
@@ -60,7 +92,8 @@ class Tell:
     argument: Any
 
 
-Effect = Poll | Admit | Submit | Cancel | Pause | Tell
+StreamEffect = SubmitStream | OpenStream | NextEvent | CloseStream
+Effect = Poll | Admit | Submit | Cancel | Pause | Tell | StreamEffect
 Steps = Generator[Effect, Any, _T]
 
 

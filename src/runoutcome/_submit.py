@@ -38,8 +38,9 @@ def submit(
     max_retries: int,
     on_submitting: Callable[[str], Any] | None = None,
     on_refused: Callable[[str], Any] | None = None,
+    post: Callable[[dict[str, Any]], Steps[Any]] | None = None,
 ) -> Steps[Any]:
-    """Steps of one create; gives the SDK's response, whose id is known to be there.
+    """Steps of one create; gives the SDK's response, whose id is known to be there, or what else `post` gives.
 
     `params` are complete (see `prepare`). `on_submitting` is told the key before each POST, `on_refused` after one that
     is proven not to be accepted. Raises the SDK's own error where the API refused or could not be reached, and
@@ -51,7 +52,7 @@ def submit(
             if on_submitting is not None:
                 yield Tell(on_submitting, key)
             try:
-                response = yield Submit(dict(params))
+                response = (yield Submit(dict(params))) if post is None else (yield from post(dict(params)))
             except BaseException as error:  # noqa: BLE001 - raised again below, unless the POST is sent again
                 failure = error
             else:
@@ -66,7 +67,7 @@ def submit(
             yield Tell(on_refused, key)
         if fate != "resend" or resent >= max_retries:
             # Not an attribute of any class: this may be a KeyboardInterrupt in the middle of the POST.
-            with suppress(AttributeError):  # an exception class with slots leaves as it is
+            with suppress(AttributeError):  # an exception class that takes no attributes leaves as it is
                 failure.run_key = key  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
             raise failure
         yield Pause(back_off_seconds(failure, resent))

@@ -27,6 +27,8 @@ class ResumeToken:
     """When the first run of its job was submitted; None where this is the first."""
     spent_tokens: int = 0
     """What the runs of its job that ended before it have used, as far as that is known."""
+    cursor: int | None = None
+    """The number of the last event of its stream that was passed on; None where none was."""
 
     def dumps(self) -> str:
         """The token as one line of JSON."""
@@ -43,6 +45,8 @@ class ResumeToken:
             values["first"] = round(self.first_submitted_at, 3)
         if self.spent_tokens:
             values["spent"] = self.spent_tokens
+        if self.cursor is not None:
+            values["cursor"] = self.cursor
         return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -66,7 +70,7 @@ def loads(text: str) -> ResumeToken:
         raise ValueError(
             f"this resume token has version {values.get('runoutcome')!r}; this release reads version {VERSION}"
         )
-    response_id, spent = values.get("id"), values.get("spent")
+    response_id, spent, cursor = values.get("id"), values.get("spent"), values.get("cursor")
     if not isinstance(response_id, str) or not response_id:
         raise ValueError("not a resume token: it holds no response id")
     return ResumeToken(
@@ -77,6 +81,7 @@ def loads(text: str) -> ResumeToken:
         values.get("seen") is True,
         _time(values.get("first")),
         spent if type(spent) is int and spent > 0 else 0,
+        cursor if type(cursor) is int and cursor >= 0 else None,
     )
 
 

@@ -129,6 +129,14 @@ def remaining(policy: WaitPolicy, state: WaitState, now: float) -> float | None:
     return max(0.0, state.started + policy.max_wait_seconds - now)
 
 
+def room(policy: WaitPolicy, state: WaitState, now: float) -> float | None:
+    """Seconds until the end of a wait that is kept for one last poll, below 0 within it; None without a deadline."""
+    left = remaining(policy, state, now)
+    if left is None or policy.max_wait_seconds is None:
+        return None
+    return left - min(LAST_POLL_SECONDS, LAST_POLL_SHARE * policy.max_wait_seconds)
+
+
 def poll_seconds(policy: WaitPolicy, state: WaitState, now: float) -> float | None:
     """How long the next poll request may take: the time left; None for no bound."""
     left = remaining(policy, state, now)
@@ -204,9 +212,8 @@ def _delay(policy: WaitPolicy, state: WaitState, now: float, hint_seconds: float
 
 
 def _sleep(policy: WaitPolicy, state: WaitState, now: float, delay: float) -> Next:
-    left = remaining(policy, state, now)
-    if left is None or policy.max_wait_seconds is None:
+    left = room(policy, state, now)
+    if left is None:
         return Sleep(delay)
-    room = left - min(LAST_POLL_SECONDS, LAST_POLL_SHARE * policy.max_wait_seconds)
     # What is left by rounding is no room: a sleep of 1e-14 s would be a poll without a delay.
-    return Sleep(min(delay, room)) if room >= MIN_INTERVAL_SECONDS else Stop("deadline")
+    return Sleep(min(delay, left)) if left >= MIN_INTERVAL_SECONDS else Stop("deadline")

@@ -9,7 +9,7 @@ import pytest
 from openai.types.responses import Response
 
 from colours import COLOURS, OpenWorld, Script, World, body_of, open_worlds, refusal, reply
-from runoutcome import RunUnknownError
+from runoutcome import RunGoneError, RunUnknownError
 from runoutcome._token import ResumeToken, loads
 from runoutcome.testing import FaultRule, OutcomeScript, Scenario, parse_fault
 
@@ -39,7 +39,7 @@ def test_a_pending_run_is_cancelled(worlds: OpenWorld, seconds: float) -> None:
     response = world.call("cancel", run_id)
     assert type(response) is Response
     assert (response.id, response.status) == (run_id, "cancelled")
-    assert world.polls == []
+    assert (len(world.cancels), len(world.polls), world.sleeps) == (1, 1, [])
     assert world.status_of(run_id) == "cancelled"
 
 
@@ -84,11 +84,64 @@ def test_a_refused_cancel_is_no_last_word(worlds: OpenWorld, fault: str) -> None
     assert world.call("cancel", run_id).status == "queued"
 
 
-def test_a_200_that_is_still_pending_is_looked_at_again(worlds: OpenWorld) -> None:
+def test_a_cancel_that_takes_its_time_is_looked_at_again(worlds: OpenWorld) -> None:
     """A cancel that was taken but has not taken effect is answered with the state read after it."""
-    script = Script([reply(body_of("in_progress")), "cancelled"])
-    assert worlds(answer=script).call("cancel", "resp_1").status == "cancelled"
-    assert script.methods == ["POST", "GET"]
+    script = Script([reply(body_of("in_progress")), "in_progress", refusal(503), reply({}), "cancelled"])
+    world = worlds(answer=script)
+    assert world.call("cancel", "resp_1").status == "cancelled"
+    assert script.methods == ["POST", "GET", "GET", "GET", "GET"]
+    assert world.elapsed < 5
+
+
+def test_a_cancel_that_takes_too_long_is_given_as_it_is(worlds: OpenWorld) -> None:
+    """A run that is still going 5 seconds after its cancel is given as it was read last."""
+    script = Script([reply(body_of("queued")), "in_progress"])
+    world = worlds(answer=script)
+    response = world.call("cancel", "resp_1")
+    assert (type(response), response.status) == (Response, "in_progress")
+    assert 4 <= world.elapsed <= 5
+    assert len(script.requests) <= 7
+
+
+def test_a_cancel_is_not_believed_but_read(worlds: OpenWorld) -> None:
+    """A server that says "cancelled" while the run completes is asked once more, and what it then says is given."""
+    flip = OutcomeScript("flip", queued_seconds=0, running_seconds=9, completes_despite_cancel_seconds=0)
+    world = worlds(Scenario(outcomes=(flip,)))
+    run_id = world.submitted("flip")
+    assert world.call("cancel", run_id).status == "completed"
+    assert len(world.cancels) == 1
+
+
+def test_a_state_that_cannot_be_read_again_is_the_one_that_was_told(worlds: OpenWorld) -> None:
+    """Where no read is answered the cancel's own answer is the last that is known."""
+    script = Script([reply(body_of("cancelled")), refusal(503)])
+    world = worlds(answer=script)
+    assert world.call("cancel", "resp_1").status == "cancelled"
+    assert world.elapsed <= 5
+
+
+def test_a_read_that_is_refused_is_raised(worlds: OpenWorld) -> None:
+    """401 for the read is the SDK's own error at once, as for any poll."""
+    script = Script([reply(body_of("cancelled")), refusal(401)])
+    cancel_error(worlds(answer=script), openai.AuthenticationError, "resp_1")
+    assert len(script.requests) == 2
+
+
+@pytest.mark.parametrize("form", ["token", "response", "answer"])
+def test_a_known_run_that_is_missing_is_gone(worlds: OpenWorld, form: str) -> None:
+    """404 for a run that was there, by its token, its response or the answer to the cancel, is `RunGoneError`."""
+    run: Any = {"token": ResumeToken("resp_1", seen=True).dumps(), "response": body_of("queued"), "answer": "resp_1"}
+    world = worlds(answer=Script([reply(body_of("cancelled")) if form == "answer" else refusal(404), refusal(404)]))
+    error = cancel_error(world, RunGoneError, run[form])
+    assert error.response_id == "resp_1"
+    assert world.elapsed <= 5
+
+
+def test_a_run_that_is_not_readable_yet_is_waited_for(worlds: OpenWorld) -> None:
+    """A run that was made a moment ago may be unknown to the server that is asked: that is not gone."""
+    hidden = OutcomeScript("hidden", status="stuck", hidden_seconds=2)
+    world = worlds(Scenario(outcomes=(hidden,)))
+    assert world.call("cancel", world.create(metadata={"emulate": "hidden"})).status in ("cancelled", "queued")
 
 
 def test_an_unknown_run_cannot_be_cancelled(worlds: OpenWorld) -> None:

@@ -1,4 +1,7 @@
-"""What every client here is asked, and how it says what came back: one JSON line for each job. Stdlib only."""
+"""What every client here is asked, and how it says what came back: one JSON line for each job. Stdlib only.
+
+The first argument is how many jobs there are, the second how many of them may be under way at once (all by default).
+"""
 # ruff: noqa: T201 - the lines go to whoever started the client
 
 from __future__ import annotations
@@ -19,13 +22,18 @@ def prompts() -> list[str]:
     return [f"Write report {number} about otters in space." for number in range(1, int(sys.argv[1]) + 1)]
 
 
+def at_once() -> int:
+    """How many jobs may be under way at once."""
+    return int(sys.argv[2] if len(sys.argv) > 2 else sys.argv[1])
+
+
 def tell(prompt: str, status: str, text: str) -> None:
     """Says what came of a job."""
     print(json.dumps({"prompt": prompt, "status": status, "text": text}), flush=True)
 
 
 def in_threads(job: Callable[[str], Answer]) -> None:
-    """All jobs at once, each in a thread."""
+    """All jobs, each in a thread while it is under way."""
 
     def one(prompt: str) -> None:
         try:
@@ -34,19 +42,20 @@ def in_threads(job: Callable[[str], Answer]) -> None:
             status, text = _refusal(error)
         tell(prompt, status, text)
 
-    asked = prompts()
-    with ThreadPoolExecutor(len(asked)) as pool:
-        list(pool.map(one, asked))
+    with ThreadPoolExecutor(at_once()) as pool:
+        list(pool.map(one, prompts()))
 
 
 async def in_tasks(job: Callable[[str], Awaitable[Answer]]) -> None:
-    """All jobs at once, each in a task."""
+    """All jobs, each in a task."""
+    places = asyncio.Semaphore(at_once())
 
     async def one(prompt: str) -> None:
-        try:
-            status, text = await job(prompt)
-        except Exception as error:  # noqa: BLE001 - whatever the package raises is its answer
-            status, text = _refusal(error)
+        async with places:
+            try:
+                status, text = await job(prompt)
+            except Exception as error:  # noqa: BLE001 - whatever the package raises is its answer
+                status, text = _refusal(error)
         tell(prompt, status, text)
 
     await asyncio.gather(*map(one, prompts()))

@@ -13,6 +13,7 @@ import runoutcome
 EXPORTED = [
     "AUTO",
     "CATALOG_VERSION",
+    "AsyncRunStream",
     "AsyncRuns",
     "Attempt",
     "Catalog",
@@ -39,6 +40,7 @@ EXPORTED = [
     "RunPermissionDeniedError",
     "RunRateLimitError",
     "RunStatusError",
+    "RunStream",
     "RunUnknownError",
     "RunUnprocessableEntityError",
     "Runs",

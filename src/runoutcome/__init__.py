@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ._overlay import CatalogError as CatalogError
     from ._resubmit import ResubmitBudget as ResubmitBudget, ResubmitPolicy as ResubmitPolicy
     from ._run_result import RunExceptionGroup as RunExceptionGroup, RunResult as RunResult
+    from ._run_stream import AsyncRunStream as AsyncRunStream, RunStream as RunStream
     from ._runs import AsyncRuns as AsyncRuns, Runs as Runs
     from ._runs_base import AUTO as AUTO
 
@@ -53,6 +54,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AUTO": "_runs_base",
+    "AsyncRunStream": "_run_stream",
     "AsyncRuns": "_runs",
     "Attempt": "_attempts",
     "CATALOG_VERSION": "_catalog",
@@ -82,6 +84,7 @@ _HOMES = {
     "RunRateLimitError": "_exceptions",
     "RunResult": "_run_result",
     "RunStatusError": "_exceptions",
+    "RunStream": "_run_stream",
     "RunUnknownError": "_exceptions",
     "RunUnprocessableEntityError": "_exceptions",
     "Runs": "_runs",
@@ -97,6 +100,7 @@ _HOMES = {
 __all__ = [
     "AUTO",
     "CATALOG_VERSION",
+    "AsyncRunStream",
     "AsyncRuns",
     "Attempt",
     "Catalog",
@@ -125,6 +129,7 @@ __all__ = [
     "RunRateLimitError",
     "RunResult",
     "RunStatusError",
+    "RunStream",
     "RunUnknownError",
     "RunUnprocessableEntityError",
     "Runs",

@@ -54,9 +54,14 @@ def stopping(on_interrupt: OnInterrupt, token: ResumeToken, steps: Steps[_T]) ->
     except (Exception, GeneratorExit):
         raise
     except BaseException as interrupt:
-        if on_interrupt == "cancel":
-            yield from _stop_for(interrupt, token)
+        yield from stop_for(on_interrupt, interrupt, token)
         raise
+
+
+def stop_for(on_interrupt: OnInterrupt, interrupt: BaseException, token: ResumeToken) -> Steps[None]:
+    """With "cancel", have the server asked to stop the run for what leaves, unless that is an `Exception`."""
+    if on_interrupt == "cancel" and not isinstance(interrupt, (Exception, GeneratorExit)):
+        yield from _stop_for(interrupt, token)
 
 
 def _stop_for(interrupt: BaseException, token: ResumeToken) -> Steps[None]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from ._drive import AsyncDriver, Driver
 from ._effects import Steps
 from ._following import EventSteps, Following, carry, close
+from ._leaving import OnInterrupt, stop_for
 from ._seen import Seen
 from ._stream import Ended, follow, next_event, result_of
 
@@ -23,9 +24,10 @@ class _StreamBase(Generic[_T]):
 
     _usage = "with runs.stream(run) as stream: ..."
 
-    def __init__(self, driver: Any, begin: Steps[Following]) -> None:
+    def __init__(self, driver: Any, begin: Steps[Following], on_interrupt: OnInterrupt = "leave") -> None:
         self._driver = driver
         self._begin = begin
+        self._on_interrupt: OnInterrupt = on_interrupt
         self._is_entered = False
         self._at: Following | None = None
         self._steps: EventSteps[Seen] | None = None
@@ -94,10 +96,14 @@ class _StreamBase(Generic[_T]):
             self._steps.close()
             self._steps = None
 
-    def _note(self, error: BaseException | None) -> None:
-        """What leaves the with statement carries the token, also what the caller's own code raised."""
-        if error is not None and self._at is not None:
-            carry(error, self._at)
+    def _leaving(self, error: BaseException | None) -> Steps[None]:
+        """Steps of leaving the with statement: also what the caller's own code raises takes the token along."""
+        at = self._at
+        if error is not None and at is not None:
+            carry(error, at)
+        yield from self._closing()
+        if error is not None and at is not None and self._end is None:
+            yield from stop_for(self._on_interrupt, error, at.token)
 
 
 class RunStream(_StreamBase[_T]):
@@ -118,8 +124,7 @@ class RunStream(_StreamBase[_T]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._note(error)
-        self.close()
+        self._driver.run(self._leaving(error))
 
     def __iter__(self) -> Iterator[ResponseStreamEvent]:
         return self
@@ -155,8 +160,7 @@ class AsyncRunStream(_StreamBase[_T]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._note(error)
-        await self.close()
+        await self._driver.run(self._leaving(error))
 
     def __aiter__(self) -> AsyncIterator[ResponseStreamEvent]:
         return self

@@ -22,7 +22,8 @@ from ._model import Outcome
 from ._poll import OnTimeout
 from ._resubmit import ResubmitBudget, ResubmitPolicy
 from ._run_result import RunResult
-from ._runs_base import AUTO, MAX_POLLS_IN_FLIGHT, MAX_SUBMITS_IN_FLIGHT, Asked, MaxWait, Run, RunsBase
+from ._runs_base import AUTO, MAX_POLLS_IN_FLIGHT, MAX_SUBMITS_IN_FLIGHT, Asked, MaxWait, Run
+from ._runs_streaming import AsyncStreamingRuns, StreamingRuns
 from ._scheduler import AsyncScheduler, Scheduler
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class Runs(RunsBase):
+class Runs(StreamingRuns):
     """Background runs through an `OpenAI` client (Azure clients too).
 
     `catalog` decides outcomes (the shipped one by default). `resubmit_budget` bounds resubmissions over all runs of
@@ -339,7 +340,7 @@ class Runs(RunsBase):
         return self._driver.run(self._cancel_steps(run))
 
 
-class AsyncRuns(RunsBase):
+class AsyncRuns(AsyncStreamingRuns):
     """Background runs through an `AsyncOpenAI` client (Azure clients too); see `Runs`.
 
     The callbacks of the async methods may be plain functions or coroutine functions.

@@ -257,7 +257,8 @@ def _ask_run(at: Following) -> Steps[Seen | None]:
 
 def _poll_to_end(at: Following) -> Steps[Seen]:
     """The end of the run as polling finds it, or the pending run that the caller accepts at the deadline."""
-    wait = replace(at.wait, wanted=replace(at.wait.wanted, text_format=None))  # what is to be parsed is parsed once
+    # What is to be parsed is parsed once, and what interrupts is dealt with where it leaves.
+    wait = replace(at.wait, wanted=replace(at.wait.wanted, text_format=None), on_interrupt="leave")
     try:
         response = yield from poll(wait, at.token, at.state, at.created, just_created=at.created is not None)
     except RunError as error:

@@ -11,6 +11,7 @@ from ._body import look
 from ._cursor import Cursor
 from ._effects import CloseStream, NextEvent, Steps, SubmitStream, Tell
 from ._following import LONGEST_IDLE_SECONDS, Following, fault_in, leave, telling_changes
+from ._leaving import stopping
 from ._poll import Wait, state_of
 from ._sdk import is_given
 from ._sdk_stream import NoStreamError
@@ -84,11 +85,15 @@ def follow_new_run(
         at.created = seen_by_caller(begun, wait.catalog)
     try:
         if on_submitted is not None:
-            yield Tell(on_submitted, token.dumps())
+            yield from stopping(wait.on_interrupt, token, _tell(on_submitted, token.dumps()))
     except BaseException as error:
         yield from leave(at, error)
         raise
     return at
+
+
+def _tell(function: Callable[[str], Any], argument: str) -> Steps[None]:
+    yield Tell(function, argument)
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def webhook_route(path: str, inbox: Inbox, *, max_body_bytes: int = MAX_BODY_BYT
         from starlette.routing import Route
     except ModuleNotFoundError as error:
         raise ImportError("webhook_route needs starlette; WebhookApp(inbox) is for any other ASGI server") from error
-    return Route(path, WebhookApp(inbox, max_body_bytes=max_body_bytes), name="webhooks", include_in_schema=False)
+    return Route(path, WebhookApp(inbox, max_body_bytes=max_body_bytes))
 
 
 def _announced(scope: Message) -> int:

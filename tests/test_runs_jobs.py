@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pickle
 from itertools import pairwise
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 
 from colours import COLOURS, OpenWorld, Script, World, body_of, keys_of, open_worlds, refusal, reply
 from runoutcome import (
+    Attempt,
     PollingLostError,
     ResubmitBudget,
+    ResubmitPolicy,
     RunCancelledError,
     RunError,
     RunGoneError,
@@ -80,7 +83,8 @@ def test_the_error_is_the_last_attempts(worlds: OpenWorld) -> None:
     error = job_error(world, RunRateLimitError, "server_error,server_error,rate_limit_exceeded", resubmit=2)
     last = world.emulator.runs[-1]
     assert (error.code, error.response_id) == ("rate_limit_exceeded", last.id)
-    assert loads(error.run_token) == ResumeToken(last.id, loads(error.run_token).submitted_at, last.runoutcome_key)
+    token = loads(error.run_token)
+    assert (token.response_id, token.key) == (last.id, last.runoutcome_key)
     assert error.__cause__ is None
 
 
@@ -151,6 +155,112 @@ def test_fewer_than_no_resubmissions_are_nonsense(worlds: OpenWorld) -> None:
     world = worlds()
     job_error(world, ValueError, "completed", resubmit=-1)
     assert world.emulator.requests == []
+
+
+# What is told of the runs before
+
+
+def links_of(world: World) -> list[str | None]:
+    """The run that each paid run names as the one before it."""
+    return [run.request["metadata"].get("runoutcome_previous") for run in world.emulator.runs]
+
+
+def test_each_run_names_the_one_before(worlds: OpenWorld) -> None:
+    """The runs of a job are a chain: each later one has the id of the one it was made in place of in its metadata."""
+    world = worlds()
+    world.create_and_poll("server_error,server_error,completed", resubmit=2)
+    first, second, _ = (run.id for run in world.emulator.runs)
+    assert links_of(world) == [None, first, second]
+
+
+def test_the_error_knows_all_attempts(worlds: OpenWorld) -> None:
+    """The final error has every run of the job, in order, itself the last, with id, key, code and what it used."""
+    used = OutcomeScript("used", status="failed", code="server_error", body_fields={"usage": {"total_tokens": 40}})
+    world = worlds(Scenario(outcomes=(used,)))
+    error = job_error(
+        world,
+        RunRateLimitError,
+        "used,server_is_overloaded,rate_limit_exceeded",
+        resubmit=2,
+        metadata={"runoutcome_key": "job"},
+    )
+    runs = world.emulator.runs
+    assert [attempt.response_id for attempt in error.attempts] == [run.id for run in runs]
+    assert [(attempt.number, attempt.key) for attempt in error.attempts] == [(1, "job-1"), (2, "job-2"), (3, "job-3")]
+    assert [attempt.code for attempt in error.attempts] == [
+        "server_error",
+        "server_is_overloaded",
+        "rate_limit_exceeded",
+    ]
+    assert error.attempts[0].total_tokens == 40
+    assert error.attempts[-1].outcome == error.outcome
+    twin = pickle.loads(pickle.dumps(error))
+    assert (twin.attempts, twin.not_resubmitted) == (error.attempts, "attempts")
+
+
+def test_one_run_is_one_attempt(worlds: OpenWorld) -> None:
+    """A job whose first run is not made again has had one attempt; a wait without a job has none."""
+    world = worlds()
+    assert len(job_error(world, RunError, "invalid_prompt", resubmit=3).attempts) == 1
+    with pytest.raises(RunError) as caught:
+        world.call("poll", world.emulator.runs[0].id)
+    assert caught.value.attempts == ()
+
+
+def test_later_errors_know_the_attempts_before(worlds: OpenWorld) -> None:
+    """A deadline in the second run says that there was a first."""
+    world = worlds()
+    error = job_error(world, WaitTimeoutError, "server_error,stuck", resubmit=1, max_wait_seconds=60)
+    assert [attempt.response_id for attempt in error.attempts] == [world.emulator.runs[0].id]
+    assert error.response_id == world.emulator.runs[1].id
+    assert pickle.loads(pickle.dumps(error)).attempts == error.attempts
+
+
+@pytest.mark.parametrize("when", ["pause", "second run"])
+def test_an_interrupt_knows_the_attempts_before(worlds: OpenWorld, when: str) -> None:
+    """Ctrl-C in a later run, or in the pause before it, has the runs that had ended."""
+    world = worlds()
+
+    def interrupt(seconds: float) -> None:
+        if len(world.posts) == 2 or (when == "pause" and world.status_of(world.emulator.runs[0].id) == "failed"):
+            raise KeyboardInterrupt
+
+    world.clock.on_sleep = interrupt
+    error = job_error(world, KeyboardInterrupt, "server_error,stuck", resubmit=1)
+    assert [attempt.response_id for attempt in error.attempts] == [world.emulator.runs[0].id]
+
+
+def test_what_is_made_again_is_told(worlds: OpenWorld) -> None:
+    """`on_resubmitting` is told of each run that ended, before the pause and the next POST: so is who succeeds."""
+    world = worlds()
+    world.create_and_poll(
+        "server_error,server_error,completed",
+        resubmit=5,
+        on_resubmitting=world.noting("again", lambda attempt: (attempt.number, attempt.code)),
+        on_update=world.noting("update"),
+    )
+    told = [entry for entry in world.log if entry[0] == "again" or entry == ("request", ("POST", 200))]
+    assert told == [
+        ("request", ("POST", 200)),
+        ("again", (1, "server_error")),
+        ("request", ("POST", 200)),
+        ("again", (2, "server_error")),
+        ("request", ("POST", 200)),
+    ]
+    after = world.log[world.log.index(("again", (1, "server_error"))) + 1]
+    assert after[0] == "sleep"
+
+
+def test_an_error_of_that_callback_makes_no_run(worlds: OpenWorld) -> None:
+    """What `on_resubmitting` raises leaves before anything is paid for, with the attempts."""
+    world = worlds()
+
+    def fail(attempt: Attempt) -> None:
+        raise OSError("disk full")
+
+    error = job_error(world, OSError, "server_error,completed", resubmit=1, on_resubmitting=fail)
+    assert (len(world.posts), len(error.attempts)) == (1, 1)
+    assert loads(error.run_token).response_id == world.emulator.runs[0].id
 
 
 # Keys and delays
@@ -230,7 +340,7 @@ def test_a_pause_that_does_not_fit_is_not_begun(worlds: OpenWorld) -> None:
     )
     world = worlds(Scenario(outcomes=(busy,)))
     error = job_error(world, RunRateLimitError, "busy", resubmit=10, max_wait_seconds=60)
-    assert error.retry_after == 300
+    assert (error.retry_after, error.not_resubmitted) == (300, "time")
     assert (len(world.posts), world.elapsed < 2) == (1, True)
 
 
@@ -270,6 +380,68 @@ def test_a_first_submission_takes_nothing_from_the_budget(worlds: OpenWorld) -> 
     assert world.create_and_poll(resubmit=5).status == "completed"
     job_error(world, RunInternalServerError, "server_error", resubmit=5)
     assert len(world.posts) == 2
+
+
+# Policies
+
+
+USED = OutcomeScript(
+    "used",
+    status="failed",
+    code="server_error",
+    queued_seconds=0,
+    running_seconds=20,
+    body_fields={"usage": {"input_tokens": 300, "output_tokens": 700, "total_tokens": 1000}},
+)
+BOUNDS: dict[str, Any] = {
+    "attempts": (ResubmitPolicy(2), 3),
+    "tokens": (ResubmitPolicy(9, max_tokens=1500), 2),
+    "time": (ResubmitPolicy(9, max_seconds=50), 3),
+}
+
+
+@pytest.mark.parametrize("why", BOUNDS)
+def test_a_policy_bounds_a_job(worlds: OpenWorld, why: str) -> None:
+    """A policy bounds the runs, the time since the first and the tokens of those that ended; the error says which."""
+    policy, runs = BOUNDS[why]
+    world = worlds(Scenario(outcomes=(USED,)))
+    error = job_error(world, RunInternalServerError, "used", resubmit=policy, poll_interval_ms=500)
+    assert (len(world.posts), error.not_resubmitted, len(error.attempts)) == (runs, why, runs)
+    assert world.elapsed < 80
+
+
+def test_a_number_is_a_policy(worlds: OpenWorld) -> None:
+    """`resubmit=2` is `ResubmitPolicy(2)`."""
+    for resubmit in (2, ResubmitPolicy(2)):
+        world = worlds()
+        error = job_error(world, RunInternalServerError, "server_error", resubmit=resubmit)
+        assert (len(world.posts), error.not_resubmitted) == (3, "attempts")
+
+
+@pytest.mark.parametrize("word", ["server_error", "invalid_prompt"])
+def test_what_was_not_asked_for_is_not_explained(worlds: OpenWorld, word: str) -> None:
+    """Without `resubmit`, and for a run that is not retryable, there is no reason to give."""
+    error = job_error(worlds(), RunError, word, resubmit=0 if word == "server_error" else 3)
+    assert error.not_resubmitted is None
+
+
+def test_usage_that_is_not_known_counts_as_nothing(worlds: OpenWorld) -> None:
+    """A token budget bounds what is known to be spent: a body without usage does not stop a job."""
+    world = worlds()
+    policy = ResubmitPolicy(2, max_tokens=1)
+    job_error(world, RunInternalServerError, "server_error", resubmit=policy)
+    assert len(world.posts) == 3
+
+
+def test_a_shared_budget_bounds_the_tokens_of_all_jobs(worlds: OpenWorld) -> None:
+    """`ResubmitBudget(max_tokens=...)` counts what the ended runs of all its jobs used, retryable or not."""
+    spent = OutcomeScript("spent", status="incomplete", reason="max_output_tokens", body_fields=USED.body_fields)
+    world = worlds(Scenario(outcomes=(USED, spent)))
+    world.budget = ResubmitBudget(max_tokens=2500)
+    job_error(world, RunIncompleteError, "spent", resubmit=1)
+    error = job_error(world, RunInternalServerError, "used", resubmit=5)
+    assert (error.not_resubmitted, world.budget.spent_tokens) == ("budget", 3000)
+    assert len(world.posts) == 3
 
 
 # What is told, and when
@@ -464,6 +636,33 @@ def test_a_resumed_job_begins_by_waiting(worlds: OpenWorld) -> None:
     response = world.create_and_poll("completed", resume=token, on_submitting=told.append, on_submitted=told.append)
     assert response.id == loads(token).response_id
     assert (len(world.posts), told) == (1, [])
+
+
+def test_a_resumed_job_goes_on_with_its_chain(worlds: OpenWorld) -> None:
+    """The next run after a crash names the run of the token, and the attempts are numbered as before."""
+    world = worlds()
+    outcome = "server_error,server_error,server_error,completed"
+    token = interrupted(world, outcome, at_post=2, resubmit=2)
+    error = job_error(world, RunInternalServerError, outcome, resume=token, resubmit=2)
+    first, second, third = world.emulator.runs
+    assert links_of(world) == [None, first.id, second.id]
+    assert [(attempt.number, attempt.response_id) for attempt in error.attempts] == [(2, second.id), (3, third.id)]
+    assert error.attempts[0].key == second.runoutcome_key
+
+
+@pytest.mark.parametrize(
+    ("why", "policy"),
+    [("time", ResubmitPolicy(9, max_seconds=100)), ("tokens", ResubmitPolicy(9, max_tokens=2000))],
+    ids=["time", "tokens"],
+)
+def test_a_resumed_job_keeps_what_it_used(worlds: OpenWorld, why: str, policy: ResubmitPolicy) -> None:
+    """Time and tokens count from the first run of the job, also over a crash: the token says what was used before."""
+    world = worlds(Scenario(outcomes=(USED,)))
+    token = interrupted(world, "used", at_post=2, resubmit=policy, poll_interval_ms=500)
+    if why == "time":
+        world.clock.advance(90)
+    error = job_error(world, RunInternalServerError, "used", resume=token, resubmit=policy, poll_interval_ms=500)
+    assert (len(world.posts), error.not_resubmitted) == (2, why)
 
 
 def test_a_resumed_job_counts_the_attempts_before(worlds: OpenWorld) -> None:

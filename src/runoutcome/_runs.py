@@ -6,10 +6,9 @@ The two are the same methods over the same steps; what differs is the word `awai
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from . import _many, _sdk
+from . import _many, _sdk, _sdk_client
 from ._attempts import Attempt
 from ._catalog import Catalog
 from ._clock import AsyncSystemClock, SystemClock
@@ -61,7 +60,7 @@ class Runs(StreamingRuns):
         self._driver = Driver(
             client,
             self._clock,
-            fetch=partial(_sdk.fetch, client),
+            fetch=_sdk_client.ClientTransport(client).fetch,
             polls=Gate(Pace(max_polls_in_flight, max_polls_per_second), self._clock),
             submits=Gate(Pace(max_submits_in_flight), self._clock),
             notices=notices,
@@ -364,7 +363,7 @@ class AsyncRuns(AsyncStreamingRuns):
         self._driver = AsyncDriver(
             client,
             self._clock,
-            fetch=partial(_sdk.fetch_async, client),
+            fetch=_sdk_client.AsyncClientTransport(client).fetch,
             polls=AsyncGate(Pace(max_polls_in_flight, max_polls_per_second), self._clock),
             submits=AsyncGate(Pace(max_submits_in_flight), self._clock),
             notices=notices,

@@ -9,7 +9,6 @@ import importlib
 import json
 import pkgutil
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -132,73 +131,6 @@ class Answer:
     def request_id(self) -> str | None:
         """The `x-request-id` of the answer."""
         return self.headers.get("x-request-id")
-
-
-def fetch(client: OpenAI, response_id: str, timeout_seconds: float | None) -> Answer:
-    """One GET of the run through the user's own client (auth, base URL, proxies, hooks), without its retries.
-
-    `timeout_seconds` bounds the whole request, also a body that arrives drop by drop; None bounds only each read. What
-    drips before that (headers, the body of an HTTP error) is read by the SDK, which only bounds each read. Raises the
-    SDK's errors, and TimeoutError when the time is up.
-    """
-    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-    response: Any = client.get(
-        _path(response_id),
-        cast_to=native_http_library().Response,
-        options=_options(client, timeout_seconds),
-        stream=True,  # the body is read here, where the clock can be watched
-        stream_cls=openai.Stream[Any],
-    )
-    try:
-        chunks: list[bytes] = []
-        for chunk in response.iter_bytes():
-            chunks.append(chunk)
-            if deadline is not None and time.monotonic() > deadline:
-                raise TimeoutError(f"the answer to a poll was not complete after {timeout_seconds:.3g} s")
-    finally:
-        response.close()
-    return _answer(response, b"".join(chunks))
-
-
-async def fetch_async(client: AsyncOpenAI, response_id: str, timeout_seconds: float | None) -> Answer:
-    """The async twin of `fetch`."""
-    answer: Answer | None = None
-    with anyio.move_on_after(timeout_seconds):
-        response: Any = await client.get(
-            _path(response_id),
-            cast_to=native_http_library().Response,
-            options=_options(client, timeout_seconds),
-        )
-        answer = _answer(response, response.content)
-    if answer is None:
-        raise TimeoutError(f"the answer to a poll was not complete after {timeout_seconds:.3g} s")
-    return answer
-
-
-def _path(response_id: str) -> str:
-    return f"/responses/{quote(response_id, safe='')}"
-
-
-def _options(client: OpenAI | AsyncOpenAI, timeout_seconds: float | None) -> Any:
-    options: dict[str, Any] = {"max_retries": 0, "timeout": _read_timeout(client.timeout, timeout_seconds)}
-    if "security" in openai.RequestOptions.__annotations__:
-        # As `responses.retrieve` says since 2.x, so that a poll is never sent with an admin key.
-        options["security"] = {"bearer_auth": True}
-    return options
-
-
-def _read_timeout(own: Any, timeout_seconds: float | None) -> float:
-    """A poll is a small GET: the client's 600 s, meant for generation, would let one stall hide a finished run."""
-    limits = [
-        POLL_TIMEOUT_SECONDS,
-        timeout_seconds,
-        own if isinstance(own, (int, float)) else getattr(own, "read", None),
-    ]
-    return min(limit for limit in limits if limit is not None)
-
-
-def _answer(response: Any, content: bytes) -> Answer:
-    return Answer(content, response.status_code, response.headers, str(response.url), http_library_of(response))
 
 
 def transport_errors() -> tuple[type[BaseException], ...]:

@@ -102,7 +102,7 @@ class World:
         self.colour: Colour = colour
         self.log: list[tuple[str, Any]] = []
         server = ManualClock()
-        self._emulator = Emulator(scenario, clock=server)
+        self._emulator = Emulator(scenario, clock=None if real_time else server)
         self.clock: Any = (VirtualClock if colour == "sync" else AsyncVirtualClock)(server, self.note)
         self.budget = ResubmitBudget()
         self.hooks: list[Callable[[Any], Any]] = []
@@ -145,10 +145,10 @@ class World:
         async with self.client() as client:
             return await getattr(self.runs(client), name)(*args, **kwargs)
 
-    def runs(self, client: Any) -> Any:
+    def runs(self, client: Any, **options: Any) -> Any:
         """`Runs` or `AsyncRuns` over a client, in virtual time unless told otherwise."""
         cls = Runs if self.colour == "sync" else AsyncRuns
-        return cls(client, resubmit_budget=self.budget, clock=None if self._real_time else self.clock)
+        return cls(client, resubmit_budget=self.budget, clock=None if self._real_time else self.clock, **options)
 
     def client(self) -> Any:
         """A client of the user's, as he made it."""

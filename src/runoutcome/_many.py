@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -23,6 +23,9 @@ from ._token import ResumeToken
 
 Begin = Callable[[Any], tuple[ResumeToken, Steps[_sdk.Response]]]
 """From a run as the caller names it to its token, and the steps of waiting for it."""
+
+CTRL_C_SECONDS = 1.0
+"""How long a thread sleeps at most without looking for Ctrl-C: some platforms do not end a sleep for it."""
 
 
 class _Given(NamedTuple):
@@ -89,15 +92,16 @@ def poll_many(
     """The results of `runs` as they come. `runs` is drawn from in the caller's thread, where there is room."""
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
     crowd, source, is_open = Crowd(begin, catalog, limit, events.put), iter(runs), True
+    are_at_hand = isinstance(runs, Collection)  # what has to be made first is not to hold up what has ended
     try:
         while True:
-            while is_open and crowd.has_room and events.empty():
+            while is_open and crowd.has_room and (are_at_hand or events.empty()):
                 run = next(source, _DRAWN)
                 if is_open := run is not _DRAWN:
                     scheduler.add(crowd.take_up(run))
             if not len(crowd):
                 return
-            event = events.get()
+            event = _next(events)
             if isinstance(event, _Ended):
                 yield crowd.result(event)
             else:
@@ -111,6 +115,12 @@ def poll_many(
         scheduler.remove(crowd.watches)
 
 
+def _next(events: queue.SimpleQueue[Any]) -> Any:
+    while True:
+        with suppress(queue.Empty):
+            return events.get(timeout=CTRL_C_SECONDS)
+
+
 async def poll_many_async(
     scheduler: AsyncScheduler,
     runs: Iterable[Any] | AsyncIterable[Any],
@@ -118,22 +128,29 @@ async def poll_many_async(
     catalog: Catalog,
     limit: int | None,
 ) -> AsyncIterator[RunResult]:
-    """The async twin of `poll_many`. `runs` is drawn from in a task beside the caller's, as it may have to wait."""
+    """The async twin of `poll_many`. An async iterable is drawn from in a task of its own, as it may have to wait."""
     events = _AsyncQueue()
     crowd = Crowd(begin, catalog, limit, events.put)
     feeder = _Feeder(scheduler, crowd, events)
-    feeder.start(runs)
+    source = iter(()) if isinstance(runs, AsyncIterable) else iter(runs)
+    is_open, are_at_hand = True, isinstance(runs, Collection)
+    if isinstance(runs, AsyncIterable):
+        feeder.start(runs)
     try:
-        while feeder.is_open or len(crowd):
+        while True:
+            while is_open and crowd.has_room and (are_at_hand or not len(events)):
+                run = next(source, _DRAWN)
+                if is_open := run is not _DRAWN:
+                    scheduler.add(crowd.take_up(run))
+            if not feeder.is_open and not len(crowd):
+                return
             event = await events.get()
             if isinstance(event, _Ended):
                 result = crowd.result(event)
-                feeder.room.set()
+                feeder.has_room.set()
                 yield result
-            elif isinstance(event, Tell):
+            else:
                 await scheduler.driver.carry_out(event)
-            elif isinstance(event, BaseException):
-                raise event
     except GeneratorExit:
         raise
     except BaseException as error:
@@ -141,39 +158,45 @@ async def poll_many_async(
         raise
     finally:
         feeder.stop()
-        scheduler.remove(crowd.watches)
+        await scheduler.remove(crowd.watches)
 
 
 class _Feeder:
-    """Draws runs from their source while there is room."""
+    """Draws runs from an async iterable while there is room."""
 
     def __init__(self, scheduler: AsyncScheduler, crowd: Crowd, events: _AsyncQueue) -> None:
-        self.is_open = True
+        self.is_open = False
         """There may be more runs to come."""
-        self.room = _async_backend.Event()
+        self.has_room = _async_backend.Event()
         self._scheduler, self._crowd, self._events = scheduler, crowd, events
         self._scope = _async_backend.CancelScope()
         self._task: object = None
 
-    def start(self, runs: Iterable[Any] | AsyncIterable[Any]) -> None:
+    def start(self, runs: AsyncIterable[Any]) -> None:
+        self.is_open = True
         self._task = _async_backend.spawn(partial(self._feed, runs), copy_context())
 
     def stop(self) -> None:
         self._scope.cancel()
 
-    async def _feed(self, runs: Iterable[Any] | AsyncIterable[Any]) -> None:
+    async def _feed(self, runs: AsyncIterable[Any]) -> None:
         failure: Exception | None = None
         with self._scope:
             try:
-                async for run in _drawn(runs):
+                async for run in runs:
                     self._scheduler.add(self._crowd.take_up(run))
                     while not self._crowd.has_room:
-                        self.room = _async_backend.Event()
-                        await self.room.wait()
+                        self.has_room = _async_backend.Event()
+                        await self.has_room.wait()
             except Exception as error:  # noqa: BLE001 - it is the caller's own source that failed, so he is told
                 failure = error
             self.is_open = False
-            self._events.put(failure)
+            self._events.put(Tell(_raise_if_any, failure))
+
+
+def _raise_if_any(failure: Exception | None) -> None:
+    if failure is not None:
+        raise failure
 
 
 class _AsyncQueue:
@@ -182,6 +205,9 @@ class _AsyncQueue:
     def __init__(self) -> None:
         self._items: deque[Any] = deque()
         self._has_come = _async_backend.Event()
+
+    def __len__(self) -> int:
+        return len(self._items)
 
     def put(self, item: Any) -> None:
         self._items.append(item)
@@ -192,16 +218,6 @@ class _AsyncQueue:
             self._has_come = _async_backend.Event()
             await self._has_come.wait()
         return self._items.popleft()
-
-
-async def _drawn(runs: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[Any]:
-    if isinstance(runs, AsyncIterable):
-        async for run in runs:
-            yield run
-    else:
-        for run in runs:
-            yield run
-            await _async_backend.sleep(0)  # ten thousand of them are not to hold up everybody else
 
 
 def responses_of(results: list[RunResult]) -> list[_sdk.Response]:

@@ -24,7 +24,18 @@ LINGER_SECONDS = 5.0
 class Watch:
     """One run that is waited for: its steps, and whom they tell. Whoever carries out its effects owns it meanwhile."""
 
-    __slots__ = ("_has_begun", "is_noticed", "is_over", "on_end", "on_tell", "response_id", "steps", "stop_listening")
+    __slots__ = (
+        "_has_begun",
+        "in_flight",
+        "is_listening",
+        "is_noticed",
+        "is_over",
+        "on_end",
+        "on_tell",
+        "response_id",
+        "steps",
+        "stop_listening",
+    )
 
     def __init__(
         self,
@@ -41,7 +52,11 @@ class Watch:
         """Called once, with the response or the exception."""
         self.is_noticed = False
         """A notice came that no pause has ended for yet."""
+        self.is_listening = True
+        """A notice ends the pause that it is in."""
         self.is_over = False
+        self.in_flight: _Request | None = None
+        """The request that is made for it now (async only)."""
         self.stop_listening: Callable[[], None] | None = None
         self._has_begun = False
 
@@ -70,6 +85,11 @@ class Watch:
             self._end(ended)
         return None
 
+    def pause(self, effect: Pause) -> float:
+        """How long to wait until it is woken, in seconds: not at all for a notice that has come meanwhile."""
+        self.is_listening = effect.response_id is not None
+        return 0.0 if self.is_noticed and self.is_listening else effect.seconds
+
     def leave(self) -> None:
         """Nobody waits for this run any more; it goes on by itself."""
         self.is_over = True
@@ -80,6 +100,14 @@ class Watch:
     def _end(self, ended: Any) -> None:
         self.leave()
         self.on_end(self, ended)
+
+
+class _Request:
+    """A request in flight that may be called off."""
+
+    def __init__(self) -> None:
+        self.scope = _async_backend.CancelScope()
+        self.has_ended = _async_backend.Event()
 
 
 class Scheduler:
@@ -119,7 +147,7 @@ class Scheduler:
     def _notice(self, watch: Watch) -> None:
         with self._lock:
             watch.is_noticed = True
-            if watch in self._schedule:
+            if watch.is_listening and watch in self._schedule:
                 self._schedule.put(watch, self._now())
                 self._next_is_due.notify()
 
@@ -135,7 +163,7 @@ class Scheduler:
                     effect = watch.go_on(result)
             if effect is not None:
                 with self._lock:
-                    self._schedule.put(watch, self._now() + (0.0 if watch.is_noticed else effect.seconds))
+                    self._schedule.put(watch, self._now() + watch.pause(effect))
                     self._next_is_due.notify()
 
     def _next(self) -> Watch | None:
@@ -202,16 +230,22 @@ class AsyncScheduler:
         self._next_is_due.set()
         self._see_to_a_leader()
 
-    def remove(self, watches: Collection[Watch]) -> None:
-        """Stop waiting for these runs, and leave them alone."""
+    async def remove(self, watches: Collection[Watch]) -> None:
+        """Stop waiting for these runs, and leave them alone; what is in flight for them is called off."""
+        requests = [watch.in_flight for watch in watches if watch.in_flight is not None]
         for watch in watches:
             watch.leave()
             self._schedule.remove(watch)
         self._next_is_due.set()
+        for request in requests:
+            request.scope.cancel()
+        with _async_backend.CancelScope(shield=True):  # they end at once, and the caller may close his client then
+            for request in requests:
+                await request.has_ended.wait()
 
     def _notice(self, watch: Watch) -> None:
         watch.is_noticed = True
-        if watch in self._schedule:
+        if watch.is_listening and watch in self._schedule:
             self._schedule.put(watch, self._now())
             self._next_is_due.set()
 
@@ -220,20 +254,28 @@ class AsyncScheduler:
             while (watch := await self._next()) is not None:
                 effect = watch.wake()
                 while effect is not None and not isinstance(effect, Pause):
-                    try:
-                        result = await self.driver.carry_out(effect)
-                    except Exception as error:  # noqa: BLE001 - the steps decide about all
-                        effect = watch.go_on(None, error)
-                    except BaseException as error:  # the loop is being shut down, and this worker with it
-                        watch.go_on(None, error)
-                        raise
-                    else:
-                        effect = watch.go_on(result)
+                    effect = await self._carry_out(watch, effect)
                 if effect is not None:
-                    self._schedule.put(watch, self._now() + (0.0 if watch.is_noticed else effect.seconds))
+                    self._schedule.put(watch, self._now() + watch.pause(effect))
                     self._next_is_due.set()
         finally:
             self._workers.pop(worker, None)
+
+    async def _carry_out(self, watch: Watch, effect: Effect) -> Effect | None:
+        watch.in_flight = request = _Request()
+        result: Any = None
+        try:
+            with request.scope:
+                result = await self.driver.carry_out(effect)
+        except Exception as error:  # noqa: BLE001 - the steps decide about all
+            return watch.go_on(None, error)
+        except BaseException as error:  # the loop is being shut down, and this worker with it
+            watch.go_on(None, error)
+            raise
+        finally:
+            watch.in_flight = None
+            request.has_ended.set()
+        return watch.go_on(result)
 
     async def _next(self) -> Watch | None:
         """The run that is due, once one is; None if this worker is not needed any more."""

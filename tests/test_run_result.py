@@ -1,0 +1,123 @@
+"""What became of one run of many, and the group of those that did not complete."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import sys
+from typing import Any
+
+import pytest
+
+from colours import body_of
+from runoutcome import (
+    Catalog,
+    PollingLostError,
+    RunExceptionGroup,
+    RunInternalServerError,
+    RunResult,
+    WaitTimeoutError,
+    error_for,
+    is_retryable,
+    raise_for_status,
+)
+from runoutcome._run_result import result_of
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup, ExceptionGroup
+
+CATALOG = Catalog.load()
+
+
+def failed(code: str | None, run_id: str = "resp_1") -> RunResult:
+    """The result of a run that failed with this code."""
+    error = error_for(body_of("failed", run_id, error={"code": code, "message": "It went wrong."}))
+    assert error is not None
+    return result_of(run_id, 0, run_id, error, CATALOG)
+
+
+def group() -> RunExceptionGroup:
+    """A group with a member of each kind but gone."""
+    waited = WaitTimeoutError("still going", response_id="resp_9", token="resp_9")
+    going = result_of("resp_9", 3, "resp_9", waited, CATALOG)
+    return RunExceptionGroup.of([failed("server_error"), failed("invalid_prompt"), failed(None), going])
+
+
+def test_a_completed_run_has_a_response() -> None:
+    """Its result is what `poll` returns."""
+    body: Any = body_of("completed")
+    result = result_of("resp_1", 4, "resp_1", body, CATALOG)
+    assert (result.ok, result.result(), result.index, result.response_id) == (True, body, 4, "resp_1")
+    assert (result.retryable, result.action, result.token) == (False, "none", None)
+
+
+def test_a_failed_run_raises_what_poll_raises() -> None:
+    """Its result is an exception, and its outcome says what may be done."""
+    result = failed("server_error")
+    assert (result.ok, result.retryable, result.action) == (False, True, "resubmit")
+    with pytest.raises(RunInternalServerError):
+        result.result()
+
+
+def test_an_error_that_says_nothing_about_the_run_leaves_it_unknown() -> None:
+    """A wait that was lost, or an error of the client's: the outcome is unknown, and names the run."""
+    for error in (PollingLostError("lost", token="resp_3"), OSError("no network")):
+        outcome = result_of("resp_3", 0, "resp_3", error, CATALOG).outcome
+        assert (outcome.phase, outcome.response_id, outcome.retryable) == ("unknown", "resp_3", False)
+
+
+def test_a_result_shows_no_prompt() -> None:
+    """Its repr is one short line."""
+    body: Any = body_of("completed", instructions="A secret prompt.")
+    assert repr(result_of(body, 0, "resp_1", body, CATALOG)) == "<RunResult 0: resp_1 ok>"
+    assert repr(failed("server_error")) == "<RunResult 0: resp_1 RunInternalServerError>"
+
+
+def test_members_are_split_by_what_is_to_be_done() -> None:
+    """A new run may help, or it would not, or the run may still be going."""
+    found = group()
+    assert [getattr(error, "code", None) for error in found.retry] == ["server_error"]
+    assert [getattr(error, "code", None) for error in found.fix] == ["invalid_prompt", None]
+    assert [type(error).__name__ for error in found.going] == ["WaitTimeoutError"]
+    assert found.gone == ()
+    assert "retry these: 1, fix these: 2, still going: 1" in str(found)
+
+
+def test_a_group_is_retryable_only_as_a_whole() -> None:
+    """`is_retryable` of a group is that of all its members; one of its parts may well be."""
+    found = group()
+    assert not is_retryable(found)
+    assert is_retryable(found.exceptions[0])
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_a_group_travels_without_results(copied: Any) -> None:
+    """Its members and parts arrive; the results, which hold prompts and output, stay."""
+    found, arrived = group(), copied(group())
+    assert type(arrived) is RunExceptionGroup
+    assert [type(error) for error in arrived.fix] == [type(error) for error in found.fix]
+    assert (len(found.results), arrived.results) == (4, ())
+    assert str(arrived) == str(found)
+
+
+def test_a_part_split_off_is_a_group_of_the_same_kind() -> None:
+    """`except*` and `split` give groups with `retry`, `fix`, `gone` and `going` of their own."""
+    matching, rest = group().split(RunInternalServerError)
+    assert isinstance(matching, RunExceptionGroup)
+    assert isinstance(rest, RunExceptionGroup)
+    assert [len(part) for part in (matching.retry, matching.fix, rest.retry, rest.fix, rest.going)] == [1, 0, 0, 2, 1]
+    assert len(rest.results) == 4
+    assert group().split(KeyboardInterrupt)[0] is None
+
+
+def test_a_group_is_an_exception_group() -> None:
+    """Whoever handles groups handles this one."""
+    assert isinstance(group(), ExceptionGroup)
+    assert isinstance(group(), BaseExceptionGroup)
+    assert all(isinstance(part, ExceptionGroup) for part in group().exceptions)
+
+
+def test_results_can_be_judged_again() -> None:
+    """The exception of a result is as good as its body."""
+    with pytest.raises(RunInternalServerError):
+        raise_for_status(failed("server_error").error)

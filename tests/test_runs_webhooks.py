@@ -199,6 +199,17 @@ def test_a_poll_fault_after_a_notice(world: Callable[..., NoticedWorld], monkeyp
     assert [poll.status for poll in here.polls] == [200, 503, 503, 200]
 
 
+@pytest.mark.parametrize("name", ["poll", "gather"])
+def test_a_notice_does_not_shorten_what_the_server_asked_for(world: Callable[..., NoticedWorld], name: str) -> None:
+    """A webhook that comes while a poll's Retry-After runs ends the wait after it, by one poll."""
+    here = world(faults=[{"route": "poll", "to": 1, "fault": {"status": 503, "retry_after": 0.5}}])
+    run_id = here.submitted()
+    here.on_poll(1, here.end_runs)
+    here.call(name, run_id if name == "poll" else [run_id])
+    assert [poll.status for poll in here.polls] == [503, 200]
+    assert here.emulator.verdict().of_kind("retry_after_ignored") == ()
+
+
 def test_a_resubmitted_run_has_notices_of_its_own(
     world: Callable[..., NoticedWorld], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,22 +67,25 @@ def _poll_on(wait: Wait, token: ResumeToken, state: _wait.WaitState, seen: Seen 
     yield from _tell_change(wait, None, seen)
     last_fault: BaseException | None = None
     step: _wait.Next = _wait.Sleep(0.0)
+    listens_to: str | None = token.response_id
     if seen is not None:
         state, step = _after(wait, state, seen)
     while True:
         if isinstance(step, _wait.Stop):
             return (yield from _stop(wait, token, state, step, seen, last_fault))
-        if step.seconds > 0 and (yield Pause(step.seconds, token.response_id)):
+        if step.seconds > 0 and (yield Pause(step.seconds, listens_to)):
             state = _wait.noticed(state, wait.clock.monotonic())
         found = yield from _ask(wait, token, state)
         if isinstance(found, BaseException):
             state, step = _after_failure(wait, state, found)
             last_fault = found
+            # A notice says that the run has ended, and not that the server may be asked sooner than it wishes.
+            listens_to = None if retry_after(found) else token.response_id
             if wait.on_fault is not None and isinstance(step, _wait.Sleep):
                 yield Tell(wait.on_fault, found)
             continue
         yield from _tell_change(wait, seen, found)
-        seen, last_fault = found, None
+        seen, last_fault, listens_to = found, None, token.response_id
         if found.outcome.phase == "terminal":
             return finish(wait.wanted, found, token.dumps())
         state, step = _after(wait, state, found)

@@ -7,7 +7,7 @@ PYTHON_OPENAI1 ?= $(PYTHON)
 RUN_TESTS = -m pytest -n auto
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-openai3 test-openai2 test-openai1 lint types drift compat verdicts typescript bench clean
+.PHONY: demo test test-openai3 test-openai2 test-openai1 lint types drift compat verdicts typescript bench bench-emulator clean
 
 demo: .venv/.installed-all ## watch background runs end in every way, on the emulator
 	@.venv/bin/runoutcome demo
@@ -55,8 +55,10 @@ typescript: .venv/.installed-dev ## the TypeScript package: types, every vector,
 	cd exports/typescript && $(NODE) node_modules/typescript/bin/tsc
 	cd exports/typescript && $(NODE) --test --test-reporter=dot 'build/test/*.test.js'
 
-bench: .venv/.installed-test ## what judging costs, and what the emulator bears: benchmarks/RESULTS.md, EMULATOR.md
-	.venv/bin/python benchmarks/dispatch.py
+bench: .venv/.installed-bench ## what all of it costs, in one run: benchmarks/RESULTS.md; BENCH=polling shows one part
+	.venv/bin/python benchmarks/results.py $(BENCH)
+
+bench-emulator: .venv/.installed-test ## what the emulator bears: benchmarks/EMULATOR.md
 	.venv/bin/python benchmarks/emulator.py
 
 clean:

@@ -1,21 +1,17 @@
 """What judging a run costs, beside what the SDK itself does for the same purpose.
 
-Run with `python benchmarks/dispatch.py`, or `make bench`. Every round measures all subjects one after the other, so
-that a busy machine slows all of them alike; a ratio is the median of the ratios of the rounds. Prints a table and
-writes it to `benchmarks/RESULTS.md`.
+Run with `python benchmarks/dispatch.py`: prints a section for `RESULTS.md`. Every round measures all subjects one after
+the other, so that a busy machine slows all of them alike; a ratio is the median of the ratios of the rounds.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from timeit import Timer
 from typing import Any
@@ -23,15 +19,14 @@ from typing import Any
 import openai
 from openai.types.responses import Response
 
-import runoutcome
 from runoutcome import Catalog, classify, error_for, raise_for_status
-from runoutcome._seen import judge_answer
 from runoutcome._sdk import Answer, native_http_library
+from runoutcome._seen import judge_answer
+from tables import table
 
 ROUNDS = 15
 ROUND_SECONDS = 0.05
 IMPORT_ROUNDS = 9
-RESULTS = Path(__file__).with_name("RESULTS.md")
 
 ERROR = {
     "code": "rate_limit_exceeded",
@@ -123,7 +118,7 @@ def subjects() -> list[Subject]:
     ]
 
 
-def measure(measured: list[Subject]) -> dict[str, list[float]]:
+def measure(measured: list[Subject], rounds: int) -> dict[str, list[float]]:
     """Seconds per call of each subject, one number for each round."""
     timers = {subject.name: Timer(subject.run) for subject in measured}
     calls = {}
@@ -131,20 +126,20 @@ def measure(measured: list[Subject]) -> dict[str, list[float]]:
         count, seconds = timer.autorange()
         calls[name] = max(1, int(count * ROUND_SECONDS / seconds))
     found: dict[str, list[float]] = {name: [] for name in timers}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, timer in timers.items():
             found[name].append(timer.timeit(calls[name]) / calls[name])
     return found
 
 
-def measure_imports() -> dict[str, list[float]]:
+def measure_imports(rounds: int) -> dict[str, list[float]]:
     """Seconds that a fresh interpreter takes for each import, less what it takes for none; alternating."""
     statements = {"import openai": "import openai", "import runoutcome": "import runoutcome"}
     uses = "import runoutcome; runoutcome.classify({'status': 'failed', 'error': {'code': 'server_error'}})"
     statements["import runoutcome, and classify a dict"] = uses
     statements["import openai, and everything of runoutcome"] = "import openai; from runoutcome import *"
     found: dict[str, list[float]] = {name: [] for name in statements}
-    for _ in range(IMPORT_ROUNDS):
+    for _ in range(rounds):
         nothing = _seconds_of("pass")
         for name, code in statements.items():
             found[name].append(max(0.0, _seconds_of(code) - nothing))
@@ -162,21 +157,11 @@ def ratio(found: dict[str, list[float]], name: str, beside: str) -> float:
     return median(one / other for one, other in zip(found[name], found[beside], strict=True))
 
 
-def table(rows: list[tuple[str, str, str]], head: tuple[str, str, str]) -> str:
-    """A Markdown table, aligned to be read as text too."""
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(3)]
-
-    def line(cells: tuple[str, str, str]) -> str:
-        return f"| {cells[0]:<{widths[0]}} | {cells[1]:>{widths[1]}} | {cells[2]:>{widths[2]}} |"
-
-    rule = f"|:{'-' * (widths[0] + 1)}|{'-' * (widths[1] + 1)}:|{'-' * (widths[2] + 1)}:|"
-    return "\n".join([line(head), rule, *map(line, rows)])
-
-
-def report() -> str:
-    """Everything that was measured, as Markdown."""
+def section(quick: bool = False) -> str:
+    """The section of `RESULTS.md`; `quick` takes one round."""
+    rounds, import_rounds = (1, 1) if quick else (ROUNDS, IMPORT_ROUNDS)
     measured = subjects()
-    found, imports = measure(measured), measure_imports()
+    found, imports = measure(measured, rounds), measure_imports(import_rounds)
     calls = [
         (
             subject.name,
@@ -189,20 +174,16 @@ def report() -> str:
         (name, f"{median(seconds) * 1e3:.0f}", f"{ratio(imports, name, 'import openai'):.2f}")
         for name, seconds in imports.items()
     ]
-    return f"""# What judging a run costs
+    return f"""## What judging a run costs
 
-Python {platform.python_version()}, openai {openai.__version__}, runoutcome {runoutcome.__version__}, \
-{os.cpu_count()} CPUs, {platform.system()} {platform.machine()}. Medians of {ROUNDS} rounds ({IMPORT_ROUNDS} for \
-imports), all subjects in every round. A ratio is to the nearest row above it whose ratio is 1. Written by \
-`benchmarks/dispatch.py`.
+Medians of {rounds} rounds ({import_rounds} for imports), all subjects in every round. A ratio is to the nearest row
+above it whose ratio is 1.
 
-{table(calls, ("one call", "microseconds", "ratio"))}
+{table(("one call", "microseconds", "ratio"), calls)}
 
-{table(loads, ("a fresh interpreter", "milliseconds", "ratio"))}
+{table(("a fresh interpreter", "milliseconds", "ratio"), loads)}
 """
 
 
 if __name__ == "__main__":
-    results = report()
-    print(results)
-    RESULTS.write_text(results, "utf-8")
+    print(section("--quick" in sys.argv))

@@ -27,6 +27,7 @@ import starlette
 import uvicorn
 
 import runoutcome
+from tables import table
 
 LIVE_RUNS = 10_000
 POLL_SECONDS = 15.0
@@ -174,18 +175,6 @@ def polls(ids: list[str]) -> Iterator[bytes]:
     prepared = [request_bytes("GET", f"/v1/responses/{run_id}") for run_id in ids]
     while True:
         yield from prepared
-
-
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """A Markdown table, aligned to be read as text too."""
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-
-    def line(cells: tuple[str, ...]) -> str:
-        first, *others = zip(cells, widths, strict=True)
-        return f"| {first[0]:<{first[1]}} | " + " | ".join(f"{cell:>{width}}" for cell, width in others) + " |"
-
-    rule = f"|:{'-' * (widths[0] + 1)}|" + "|".join("-" * (width + 1) + ":" for width in widths[1:]) + "|"
-    return "\n".join([line(head), rule, *map(line, rows)])
 
 
 def report() -> str:

@@ -24,9 +24,7 @@ SHORT = {"queued_seconds": 0.0, "running_seconds": 0.05}
 
 @pytest.fixture(autouse=True)
 def _no_workers_of_others() -> None:
-    """Workers end by themselves when nothing is waited for, a moment later."""
-    for thread in own_threads():
-        thread.join()
+    end_workers()
 
 
 def submit(world: World, count: int, outcome: str = "completed") -> list[str]:
@@ -45,7 +43,9 @@ def world_run(world: World, use: Callable[[Any], Any], **options: Any) -> Any:
     """What `use` gives for a `Runs`, or for an `AsyncRuns` in a loop, of a client of this world."""
     if world.colour == "sync":
         with world.client() as client:
-            return use(world.runs(client, **options))
+            result = use(world.runs(client, **options))
+            end_workers()  # a poll in flight is not called off, and the client is closed next
+            return result
 
     async def go() -> Any:
         async with world.client() as client:
@@ -79,6 +79,12 @@ def _taken(results: Any, on_result: Callable[[RunResult], Any]) -> Any:
 def own_threads() -> list[threading.Thread]:
     """The workers that are alive."""
     return [thread for thread in threading.enumerate() if thread.name == "runoutcome"]
+
+
+def end_workers() -> None:
+    """Workers end by themselves when nothing is waited for, a moment later."""
+    for thread in own_threads():
+        thread.join()
 
 
 def test_every_run_gives_one_result(worlds: OpenWorld) -> None:
@@ -207,8 +213,6 @@ def test_whoever_stops_leaves_the_runs_alone(worlds: OpenWorld) -> None:
     world = worlds({"outcomes": [{"name": "long", "running_seconds": 3600.0}], **SHORT}, real_time=True)
     ids = [*submit(world, 1), *submit(world, 5, "long")]
     assert [result.index for result in collect(world, ids, on_result=lambda result: True)] == [0]
-    for thread in own_threads():
-        thread.join()
     polls = len(world.polls)
     assert not world.cancels
     assert all(world.status_of(run_id) in ("queued", "in_progress") for run_id in ids[1:])

@@ -18,8 +18,9 @@ from . import _async_backend, _sdk
 from ._catalog import Catalog
 from ._effects import Steps, Tell
 from ._run_result import RunExceptionGroup, RunResult, result_of
-from ._scheduler import AsyncScheduler, Scheduler, Watch
+from ._scheduler import AsyncScheduler, Scheduler
 from ._token import ResumeToken
+from ._watch import Watch
 
 Begin = Callable[[Any], tuple[ResumeToken, Steps[_sdk.Response]]]
 """From a run as the caller names it to its token, and the steps of waiting for it."""

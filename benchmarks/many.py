@@ -1,0 +1,202 @@
+"""What it costs to wait for 10,000 runs in one process: `poll_many`, against a task per run with `retrieve()`.
+
+Each subject runs in a process of its own, against a server in another. Runs are taken up evenly over one interval, as
+they would be submitted; then it is measured for two more. Lateness is how much later than planned a run was asked for
+again, by the server's clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from tables import table
+
+HERE = Path(__file__).parent
+BODY_KILOBYTES = 3
+SUBJECTS = {
+    "tasks": "a task per run: `await client.responses.retrieve(id)`, `await asyncio.sleep(20)`",
+    "async": "`AsyncRuns(client).poll_many(ids)`",
+    #"async-fast": '`AsyncRuns(client, transport="fast").poll_many(ids)`',
+    "sync": "`Runs(client).poll_many(ids)`",
+    #"sync-fast": '`Runs(client, transport="fast").poll_many(ids)`',
+}
+
+
+@contextlib.contextmanager
+def server() -> Iterator[str]:
+    """The address of a server of pending runs."""
+    command = [sys.executable, str(HERE / "canned_server.py"), str(BODY_KILOBYTES)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdin
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        process.stdin.close()
+
+
+def measure(subject: str, runs: int, interval: float) -> dict[str, float]:
+    """What one subject cost, and how late it was."""
+    with server() as address:
+        command = [sys.executable, __file__, "client", subject, address, str(runs), str(interval)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            assert process.stdin
+            process.stdout.readline()  # all runs are taken up
+            ask(address, "/reset")
+            before, began = cpu_seconds(process.pid), time.monotonic()
+            time.sleep(2 * interval)
+            spent, took = cpu_seconds(process.pid) - before, time.monotonic() - began
+            memory = megabytes(process.pid)
+            stats = ask(address, "/stats")
+            process.stdin.close()
+            told = json.loads(process.stdout.readline())
+            process.kill()
+    late = sorted(gap - interval for gap in stats["gaps"])
+    cuts = quantiles(late, n=100)
+    return {
+        "share": spent / took,
+        "polls": stats["polls"] / took,
+        "us": spent / stats["polls"] * 1e6,
+        "p50": cuts[49],
+        "p99": cuts[98],
+        "max": late[-1],
+        "memory": memory - told["baseline"],
+        "errors": told["errors"],
+    }
+
+
+def ask(address: str, path: str) -> Any:
+    """What the server says."""
+    with urllib.request.urlopen(address + path) as answer:
+        return json.load(answer)
+
+
+def cpu_seconds(pid: int) -> float:
+    """The CPU time a process has used, all threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def megabytes(pid: int) -> float:
+    """The memory a process has."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+
+
+# The client's process
+
+
+def client(subject: str, address: str, runs: int, interval: float) -> None:
+    """Waits for runs that never end, until stdin is closed; tells when all are taken up, and what went wrong."""
+    import openai
+
+    from runoutcome import AsyncRuns, Runs
+
+    errors: list[str] = []
+    options: dict[str, Any] = {"poll_interval_ms": interval * 1000, "max_wait_seconds": None}
+    options["on_fault"] = lambda error: errors.append(repr(error))
+    transport: dict[str, Any] = {"transport": "fast"} if subject.endswith("-fast") else {}
+    ids = [f"resp_{number:06}" for number in range(runs)]
+    began = time.monotonic()
+    user: Any = {"base_url": f"{address}/v1", "api_key": "any"}
+    # With runs enough that what the first of them loads is in it.
+    baseline = [megabytes(os.getpid())]
+
+    def wait_seconds(number: int) -> float:
+        return began + interval * number / runs - time.monotonic()
+
+    def tell_when_up() -> None:
+        print("up", flush=True)
+        sys.stdin.read()
+        print(json.dumps({"errors": len(errors), "baseline": baseline[0]}), flush=True)
+        os._exit(0)
+
+    import threading
+
+    up = threading.Timer(interval + 0.5, tell_when_up)
+    up.daemon = True
+
+    async def source() -> AsyncIterator[str]:
+        for number, run in enumerate(ids):
+            if (seconds := wait_seconds(number)) > 0:
+                await asyncio.sleep(seconds)
+            yield run
+
+    async def one_task_each(user_client: Any) -> None:
+        async def poll(run: str) -> None:
+            while True:
+                try:
+                    await user_client.responses.retrieve(run)
+                except Exception as error:  # noqa: BLE001 - counted
+                    errors.append(repr(error))
+                await asyncio.sleep(interval)
+
+        tasks = [asyncio.ensure_future(poll(run)) async for run in source()]
+        await asyncio.gather(*tasks)
+
+    async def go() -> None:
+        async with openai.AsyncOpenAI(**user) as user_client:
+            baseline[0] = megabytes(os.getpid())
+            if subject == "tasks":
+                await one_task_each(user_client)
+            async for _ in AsyncRuns(user_client, **transport).poll_many(source(), **options):
+                raise AssertionError("no run ends")
+
+    def paced() -> Iterator[str]:
+        for number, run in enumerate(ids):
+            if (seconds := wait_seconds(number)) > 0:
+                time.sleep(seconds)
+            yield run
+
+    up.start()
+    if not subject.startswith("sync"):
+        asyncio.run(go())
+    with openai.OpenAI(**user) as sync_client:
+        baseline[0] = megabytes(os.getpid())
+        for _ in Runs(sync_client, **transport).poll_many(paced(), **options):
+            raise AssertionError("no run ends")
+
+
+def section(quick: bool = False) -> str:
+    """The measurement as Markdown."""
+    runs, interval = (400, 1.0) if quick else (10_000, 20.0)
+    found = {name: measure(name, runs, interval) for name in SUBJECTS}
+    base = found["tasks"]
+    rows = [
+        (
+            SUBJECTS[name],
+            f"{one['share']:.0%}",
+            f"{one['share'] / base['share'] * base['polls'] / one['polls']:.2f}",
+            f"{one['polls']:.0f}",
+            f"{one['p50'] * 1000:,.0f} / {one['p99'] * 1000:,.0f} / {one['max'] * 1000:,.0f}",
+            f"{one['memory']:.0f}",
+            f"{one['errors']:.0f}",
+        )
+        for name, one in found.items()
+    ]
+    head = ("way", "of a core", "per poll", "polls/s", "late p50 / p99 / max, ms", "MB", "errors")
+    return (
+        f"## {runs:,} runs in flight, each polled every {interval:g} s\n\n"
+        "One process for each way, the server in another; CPU of the client's process alone, over two intervals after "
+        "all runs were taken up. \"per poll\" is CPU for a poll, as a ratio to the first row. Late is how much later "
+        "than planned the server was asked again. MB is what waiting for them adds to the process.\n\n"
+        + table(head, rows)
+        + "\n"
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["client"]:
+        client(sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]))
+    else:
+        print(section("--quick" in sys.argv))

@@ -202,9 +202,10 @@ def test_a_poll_fault_after_a_notice(world: Callable[..., NoticedWorld], monkeyp
 @pytest.mark.parametrize("name", ["poll", "gather"])
 def test_a_notice_does_not_shorten_what_the_server_asked_for(world: Callable[..., NoticedWorld], name: str) -> None:
     """A webhook that comes while a poll's Retry-After runs ends the wait after it, by one poll."""
-    here = world(faults=[{"route": "poll", "to": 1, "fault": {"status": 503, "retry_after": 0.5}}])
-    run_id = here.submitted()
-    here.on_poll(1, here.end_runs)
+    fault = {"route": "poll", "to": 1, "fault": {"status": 503, "retry_after": 0.5}}
+    here = world(queued_seconds=0, running_seconds=0, faults=[fault])
+    run_id = here.submitted(emulate_webhook="drop")
+    here.on_poll(1, lambda: here.forge(run_id))
     here.call(name, run_id if name == "poll" else [run_id])
     assert [poll.status for poll in here.polls] == [503, 200]
     assert here.emulator.verdict().of_kind("retry_after_ignored") == ()

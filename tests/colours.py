@@ -24,10 +24,13 @@ from openai import OpenAI
 
 from runoutcome import AsyncRuns, ResubmitBudget, Runs
 from runoutcome._sdk import native_http_library
+from runoutcome._transport import Transport
 from runoutcome.testing import Emulator, ManualClock, RecordedRequest, Scenario
 
 Colour = Literal["sync", "async"]
 COLOURS: tuple[Colour, ...] = ("sync", "async")
+WAYS = (*COLOURS, "sync-fast", "async-fast")
+"""The colours, each with either transport of its polls."""
 API_KEY = "sk-secret-key"
 PARAMS: dict[str, Any] = {"model": "gpt-5", "input": "Name the largest moon of Saturn."}
 START = 2.0**17
@@ -86,7 +89,8 @@ class World:
     """An emulator, the user's client of it, and a `Runs` of one colour in virtual time.
 
     `options` are those of the client. `answer` stands in for the network: a function from an HTTP request to an
-    HTTP response of the SDK's own library, or an exception to raise.
+    HTTP response of the SDK's own library, or an exception to raise. For `transport="fast"` it is put behind a socket,
+    which an exception breaks.
     """
 
     def __init__(
@@ -97,9 +101,11 @@ class World:
         answer: Callable[[Any], Any] | None = None,
         client_class: str = "OpenAI",
         real_time: bool = False,
+        transport: Transport = "client",
         **options: Any,
     ) -> None:
         self.colour: Colour = colour
+        self.transport: Transport = transport
         self.log: list[tuple[str, Any]] = []
         server = ManualClock()
         self._emulator = Emulator(scenario, clock=None if real_time else server)
@@ -111,10 +117,12 @@ class World:
         """Called with each HTTP response of the client before its body is read."""
         self._answer, self._client_class, self._real_time = answer, client_class, real_time
         self._options = {"api_key": API_KEY, "max_retries": 2, **options}
-        if answer is not None:
-            self._options.setdefault("base_url", "https://api.example.test/v1")
         self._logged = 0
         self._stack = ExitStack()
+        if answer is not None and transport == "fast":
+            self._options["base_url"] = self._stack.enter_context(RawServer(_serving(answer))).base_url
+        elif answer is not None:
+            self._options.setdefault("base_url", "https://api.example.test/v1")
 
     @cached_property
     def emulator(self) -> Emulator:
@@ -153,7 +161,11 @@ class World:
     def client(self) -> Any:
         """A client of the user's, as he made it."""
         name = self._client_class if self.colour == "sync" else f"Async{self._client_class}"
-        options = {"http_client": _http(self.colour, self.hooks, self.response_hooks, self._answer), **self._options}
+        if self.transport == "fast":
+            http = _http(self.colour)
+        else:
+            http = _http(self.colour, self.hooks, self.response_hooks, self._answer)
+        options = {"http_client": http, **self._options}
         return getattr(openai, name)(
             **options, **({} if "base_url" in options else {"base_url": self.emulator.base_url})
         )
@@ -230,16 +242,17 @@ class OpenWorld(Protocol):
 def open_worlds(request: pytest.FixtureRequest) -> Iterator[OpenWorld]:
     """The body of the fixture `worlds`."""
     with ExitStack() as stack:
+        colour, _, transport = request.param.partition("-")
 
         def open_world(scenario: Any = "happy", **options: Any) -> World:
-            return stack.enter_context(closing(World(request.param, scenario, **options)))
+            return stack.enter_context(closing(World(colour, scenario, transport=transport or "client", **options)))
 
         yield open_world
 
 
 def _http(
     colour: Colour,
-    hooks: Sequence[Callable[[Any], Any]] = (),
+    hooks: Sequence[Callable[[Any], Any]] | None = None,
     response_hooks: Sequence[Callable[[Any], Any]] = (),
     answer: Callable[[Any], Any] | None = None,
 ) -> Any:
@@ -248,7 +261,8 @@ def _http(
     if answer is not None:
         options["transport"] = native_http_library().MockTransport(_raising(answer))
     call = _calling if colour == "sync" else _calling_async
-    options["event_hooks"] = {"request": [call(hooks)], "response": [call(response_hooks)]}
+    if hooks is not None:
+        options["event_hooks"] = {"request": [call(hooks)], "response": [call(response_hooks)]}
     client: Any = openai.DefaultHttpxClient if colour == "sync" else openai.DefaultAsyncHttpxClient
     return client(**options)
 
@@ -269,6 +283,26 @@ def _calling_async(hooks: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Awa
                 await result
 
     return call_hooks
+
+
+def _serving(answer: Callable[[Any], Any]) -> Callable[[socket.socket, str], None]:
+    """The same for a `RawServer`: one answer to one connection."""
+
+    def handle(connection: socket.socket, head: str) -> None:
+        first, *lines = head.partition("\r\n\r\n")[0].split("\r\n")
+        method, target, _ = first.split(" ")
+        headers = [tuple(line.split(": ", 1)) for line in lines]
+        request = native_http_library().Request(method, f"https://api.example.test{target}", headers=headers)
+        try:
+            response = _raising(answer)(request)
+        except Exception as error:
+            raise ConnectionAbortedError from error
+        fields = [(b"Connection", b"close"), *response.headers.raw]
+        connection.sendall(f"HTTP/1.1 {response.status_code} x\r\n".encode())
+        connection.sendall(b"".join(name + b": " + value + b"\r\n" for name, value in fields) + b"\r\n")
+        connection.sendall(response.content)
+
+    return handle
 
 
 def _raising(answer: Callable[[Any], Any]) -> Callable[[Any], Any]:

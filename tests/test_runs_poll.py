@@ -22,6 +22,7 @@ from colours import (
     API_KEY,
     COLOURS,
     PARAMS,
+    WAYS,
     Colour,
     OpenWorld,
     RawServer,
@@ -45,10 +46,13 @@ from runoutcome import (
 )
 from runoutcome._sdk import native_http_library
 from runoutcome._token import ResumeToken, loads
+from runoutcome._transport import Transport
 from runoutcome._wait import MIN_INTERVAL_SECONDS, Sleep, WaitState, pending, policy_for
 from runoutcome.testing import FaultRule, OutcomeScript, Scenario, parse_fault
 
-worlds = pytest.fixture(params=COLOURS)(open_worlds)
+worlds = pytest.fixture(params=WAYS)(open_worlds)
+client_worlds = pytest.fixture(params=COLOURS)(open_worlds)
+"""For what a test can see or do inside the client's HTTP library only."""
 HOUR = 3600.0
 SELDOM = {"poll_interval_ms": 100_000}
 """For long waits where the number of polls does not matter."""
@@ -729,13 +733,14 @@ def drip_refusal(connection: socket.socket, head: str) -> None:
 
 
 @pytest.mark.parametrize("handle", [drip_body, drip_head, drip_refusal])
+@pytest.mark.parametrize("transport", ["client", "fast"])
 @pytest.mark.parametrize("colour", COLOURS)
 def test_the_deadline_bounds_the_request_in_flight(
-    colour: Colour, handle: Callable[[socket.socket, str], None]
+    colour: Colour, transport: Transport, handle: Callable[[socket.socket, str], None]
 ) -> None:
     """An answer that drips for longer than the wait, wherever it does, is cut off at the deadline."""
     with RawServer(handle) as server:
-        world = World(colour, base_url=server.base_url, real_time=True)
+        world = World(colour, transport=transport, base_url=server.base_url, real_time=True)
         poll_error(world, WaitTimeoutError, "resp_1", max_wait_seconds=1)
         finished = server.finished.is_set()
     assert (len(server.requests), finished) == (1, False)
@@ -801,13 +806,15 @@ def test_a_cancel_whose_answer_is_lost_tells_the_true_state(worlds: OpenWorld, f
     assert len(world.cancels) == 1
 
 
-def test_a_cancel_interrupted_goes_through(worlds: OpenWorld) -> None:
+def test_a_cancel_interrupted_goes_through(client_worlds: OpenWorld) -> None:
     """Ctrl-C during the cancel is Ctrl-C, with the token."""
 
     def answer(request: Any) -> Any:
         return reply(body_of("queued")) if request.method == "GET" else KeyboardInterrupt()
 
-    error = poll_error(worlds(answer=answer), KeyboardInterrupt, "resp_1", max_wait_seconds=5, on_timeout="cancel")
+    error = poll_error(
+        client_worlds(answer=answer), KeyboardInterrupt, "resp_1", max_wait_seconds=5, on_timeout="cancel"
+    )
     assert loads(error.run_token).response_id == "resp_1"
 
 
@@ -818,10 +825,10 @@ def test_a_wait_is_not_cancelled_for_being_lost(worlds: OpenWorld) -> None:
     assert world.cancels == []
 
 
-def test_the_cancel_at_the_deadline_is_short(worlds: OpenWorld) -> None:
+def test_the_cancel_at_the_deadline_is_short(client_worlds: OpenWorld) -> None:
     """A cancel is a small POST: at the deadline it may take no longer than a poll, and effect within 5 seconds more."""
     script = Script([lambda request: reply(body_of("queued" if request.method == "GET" else "cancelled"))])
-    world = worlds(answer=script)
+    world = client_worlds(answer=script)
     poll_error(world, WaitTimeoutError, "resp_1", max_wait_seconds=5, on_timeout="cancel")
     (post,) = (request for request in script.requests if request.method == "POST")
     assert post.extensions["timeout"]["read"] <= 30
@@ -1109,9 +1116,9 @@ def test_an_interrupted_sleep_carries_the_token(worlds: OpenWorld, kind: type[Ba
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, Killed])
-def test_an_interrupted_poll_carries_the_token(worlds: OpenWorld, kind: type[BaseException]) -> None:
+def test_an_interrupted_poll_carries_the_token(client_worlds: OpenWorld, kind: type[BaseException]) -> None:
     """Ctrl-C during a poll request too."""
-    error = poll_error(worlds(answer=Script(["queued", kind()])), kind, "resp_1")
+    error = poll_error(client_worlds(answer=Script(["queued", kind()])), kind, "resp_1")
     assert loads(error.run_token).response_id == "resp_1"
 
 

@@ -21,7 +21,7 @@ from ._sdk import (
     http_library_of,
     native_http_library,
 )
-from ._sdk_request import Template, has_template, options_of, path_of, template_options
+from ._sdk_request import Template, final_options, has_template, options_of, path_of
 from ._workers import Workers
 
 _LIBRARY = native_http_library()
@@ -53,14 +53,14 @@ class ClientTransport:
         if template is None or not template.holds(client, options):
             response = client.get(path_of(response_id), cast_to=_LIBRARY.Response, options=options)
             if options == options_of(client, None) and has_template(client):
-                request = client._build_request(client._prepare_options(template_options(options)))
+                request = client._build_request(client._prepare_options(final_options(options)))
                 self._template = Template(client, request, options)
             return _answer(response)
         request = template.request(client, response_id)
         try:
             response = client._client.send(request)
         except Exception as error:  # noqa: BLE001 - as the SDK does
-            _raise_as_sdk(error, request)
+            raise_as_sdk(error, request)
         if not response.is_success:
             raise client._make_status_error_from_response(response) from None
         return _answer(response)
@@ -87,20 +87,21 @@ class AsyncClientTransport:
         if template is None or not template.holds(client, options):
             response = await client.get(path_of(response_id), cast_to=_LIBRARY.Response, options=options)
             if options == options_of(client, None) and has_template(client):
-                request = client._build_request(await client._prepare_options(template_options(options)))
+                request = client._build_request(await client._prepare_options(final_options(options)))
                 self._template = Template(client, request, options)
             return _answer(response)
         request = template.request(client, response_id)
         try:
             response = await client._client.send(request)
         except Exception as error:  # noqa: BLE001 - as the SDK does
-            _raise_as_sdk(error, request)
+            raise_as_sdk(error, request)
         if not response.is_success:
             raise client._make_status_error_from_response(response) from None
         return _answer(response)
 
 
-def _raise_as_sdk(error: Exception, request: Any) -> NoReturn:
+def raise_as_sdk(error: Exception, request: Any) -> NoReturn:
+    """Raise what the SDK makes of an exception that came out of the HTTP library."""
     library = http_library_of(request)
     if isinstance(error, OpenAIError):
         raise error

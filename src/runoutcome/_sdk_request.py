@@ -53,6 +53,11 @@ def _read_timeout(own: Any, timeout_seconds: float | None) -> float:
     return min(limit for limit in limits if limit is not None)
 
 
+def is_logged() -> bool:
+    """Whether the SDK tells of each request, while it builds and sends it."""
+    return _sdk_log.isEnabledFor(logging.DEBUG)
+
+
 def has_template(client: Any) -> bool:
     """Whether all its requests are alike but for the id: the SDK's own code makes them, of what does not move."""
     http = client._client
@@ -67,9 +72,9 @@ def has_template(client: Any) -> bool:
     )
 
 
-def template_options(options: dict[str, Any]) -> Any:
-    """What the SDK's own hooks (`_prepare_options`) and `_build_request` take, for a `Template`."""
-    return FinalRequestOptions.construct(method="get", url=path_of(_ID), **options)
+def final_options(options: dict[str, Any], response_id: str = _ID) -> Any:
+    """What the SDK's own hook `_prepare_options` and `_build_request` take; without an id it is for a `Template`."""
+    return FinalRequestOptions.construct(method="get", url=path_of(response_id), **options)
 
 
 class Template:
@@ -88,9 +93,7 @@ class Template:
 
     def holds(self, client: Any, options: dict[str, Any]) -> bool:
         """Whether the client would make the same request now."""
-        if _sdk_log.isEnabledFor(logging.DEBUG):  # the SDK tells of each request while it builds and sends it
-            return False
-        return options == self._options and _state_of(client) == self._state
+        return options == self._options and _state_of(client) == self._state and not is_logged()
 
     def request(self, client: Any, response_id: str) -> Any:
         """The request for one run, as the client would make it; the caller's hooks may change it as they like."""

@@ -1,0 +1,269 @@
+"""Polls beside the client: with its requests, but over connections of our own. Optional.
+
+The client makes each request, so its key, base URL and headers hold. What its HTTP library would do with the request is
+done here at a fraction of the cost, for clients whose HTTP library has nothing special to do. `hindrance` says of the
+others why not. TLS is that of the client, down to the context; redirects are left to it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import math
+import time
+from types import FunctionType
+from typing import Any, NoReturn
+
+from . import _async_backend
+from ._http_exchange import RawAnswer
+from ._http_lines import AsyncLine, AsyncLines, Line, Lines, Origin, StaleError, check_loop
+from ._sdk import Answer, APIConnectionError, APITimeoutError, AsyncOpenAI, OpenAI, http_library_of
+from ._sdk_client import AsyncClientTransport, ClientTransport, raise_as_sdk
+from ._sdk_request import Template, final_options, has_template, is_logged, options_of
+from ._workers import Workers
+
+_SDK_METHODS = ("get", "request", "_send_request", "_send_with_auth_retry", "_process_response", "_custom_auth")
+_POOL_OPTIONS = ("_http2", "_uds", "_local_address", "_socket_options", "_retries")
+_PORTS = {"http": 80, "https": 443}
+
+
+class FastTransport:
+    """Polls beside an `OpenAI` client, on at most so many connections that are kept.
+
+    Raises ValueError for a client of which something would be lost, and ImportError without h11.
+    """
+
+    def __init__(self, client: OpenAI, max_connections: int) -> None:
+        _check(client)
+        self._client: Any = client
+        self._patient = ClientTransport(client)
+        self._lines = Lines(max_connections)
+        self._workers = Workers()
+        self._template: Template | None = None
+
+    def fetch(self, response_id: str, timeout_seconds: float | None) -> Answer:
+        """As `ClientTransport.fetch`."""
+        options = options_of(self._client, timeout_seconds)
+        request = self._request(response_id, options)
+        if _needs_client(self._client, request.url):
+            return self._patient.fetch(response_id, timeout_seconds)
+        timer = _Timer(options["timeout"], timeout_seconds)
+        try:
+            raw = self._exchange(request, timer)
+        except Exception as error:  # noqa: BLE001 - as the SDK does
+            timer.tell(error, request)
+        if 300 <= raw.status_code < 400:
+            return self._patient.fetch(response_id, timer.rest())
+        return _answer(self._client, request, raw)
+
+    def _request(self, response_id: str, options: dict[str, Any]) -> Any:
+        client = self._client
+        if self._template is None or not self._template.holds(client, options):
+            if not has_template(client):
+                request = client._build_request(client._prepare_options(final_options(options, response_id)))
+                client._prepare_request(request)
+                return request
+            request = client._build_request(client._prepare_options(final_options(options)))
+            self._template = Template(client, request, options)
+        return self._template.request(client, response_id)
+
+    def _exchange(self, request: Any, timer: _Timer) -> RawAnswer:
+        origin = _origin(self._client, request.url)
+        line = self._lines.take(origin)
+        if line is not None:
+            try:
+                return self._get(line, request, timer)
+            except StaleError:
+                pass
+        seconds = timer.left()
+        # Neither the look-up of a name nor a TLS handshake that drips heeds the timeout of a socket.
+        line = self._workers.call(lambda: self._lines.open(origin, seconds), seconds)
+        return self._get(line, request, timer)
+
+    def _get(self, line: Line, request: Any, timer: _Timer) -> RawAnswer:
+        try:
+            raw = line.get(request.url.raw_path, request.headers.raw, timer.left)
+        except BaseException:
+            line.close()
+            raise
+        self._lines.give_back(line)
+        return raw
+
+
+class AsyncFastTransport:
+    """Polls beside an `AsyncOpenAI` client, on asyncio; the async twin of `FastTransport`."""
+
+    def __init__(self, client: AsyncOpenAI, max_connections: int) -> None:
+        _check(client)
+        self._client: Any = client
+        self._patient = AsyncClientTransport(client)
+        self._lines = AsyncLines(max_connections)
+        self._template: Template | None = None
+
+    async def fetch(self, response_id: str, timeout_seconds: float | None) -> Answer:
+        """As `AsyncClientTransport.fetch`. Raises RuntimeError under trio."""
+        check_loop()
+        options = options_of(self._client, timeout_seconds)
+        request = await self._request(response_id, options)
+        if _needs_client(self._client, request.url):
+            return await self._patient.fetch(response_id, timeout_seconds)
+        timer = _Timer(options["timeout"], timeout_seconds)
+        try:
+            raw = await self._exchange(request, timer)
+        except Exception as error:  # noqa: BLE001 - as the SDK does
+            timer.tell(error, request)
+        if 300 <= raw.status_code < 400:
+            return await self._patient.fetch(response_id, timer.rest())
+        return _answer(self._client, request, raw)
+
+    async def _request(self, response_id: str, options: dict[str, Any]) -> Any:
+        client = self._client
+        if self._template is None or not self._template.holds(client, options):
+            if not has_template(client):
+                request = client._build_request(await client._prepare_options(final_options(options, response_id)))
+                await client._prepare_request(request)
+                return request
+            request = client._build_request(await client._prepare_options(final_options(options)))
+            self._template = Template(client, request, options)
+        return self._template.request(client, response_id)
+
+    async def _exchange(self, request: Any, timer: _Timer) -> RawAnswer:
+        origin = _origin(self._client, request.url)
+        line = self._lines.take(origin)
+        if line is not None:
+            try:
+                return await self._get(line, request, timer)
+            except StaleError:
+                pass
+        line = None
+        with _async_backend.move_on_after(timer.left()):
+            line = await self._lines.open(origin)
+        if line is None:
+            raise TimeoutError("no connection was made in time")
+        return await self._get(line, request, timer)
+
+    async def _get(self, line: AsyncLine, request: Any, timer: _Timer) -> RawAnswer:
+        try:
+            raw = await line.get(request.url.raw_path, request.headers.raw, timer.left)
+        except BaseException:
+            line.close()
+            raise
+        self._lines.give_back(line)
+        return raw
+
+
+class _Timer:
+    """How long one poll may take, and each read of it."""
+
+    def __init__(self, read_seconds: float, timeout_seconds: float | None) -> None:
+        self._read_seconds = read_seconds
+        self._timeout_seconds = timeout_seconds
+        self._deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
+
+    def left(self) -> float:
+        """How long the next read may take. Raises TimeoutError when the time is up."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the time is up")
+        return min(self._read_seconds, left)
+
+    def rest(self) -> float | None:
+        """How long another request for the same poll may take."""
+        return None if self._timeout_seconds is None else max(0.0, self._deadline - time.monotonic())
+
+    def tell(self, error: Exception, request: Any) -> NoReturn:
+        """Raise what a poll through the client would raise."""
+        if not isinstance(error, TimeoutError):
+            raise APIConnectionError(request=request) from error
+        if time.monotonic() >= self._deadline:
+            raise TimeoutError(f"the answer to a poll was not complete after {self._timeout_seconds:.3g} s") from error
+        raise APITimeoutError(request=request) from error
+
+
+def hindrance(client: Any, url: Any = None) -> str | None:
+    """What polls beside this client would lose of it; None if nothing."""
+    http, url = client._client, url or client.base_url
+    if not all(_is_own(client, name, "openai") for name in _SDK_METHODS):
+        return "the methods of its own class"
+    if any(getattr(client, name, None) is not None for name in ("workload_identity", "_provider_runtime")):
+        return "its way to authenticate"
+    if url.userinfo or url.scheme not in _PORTS:
+        return "its base URL"
+    if not all(_is_own(http, name, "httpx", "httpx2", "openai") for name in ("send", "_transport_for_url")):
+        return "the class of its http_client"
+    if http.auth is not None:
+        return "the auth of its http_client"
+    # Those of the SDK (for Azure) are about redirects.
+    if not all(_root(hook) == "openai" for hooks in http.event_hooks.values() for hook in hooks):
+        return "the event hooks of its http_client"
+    return _hindrance_of_pool(http._transport_for_url(url))
+
+
+def _hindrance_of_pool(transport: Any) -> str | None:
+    pool = getattr(transport, "_pool", None)
+    name = "handle_async_request" if hasattr(transport, "handle_async_request") else "handle_request"
+    if not _is_own(transport, name, "httpx", "httpx2") or not _is_own(pool, name, "httpcore", "httpcore2"):
+        return "the transport of its http_client"
+    if type(pool).__name__ not in ("ConnectionPool", "AsyncConnectionPool") or getattr(pool, "_proxy", None):
+        return "the proxy of its http_client"
+    if any(getattr(pool, name, True) for name in _POOL_OPTIONS):
+        return "the options of its http_client's transport"
+    return None
+
+
+def _is_own(owner: Any, name: str, *packages: str) -> bool:
+    """Whether a method is that of the package, neither overridden nor patched; also if there is none."""
+    method = getattr(type(owner), name, None)
+    if method is None:
+        return True
+    return type(method) is FunctionType and _root(method) in packages and name not in vars(owner)
+
+
+def _root(function: Any) -> str:
+    return getattr(function, "__module__", "").partition(".")[0]
+
+
+def _needs_client(client: Any, url: Any) -> bool:
+    """Whether this poll has to be left to the client: it was changed, or tells of each request at DEBUG."""
+    return is_logged() or client._client.is_closed or hindrance(client, url) is not None
+
+
+def _check(client: Any) -> None:
+    if importlib.util.find_spec("h11") is None:
+        raise ImportError("transport='fast' needs h11: pip install 'runoutcome[fast]'")
+    reason = hindrance(client)
+    if reason is not None:
+        raise ValueError(f"transport='fast' would not keep {reason}; leave it out, and polls go through the client")
+
+
+def _origin(client: Any, url: Any) -> Origin:
+    tls = client._client._transport_for_url(url)._pool._ssl_context if url.scheme == "https" else None
+    return Origin(url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme], tls)
+
+
+def _answer(client: Any, request: Any, raw: RawAnswer) -> Answer:
+    """The answer, as the client would give it. Raises the SDK's error for what is no 2xx."""
+    library, http = http_library_of(request), client._client
+    logging.getLogger(library.__name__).info(
+        'HTTP Request: %s %s "HTTP/1.1 %d %s"',
+        request.method,
+        request.url,
+        raw.status_code,
+        raw.reason.decode("latin-1"),
+    )
+    headers: dict[str, str] = {}
+    for name, value in raw.headers:
+        text = name.decode("ascii")
+        headers[text] = f"{headers[text]}, {value.decode('latin-1')}" if text in headers else value.decode("latin-1")
+    content = raw.content
+    is_good = 200 <= raw.status_code < 300
+    if not is_good or "set-cookie" in headers or "content-encoding" in headers:
+        try:
+            response = library.Response(raw.status_code, headers=raw.headers, content=raw.content, request=request)
+        except library.DecodingError as error:
+            raise_as_sdk(error, request)
+        http.cookies.extract_cookies(response)
+        if not is_good:
+            raise client._make_status_error_from_response(response)
+        content = response.content
+    return Answer(content, raw.status_code, headers, str(request.url), library)

@@ -27,10 +27,10 @@ from runoutcome._effects import Pause
 from runoutcome._gate import Pace
 from runoutcome._poll import Wait, poll, state_of
 from runoutcome._schedule import Schedule
-from runoutcome._watch import Watch
 from runoutcome._sdk import Answer, native_http_library
 from runoutcome._token import ResumeToken
 from runoutcome._wait import JITTER, Sleep, WaitPolicy, WaitState, pending, policy_for
+from runoutcome._watch import Watch
 from tables import table
 
 RUNS = 100_000
@@ -260,7 +260,7 @@ within {SUBMIT_SECONDS / 3600:.0f} h and polled to their ends. The others: runs 
 What is asked for beyond what the places bear comes late, and evenly so: no run is passed over, and lateness costs lag,
 not polls. The ends of the runs in the first row were noticed {lag * 100:.1f} % of their durations late on the average.
 
-A run that is waited for takes {cost.steps_bytes / 1000:.1f} kB for its steps and {cost.schedule_bytes:,.0f} bytes in
+A run that is waited for takes {cost.steps_bytes / 1000:.1f} kB for its steps and {cost.schedule_bytes:,.0f} bytes in \
 the schedule (`tracemalloc`). For each poll:
 
 {table((f"{number:,} runs waiting", "CPU microseconds"), micros)}

@@ -16,7 +16,7 @@ from ._model import Outcome
 TRAVEL_BYTES = 240
 """What the attempts of an exception that travels may weigh; the newest are kept."""
 _ID_CHARS, _LABEL_CHARS = 80, 40
-_USUAL = [None, None, None, "failed", 1]
+_USUAL: list[Any] = [None, None, None, "failed", 1]
 """Id, code, tokens, status and verdict of a row that does not say: a run that was made again has failed, retryably."""
 
 

@@ -77,6 +77,11 @@ def test_nobody_waits_beyond_the_deadline() -> None:
     assert results[0]() is None
 
 
+def test_without_a_deadline_the_call_is_made_in_place() -> None:
+    """A call that may take as long as it likes needs no thread."""
+    assert Workers().call(threading.current_thread, None) is threading.current_thread()
+
+
 @pytest.mark.parametrize("seconds", [0.0, -1.0])
 def test_no_time_is_no_call(seconds: float) -> None:
     """A call for which no time is left is not made."""

@@ -21,8 +21,12 @@ class RawAnswer(NamedTuple):
     content: bytes
 
 
+class ProtocolError(ConnectionError):
+    """What was to be sent, or what came, is not HTTP: the end of the connection."""
+
+
 class Exchange:
-    """The state of one connection. Whatever it raises is an `h11.ProtocolError`, and the end of the connection."""
+    """The state of one connection. Raises ProtocolError."""
 
     def __init__(self) -> None:
         import h11  # an extra, and not needed before
@@ -39,15 +43,21 @@ class Exchange:
         if self._connection.our_state is not self._h11.IDLE:
             self._connection.start_next_cycle()
         self._head, self._chunks, self.has_begun = None, [], False
-        request = self._h11.Request(method="GET", target=target, headers=headers)
-        return (self._connection.send(request) or b"") + (self._connection.send(self._h11.EndOfMessage()) or b"")
+        try:
+            request = self._h11.Request(method="GET", target=target, headers=headers)
+            return (self._connection.send(request) or b"") + (self._connection.send(self._h11.EndOfMessage()) or b"")
+        except self._h11.ProtocolError as error:
+            raise ProtocolError(str(error)) from error
 
     def receive(self, data: bytes) -> RawAnswer | None:
         """The answer, once `data` completes it; no data at all says that the other side has closed the connection."""
         self.has_begun = self.has_begun or bool(data)
         self._connection.receive_data(data)
         while True:
-            event = self._connection.next_event()
+            try:
+                event = self._connection.next_event()
+            except self._h11.ProtocolError as error:
+                raise ProtocolError(str(error)) from error
             if event is self._h11.NEED_DATA:
                 return None
             if isinstance(event, self._h11.Response):
@@ -59,10 +69,10 @@ class Exchange:
                     self._head.status_code, self._head.reason, list(self._head.headers), b"".join(self._chunks)
                 )
             elif not isinstance(event, self._h11.InformationalResponse):
-                raise self._h11.RemoteProtocolError("the connection was closed, or used for something else")
+                raise ProtocolError("the connection was closed, or used for something else")
 
     @property
     def can_go_on(self) -> bool:
-        """Whether the connection can be used again: both sides are done, and no byte came that nobody asked for."""
+        """Whether the connection can be used again: both sides are done, and nothing came since, not even its end."""
         state = self._connection
-        return state.our_state is state.their_state is self._h11.DONE and not state.trailing_data[0]
+        return state.our_state is state.their_state is self._h11.DONE and state.trailing_data == (b"", False)

@@ -48,7 +48,7 @@ class Line:
     def get(self, target: bytes, headers: Headers, time_left: Callable[[], float]) -> RawAnswer:
         """The answer to a GET; `time_left` says how long the next read may take.
 
-        Raises StaleError, TimeoutError and other OSErrors, and `h11.ProtocolError`.
+        Raises StaleError, and OSError: TimeoutError, ProtocolError and those of the socket.
         """
         try:
             self._socket.settimeout(time_left())
@@ -183,7 +183,12 @@ class AsyncLine(asyncio.Protocol):
     def _wait(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(self._time_left(), self._fail, TimeoutError("nothing came in time"))
+        try:
+            seconds = self._time_left()
+        except TimeoutError as error:
+            self._fail(error)
+        else:
+            self._timer = self._loop.call_later(seconds, self._fail, TimeoutError("nothing came in time"))
 
     def _fail(self, error: Exception) -> None:
         if self._answer is not None and not self._answer.done():

@@ -43,8 +43,6 @@ class ClientTransport:
         `timeout_seconds` bounds all of it; None bounds only each read. Raises the SDK's errors, and TimeoutError when
         the time is up: the request is then left to a thread of its own, and its answer dropped.
         """
-        if timeout_seconds is None:
-            return self._fetch(response_id, None)
         return self._workers.call(lambda: self._fetch(response_id, timeout_seconds), timeout_seconds)
 
     def _fetch(self, response_id: str, timeout_seconds: float | None) -> Answer:

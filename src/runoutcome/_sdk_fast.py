@@ -1,8 +1,8 @@
 """Polls beside the client: with its requests, but over connections of our own. Optional.
 
 The client makes each request, so its key, base URL and headers hold. What its HTTP library would do with the request is
-done here at a fraction of the cost, for clients whose HTTP library has nothing special to do. `hindrance` says of the
-others why not. TLS is that of the client, down to the context; redirects are left to it.
+done here at a fraction of the cost, for clients whose HTTP library has nothing special to do (see `hindrance`). TLS is
+that of the client, down to the context; cookies are in its jar; redirects are left to it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import importlib.util
 import logging
 import math
 import time
-from types import FunctionType
 from typing import Any, NoReturn
 
 from . import _async_backend
@@ -19,12 +18,9 @@ from ._http_exchange import RawAnswer
 from ._http_lines import AsyncLine, AsyncLines, Line, Lines, Origin, StaleError, check_loop
 from ._sdk import Answer, APIConnectionError, APITimeoutError, AsyncOpenAI, OpenAI, http_library_of
 from ._sdk_client import AsyncClientTransport, ClientTransport, raise_as_sdk
+from ._sdk_hindrance import PORTS, hindrance
 from ._sdk_request import Template, final_options, has_template, is_logged, options_of
 from ._workers import Workers
-
-_SDK_METHODS = ("get", "request", "_send_request", "_send_with_auth_retry", "_process_response", "_custom_auth")
-_POOL_OPTIONS = ("_http2", "_uds", "_local_address", "_socket_options", "_retries")
-_PORTS = {"http": 80, "https": 443}
 
 
 class FastTransport:
@@ -44,28 +40,31 @@ class FastTransport:
     def fetch(self, response_id: str, timeout_seconds: float | None) -> Answer:
         """As `ClientTransport.fetch`."""
         options = options_of(self._client, timeout_seconds)
-        request = self._request(response_id, options)
-        if _needs_client(self._client, request.url):
-            return self._patient.fetch(response_id, timeout_seconds)
         timer = _Timer(options["timeout"], timeout_seconds)
+        request = self._request(response_id, options, timer)
+        if _needs_client(self._client, request.url):
+            return self._patient.fetch(response_id, timer.rest())
         try:
             raw = self._exchange(request, timer)
-        except Exception as error:  # noqa: BLE001 - as the SDK does
+        except Exception as error:  # noqa: BLE001 - `tell` raises
             timer.tell(error, request)
         if 300 <= raw.status_code < 400:
             return self._patient.fetch(response_id, timer.rest())
         return _answer(self._client, request, raw)
 
-    def _request(self, response_id: str, options: dict[str, Any]) -> Any:
+    def _request(self, response_id: str, options: dict[str, Any], timer: _Timer) -> Any:
         client = self._client
-        if self._template is None or not self._template.holds(client, options):
-            if not has_template(client):
-                request = client._build_request(client._prepare_options(final_options(options, response_id)))
-                client._prepare_request(request)
-                return request
-            request = client._build_request(client._prepare_options(final_options(options)))
-            self._template = Template(client, request, options)
+        if self._template is not None and self._template.holds(client, options):
+            return self._template.request(client, response_id)
+        if not has_template(client):  # a key that is asked for may take its time
+            return self._workers.call(lambda: self._made(final_options(options, response_id)), timer.rest())
+        self._template = Template(client, self._made(final_options(options)), options)
         return self._template.request(client, response_id)
+
+    def _made(self, options: Any) -> Any:
+        request = self._client._build_request(self._client._prepare_options(options))
+        self._client._prepare_request(request)
+        return request
 
     def _exchange(self, request: Any, timer: _Timer) -> RawAnswer:
         origin = _origin(self._client, request.url)
@@ -104,28 +103,33 @@ class AsyncFastTransport:
         """As `AsyncClientTransport.fetch`. Raises RuntimeError under trio."""
         check_loop()
         options = options_of(self._client, timeout_seconds)
-        request = await self._request(response_id, options)
-        if _needs_client(self._client, request.url):
-            return await self._patient.fetch(response_id, timeout_seconds)
         timer = _Timer(options["timeout"], timeout_seconds)
+        request = await self._request(response_id, options, timer)
+        if _needs_client(self._client, request.url):
+            return await self._patient.fetch(response_id, timer.rest())
         try:
             raw = await self._exchange(request, timer)
-        except Exception as error:  # noqa: BLE001 - as the SDK does
+        except Exception as error:  # noqa: BLE001 - `tell` raises
             timer.tell(error, request)
         if 300 <= raw.status_code < 400:
             return await self._patient.fetch(response_id, timer.rest())
         return _answer(self._client, request, raw)
 
-    async def _request(self, response_id: str, options: dict[str, Any]) -> Any:
+    async def _request(self, response_id: str, options: dict[str, Any], timer: _Timer) -> Any:
         client = self._client
-        if self._template is None or not self._template.holds(client, options):
-            if not has_template(client):
-                request = client._build_request(await client._prepare_options(final_options(options, response_id)))
-                await client._prepare_request(request)
-                return request
-            request = client._build_request(await client._prepare_options(final_options(options)))
-            self._template = Template(client, request, options)
+        if self._template is not None and self._template.holds(client, options):
+            return self._template.request(client, response_id)
+        if not has_template(client):  # a key that is asked for may take its time
+            with _async_backend.move_on_after(timer.rest()):
+                return await self._made(final_options(options, response_id))
+            raise TimeoutError("the request of a poll was not made in time")
+        self._template = Template(client, await self._made(final_options(options)), options)
         return self._template.request(client, response_id)
+
+    async def _made(self, options: Any) -> Any:
+        request = self._client._build_request(await self._client._prepare_options(options))
+        await self._client._prepare_request(request)
+        return request
 
     async def _exchange(self, request: Any, timer: _Timer) -> RawAnswer:
         origin = _origin(self._client, request.url)
@@ -173,54 +177,13 @@ class _Timer:
 
     def tell(self, error: Exception, request: Any) -> NoReturn:
         """Raise what a poll through the client would raise."""
-        if not isinstance(error, TimeoutError):
+        if isinstance(error, TimeoutError):
+            if time.monotonic() >= self._deadline:
+                raise TimeoutError(f"the answer to a poll was not complete after {self._timeout_seconds:.3g} s")
+            raise APITimeoutError(request=request) from error
+        if isinstance(error, (OSError, UnicodeError)):  # the latter for a host that is no name
             raise APIConnectionError(request=request) from error
-        if time.monotonic() >= self._deadline:
-            raise TimeoutError(f"the answer to a poll was not complete after {self._timeout_seconds:.3g} s") from error
-        raise APITimeoutError(request=request) from error
-
-
-def hindrance(client: Any, url: Any = None) -> str | None:
-    """What polls beside this client would lose of it; None if nothing."""
-    http, url = client._client, url or client.base_url
-    if not all(_is_own(client, name, "openai") for name in _SDK_METHODS):
-        return "the methods of its own class"
-    if any(getattr(client, name, None) is not None for name in ("workload_identity", "_provider_runtime")):
-        return "its way to authenticate"
-    if url.userinfo or url.scheme not in _PORTS:
-        return "its base URL"
-    if not all(_is_own(http, name, "httpx", "httpx2", "openai") for name in ("send", "_transport_for_url")):
-        return "the class of its http_client"
-    if http.auth is not None:
-        return "the auth of its http_client"
-    # Those of the SDK (for Azure) are about redirects.
-    if not all(_root(hook) == "openai" for hooks in http.event_hooks.values() for hook in hooks):
-        return "the event hooks of its http_client"
-    return _hindrance_of_pool(http._transport_for_url(url))
-
-
-def _hindrance_of_pool(transport: Any) -> str | None:
-    pool = getattr(transport, "_pool", None)
-    name = "handle_async_request" if hasattr(transport, "handle_async_request") else "handle_request"
-    if not _is_own(transport, name, "httpx", "httpx2") or not _is_own(pool, name, "httpcore", "httpcore2"):
-        return "the transport of its http_client"
-    if type(pool).__name__ not in ("ConnectionPool", "AsyncConnectionPool") or getattr(pool, "_proxy", None):
-        return "the proxy of its http_client"
-    if any(getattr(pool, name, True) for name in _POOL_OPTIONS):
-        return "the options of its http_client's transport"
-    return None
-
-
-def _is_own(owner: Any, name: str, *packages: str) -> bool:
-    """Whether a method is that of the package, neither overridden nor patched; also if there is none."""
-    method = getattr(type(owner), name, None)
-    if method is None:
-        return True
-    return type(method) is FunctionType and _root(method) in packages and name not in vars(owner)
-
-
-def _root(function: Any) -> str:
-    return getattr(function, "__module__", "").partition(".")[0]
+        raise error
 
 
 def _needs_client(client: Any, url: Any) -> bool:
@@ -238,7 +201,7 @@ def _check(client: Any) -> None:
 
 def _origin(client: Any, url: Any) -> Origin:
     tls = client._client._transport_for_url(url)._pool._ssl_context if url.scheme == "https" else None
-    return Origin(url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme], tls)
+    return Origin(url.raw_host.decode("ascii"), url.port or PORTS[url.scheme], tls)
 
 
 def _answer(client: Any, request: Any, raw: RawAnswer) -> Answer:

@@ -29,8 +29,13 @@ class Workers:
         """The inboxes of those that have nothing to do."""
         self._process = os.getpid()
 
-    def call(self, function: Callable[[], _T], timeout_seconds: float) -> _T:
-        """What `function()` gives, in the caller's context. Raises what it raises, and TimeoutError."""
+    def call(self, function: Callable[[], _T], timeout_seconds: float | None) -> _T:
+        """What `function()` gives, in the caller's context; without a deadline the caller makes the call himself.
+
+        Raises what the function raises, and TimeoutError.
+        """
+        if timeout_seconds is None:
+            return function()
         if timeout_seconds <= 0:
             raise TimeoutError("no time was left")
         deadline = time.monotonic() + timeout_seconds

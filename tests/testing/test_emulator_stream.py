@@ -298,11 +298,14 @@ def spoilt(emulator: Emulator, client: OpenAI, fault: Any) -> tuple[list[str], E
 
 
 @pytest.mark.parametrize("kind", ["stream-cut", "stream-stall"])
-def test_a_stream_breaks_off_with_an_error(connect: Callable[[Emulator], OpenAI], kind: str) -> None:
-    """After so many events the connection is reset, or nothing more comes: the client's own error."""
+def test_a_stream_breaks_off_with_an_error(
+    connect: Callable[[Emulator], OpenAI], kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After so many events the connection is reset, or nothing more comes: the client's error, and not the server's."""
     with Emulator({"queued_seconds": 0, "running_seconds": 0}) as emulator:
         seen, error = spoilt(emulator, connect(emulator), {"kind": kind, "after": 3})
     assert (seen, error is None) == (BACKGROUND, False)
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
 
 
 def test_a_stream_can_end_in_silence(connect: Callable[[Emulator], OpenAI]) -> None:

@@ -118,5 +118,6 @@ class EventStream(Response):
         elif shape == "stream-cut":
             if not await client_leaves(receive, _READING_SECONDS):
                 drop_connection(scope)
+                await client_leaves(receive, _LONG_SECONDS)  # the server takes an answer that ends sooner for an error
         else:
             await send({"type": "http.response.body", "body": b""})

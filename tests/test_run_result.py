@@ -29,7 +29,7 @@ if sys.version_info < (3, 11):
 CATALOG = Catalog.load()
 
 
-def failed(code: str | None, run_id: str = "resp_1") -> RunResult:
+def failed(code: str | None, run_id: str = "resp_1") -> RunResult[Any]:
     """The result of a run that failed with this code."""
     error = error_for(body_of("failed", run_id, error={"code": code, "message": "It went wrong."}))
     assert error is not None

@@ -14,7 +14,7 @@ import openai
 import pytest
 
 from colours import COLOURS, OpenWorld, Script, World, body_of, open_worlds, refusal, reply
-from runoutcome import Outcome, RunExceptionGroup, RunResult, WaitTimeoutError
+from runoutcome import Outcome, OutputParseError, RunExceptionGroup, RunResult, WaitTimeoutError
 from runoutcome._token import loads
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)
@@ -33,8 +33,8 @@ def submit(world: World, count: int, outcome: str = "completed") -> list[str]:
 
 
 def collect(
-    world: World, runs: Any, on_result: Callable[[RunResult], Any] = lambda result: None, **options: Any
-) -> list[RunResult]:
+    world: World, runs: Any, on_result: Callable[[RunResult[Any]], Any] = lambda result: None, **options: Any
+) -> list[RunResult[Any]]:
     """What `poll_many` gives, in its order; `on_result` ends the iteration by returning True."""
     return world_run(world, lambda made: _taken(made.poll_many(runs, **QUICK | options), on_result))
 
@@ -55,7 +55,7 @@ def world_run(world: World, use: Callable[[Any], Any], **options: Any) -> Any:
     return asyncio.run(go())
 
 
-def _taken(results: Any, on_result: Callable[[RunResult], Any]) -> Any:
+def _taken(results: Any, on_result: Callable[[RunResult[Any]], Any]) -> Any:
     if isinstance(results, Iterator):
         taken = []
         for result in results:
@@ -64,7 +64,7 @@ def _taken(results: Any, on_result: Callable[[RunResult], Any]) -> Any:
                 break
         return taken
 
-    async def take() -> list[RunResult]:
+    async def take() -> list[RunResult[Any]]:
         taken = []
         async for result in results:
             taken.append(result)
@@ -200,7 +200,7 @@ def test_a_generator_is_drawn_from_as_there_is_room(worlds: OpenWorld) -> None:
             most = max(most, drawn - taken)
             yield world.submitted()
 
-    def count(_: RunResult) -> None:
+    def count(_: RunResult[Any]) -> None:
         nonlocal taken
         taken += 1
 
@@ -307,6 +307,25 @@ def test_one_refused_poll_does_not_touch_the_others(worlds: OpenWorld) -> None:
     assert sum(result.ok for result in results) == 2
 
 
+def test_structured_output_is_parsed_for_each(worlds: OpenWorld) -> None:
+    """With `text_format` each response that completed has its `output_parsed`; one that does not fit is to be fixed."""
+    pydantic = pytest.importorskip("pydantic")
+    moon = pydantic.create_model("Moon", name=(str, ...))
+
+    def answer(request: Any) -> Any:
+        run_id = request.url.path.rpartition("/")[2]
+        text = '{"name": "Titan"}' if run_id == "resp_0" else "Titan, I think."
+        content = [{"type": "output_text", "text": text, "annotations": []}]
+        message = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": content}
+        return reply(body_of("completed", run_id, output=[message]))
+
+    world = worlds(answer=answer, real_time=True)
+    assert world.call("gather", ["resp_0"], text_format=moon)[0].output_parsed.name == "Titan"
+    with pytest.raises(RunExceptionGroup) as caught:
+        world.call("gather", ["resp_0", "resp_1"], text_format=moon)
+    assert [type(error) for error in caught.value.fix] == [OutputParseError]
+
+
 class Board:
     """Where a test puts up notices."""
 
@@ -360,7 +379,7 @@ def test_an_async_source_does_not_hold_up_results() -> None:
     """A source that waits for more runs to come lets those through that have ended."""
     world = World("async", SHORT, real_time=True)
 
-    async def go() -> list[RunResult]:
+    async def go() -> list[RunResult[Any]]:
         first_result = asyncio.Event()
 
         async def source() -> AsyncIterator[str]:

@@ -73,7 +73,7 @@ class Crowd:
         self._count += 1
         return watch
 
-    def result(self, ended: _Ended) -> RunResult:
+    def result(self, ended: _Ended) -> RunResult[Any]:
         """The result of a run that ended. Raises what is no matter of one run, such as SystemExit."""
         if isinstance(ended.value, BaseException) and not isinstance(ended.value, Exception):
             raise ended.value
@@ -89,7 +89,7 @@ class Crowd:
 
 def poll_many(
     scheduler: Scheduler, runs: Iterable[Any], begin: Begin, catalog: Catalog, limit: int | None
-) -> Iterator[RunResult]:
+) -> Iterator[RunResult[Any]]:
     """The results of `runs` as they come. `runs` is drawn from in the caller's thread, where there is room."""
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
     crowd, source, is_open = Crowd(begin, catalog, limit, events.put), iter(runs), True
@@ -128,7 +128,7 @@ async def poll_many_async(
     begin: Begin,
     catalog: Catalog,
     limit: int | None,
-) -> AsyncIterator[RunResult]:
+) -> AsyncIterator[RunResult[Any]]:
     """The async twin of `poll_many`. An async iterable is drawn from in a task of its own, as it may have to wait."""
     events = _AsyncQueue()
     crowd = Crowd(begin, catalog, limit, events.put)
@@ -221,7 +221,7 @@ class _AsyncQueue:
         return self._items.popleft()
 
 
-def responses_of(results: list[RunResult]) -> list[_sdk.Response]:
+def responses_of(results: list[RunResult[Any]]) -> list[Any]:
     """The responses in the order of their runs. Raises a RunExceptionGroup if there is not one for each."""
     results.sort(key=lambda result: result.index)
     responses = [result.response for result in results if result.response is not None]

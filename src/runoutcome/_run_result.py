@@ -5,22 +5,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from . import _sdk
 from ._catalog import Catalog
 from ._classify import classify
 from ._exception_bases import RunError
-from ._exceptions import RunGoneError
+from ._exceptions import OutputParseError, RunGoneError
 from ._judge import no_body
 from ._model import Action, Outcome
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
 
+ResponseT = TypeVar("ResponseT", bound=_sdk.Response, covariant=True)
+
 
 @dataclass(frozen=True, repr=False)
-class RunResult:
+class RunResult(Generic[ResponseT]):
     """What became of one run of many: a response or an exception, and the outcome in either case."""
 
     run: Any
@@ -28,7 +30,7 @@ class RunResult:
     index: int
     """Its place among those that were given, from 0."""
     outcome: Outcome
-    response: _sdk.Response | None = None
+    response: ResponseT | None = None
     """The response of a run that is completed, or ended in a way that `accept` names; None for any other."""
     error: Exception | None = None
     """What `poll` would have raised; None where there is a response."""
@@ -58,7 +60,7 @@ class RunResult:
         """The resume token of a run that has no response, by which to go on waiting where it may still be going."""
         return getattr(self.error, "run_token", None)
 
-    def result(self) -> _sdk.Response:
+    def result(self) -> ResponseT:
         """The response. Raises `error` where there is none."""
         if self.error is not None:
             raise self.error
@@ -72,7 +74,7 @@ class RunResult:
 
 def result_of(
     run: Any, index: int, response_id: str | None, ended: _sdk.Response | Exception, catalog: Catalog
-) -> RunResult:
+) -> RunResult[Any]:
     """The result of a run whose wait gave, or raised, this."""
     if not isinstance(ended, Exception):
         return RunResult(run, index, classify(ended, catalog=catalog), ended)
@@ -96,16 +98,16 @@ class RunExceptionGroup(ExceptionGroup[Exception]):
     fix: tuple[Exception, ...]
     gone: tuple[Exception, ...]
     going: tuple[Exception, ...]
-    results: tuple[RunResult, ...] = ()
+    results: tuple[RunResult[Any], ...] = ()
 
-    def __init__(self, message: str, exceptions: Sequence[Exception]) -> None:
+    def __init__(self, message: str, exceptions: Sequence[Exception], /) -> None:
         parts: dict[str, list[Exception]] = {name: [] for name in _PARTS}
         for error in _leaves(exceptions):
             parts[_part_of(error)].append(error)
         self.retry, self.fix, self.gone, self.going = (tuple(parts[name]) for name in _PARTS)
 
     @classmethod
-    def of(cls, results: Sequence[RunResult]) -> RunExceptionGroup:
+    def of(cls, results: Sequence[RunResult[Any]]) -> RunExceptionGroup:
         """The group for results of which at least one has no response; internal."""
         errors = [result.error for result in results if result.error is not None]
         parts = {name: [error for error in errors if _part_of(error) == name] for name in _PARTS}
@@ -141,6 +143,8 @@ def _leaves(exceptions: Iterable[Exception]) -> Iterable[Exception]:
 def _part_of(error: Exception) -> str:
     if isinstance(error, RunGoneError):
         return "gone"
+    if isinstance(error, OutputParseError):
+        return "fix"
     if isinstance(error, RunError) and error.phase == "terminal":
         return "retry" if error.retryable else "fix"
     return "going"  # a wait that ended before the run did, for whatever reason

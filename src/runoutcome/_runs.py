@@ -21,12 +21,14 @@ from ._model import Outcome
 from ._poll import OnTimeout
 from ._resubmit import ResubmitBudget, ResubmitPolicy
 from ._run_result import RunResult
-from ._runs_base import AUTO, MAX_POLLS_IN_FLIGHT, MAX_SUBMITS_IN_FLIGHT, Asked, MaxWait, Run
+from ._runs_base import AUTO, MAX_POLLS_IN_FLIGHT, MAX_SUBMITS_IN_FLIGHT, Asked, MaxWait, Run, WaitOptions
 from ._runs_streaming import AsyncStreamingRuns, StreamingRuns
 from ._scheduler import AsyncScheduler, Scheduler
 from ._transport import Transport
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from ._sdk_parse import ParsedResponse
 
 _T = TypeVar("_T")
@@ -274,6 +276,26 @@ class Runs(StreamingRuns):
             )
         )
 
+    @overload
+    def poll_many(
+        self,
+        runs: Iterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: None = None,
+        **wait: Unpack[WaitOptions],
+    ) -> Iterator[RunResult[_sdk.Response]]: ...
+
+    @overload
+    def poll_many(
+        self,
+        runs: Iterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: type[_T],
+        **wait: Unpack[WaitOptions],
+    ) -> Iterator[RunResult[ParsedResponse[_T]]]: ...
+
     def poll_many(
         self,
         runs: Iterable[Run],
@@ -286,7 +308,8 @@ class Runs(StreamingRuns):
         on_update: Callable[[Outcome], Any] | None = None,
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
-    ) -> Iterator[RunResult]:
+        text_format: Any = None,
+    ) -> Iterator[RunResult[Any]]:
         """Wait for many runs, and give a `RunResult` of each as it ends: an iterator, which raises for no single run.
 
         `runs` are response ids, resume tokens or responses, in any iterable. With `max_in_flight` at most so many are
@@ -296,40 +319,55 @@ class Runs(StreamingRuns):
         alone; what is raised meanwhile (Ctrl-C, an error of `runs` itself) carries `.run_tokens` of those not ended.
         Raises ValueError for arguments that make no sense, and TypeError for what names no run.
         """
-        asked = Asked(max_wait_seconds, poll_interval_ms, on_timeout, accept, on_update, on_fault, completion_window)
+        asked = Asked(
+            max_wait_seconds,
+            poll_interval_ms,
+            on_timeout,
+            accept,
+            on_update,
+            on_fault,
+            completion_window,
+            text_format=text_format,
+        )
         begin = self._beginning(asked, max_in_flight)
         return _many.poll_many(self._scheduler, runs, begin, self._catalog, max_in_flight)
+
+    @overload
+    def gather(
+        self,
+        runs: Iterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: None = None,
+        **wait: Unpack[WaitOptions],
+    ) -> list[_sdk.Response]: ...
+
+    @overload
+    def gather(
+        self,
+        runs: Iterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: type[_T],
+        **wait: Unpack[WaitOptions],
+    ) -> list[ParsedResponse[_T]]: ...
 
     def gather(
         self,
         runs: Iterable[Run],
         *,
         max_in_flight: int | None = None,
-        max_wait_seconds: MaxWait = AUTO,
-        poll_interval_ms: float | None = None,
-        on_timeout: OnTimeout = "leave",
-        accept: Accept | Iterable[Accept] = (),
-        on_update: Callable[[Outcome], Any] | None = None,
-        on_fault: Callable[[BaseException], Any] | None = None,
-        completion_window: str | None = None,
-    ) -> list[_sdk.Response]:
+        text_format: Any = None,
+        **wait: Unpack[WaitOptions],
+    ) -> list[Any]:
         """Wait for many runs, and give their responses in the order of `runs`.
 
         Takes what `poll_many` takes. Raises a `RunExceptionGroup` when all have ended and not each has a response: it
         has the others by what is to be done about them, and every result, also of those that completed.
         """
-        results = self.poll_many(
-            runs,
-            max_in_flight=max_in_flight,
-            max_wait_seconds=max_wait_seconds,
-            poll_interval_ms=poll_interval_ms,
-            on_timeout=on_timeout,
-            accept=accept,
-            on_update=on_update,
-            on_fault=on_fault,
-            completion_window=completion_window,
+        return _many.responses_of(
+            list(self.poll_many(runs, max_in_flight=max_in_flight, text_format=text_format, **wait))
         )
-        return _many.responses_of(list(results))
 
     def cancel(self, run: Run) -> _sdk.Response:
         """Ask the server to stop a run, and give the run in its true state after that.
@@ -540,6 +578,26 @@ class AsyncRuns(AsyncStreamingRuns):
             )
         )
 
+    @overload
+    def poll_many(
+        self,
+        runs: Iterable[Run] | AsyncIterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: None = None,
+        **wait: Unpack[WaitOptions],
+    ) -> AsyncIterator[RunResult[_sdk.Response]]: ...
+
+    @overload
+    def poll_many(
+        self,
+        runs: Iterable[Run] | AsyncIterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: type[_T],
+        **wait: Unpack[WaitOptions],
+    ) -> AsyncIterator[RunResult[ParsedResponse[_T]]]: ...
+
     def poll_many(
         self,
         runs: Iterable[Run] | AsyncIterable[Run],
@@ -552,37 +610,52 @@ class AsyncRuns(AsyncStreamingRuns):
         on_update: Callable[[Outcome], Any] | None = None,
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
-    ) -> AsyncIterator[RunResult]:
+        text_format: Any = None,
+    ) -> AsyncIterator[RunResult[Any]]:
         """The async twin of `Runs.poll_many`: an async iterator; `runs` may be one, too."""
-        asked = Asked(max_wait_seconds, poll_interval_ms, on_timeout, accept, on_update, on_fault, completion_window)
+        asked = Asked(
+            max_wait_seconds,
+            poll_interval_ms,
+            on_timeout,
+            accept,
+            on_update,
+            on_fault,
+            completion_window,
+            text_format=text_format,
+        )
         begin = self._beginning(asked, max_in_flight)
         return _many.poll_many_async(self._scheduler, runs, begin, self._catalog, max_in_flight)
+
+    @overload
+    async def gather(
+        self,
+        runs: Iterable[Run] | AsyncIterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: None = None,
+        **wait: Unpack[WaitOptions],
+    ) -> list[_sdk.Response]: ...
+
+    @overload
+    async def gather(
+        self,
+        runs: Iterable[Run] | AsyncIterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: type[_T],
+        **wait: Unpack[WaitOptions],
+    ) -> list[ParsedResponse[_T]]: ...
 
     async def gather(
         self,
         runs: Iterable[Run] | AsyncIterable[Run],
         *,
         max_in_flight: int | None = None,
-        max_wait_seconds: MaxWait = AUTO,
-        poll_interval_ms: float | None = None,
-        on_timeout: OnTimeout = "leave",
-        accept: Accept | Iterable[Accept] = (),
-        on_update: Callable[[Outcome], Any] | None = None,
-        on_fault: Callable[[BaseException], Any] | None = None,
-        completion_window: str | None = None,
-    ) -> list[_sdk.Response]:
+        text_format: Any = None,
+        **wait: Unpack[WaitOptions],
+    ) -> list[Any]:
         """The async twin of `Runs.gather`."""
-        results = self.poll_many(
-            runs,
-            max_in_flight=max_in_flight,
-            max_wait_seconds=max_wait_seconds,
-            poll_interval_ms=poll_interval_ms,
-            on_timeout=on_timeout,
-            accept=accept,
-            on_update=on_update,
-            on_fault=on_fault,
-            completion_window=completion_window,
-        )
+        results = self.poll_many(runs, max_in_flight=max_in_flight, text_format=text_format, **wait)
         return _many.responses_of([result async for result in results])
 
     async def cancel(self, run: Run) -> _sdk.Response:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from typing import Any
+from typing import Any, TypedDict
 
 from . import _poll, _sdk, _wait
 from ._attempts import Attempt
@@ -58,6 +58,18 @@ class Asked:
     text_format: Any = None
 
 
+class WaitOptions(TypedDict, total=False):
+    """What `poll` can be told, for the types of those who hand it on."""
+
+    max_wait_seconds: MaxWait
+    poll_interval_ms: float | None
+    on_timeout: OnTimeout
+    accept: Accept | Iterable[Accept]
+    on_update: Callable[[Outcome], Any] | None
+    on_fault: Callable[[BaseException], Any] | None
+    completion_window: str | None
+
+
 class RunsBase:
     """What both colours share; internal."""
 
@@ -94,7 +106,11 @@ class RunsBase:
             raise ValueError(
                 f"max_in_flight is the number of runs waited for at once, 1 or more; got {max_in_flight!r}"
             )
-        wait_for = cache(lambda window: self._wait(asked, window))
+
+        @cache
+        def wait_for(window: str | None) -> _poll.Wait:
+            return self._wait(asked, window)
+
         wait_for(None)
         return lambda run: self._begin(run, wait_for)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ from runoutcome import (
     RunConflictError,
     RunContentFilterError,
     RunError,
+    RunExceptionGroup,
     RunExpiredError,
     RunFailedError,
     RunGoneError,
@@ -43,6 +44,7 @@ from runoutcome import (
     RunPendingError,
     RunPermissionDeniedError,
     RunRateLimitError,
+    RunResult,
     Runs,
     RunStatusError,
     RunUnknownError,
@@ -367,3 +369,25 @@ async def async_runs(client: AsyncOpenAI, run: Response) -> None:
     assert_type(await runs.create_and_poll(model="gpt-5.5", input="hi", on_submitted=store, resubmit=1), Response)
     assert_type(await runs.cancel("resp_1"), Response)
     AsyncRuns(OpenAI())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def many(runs: Runs, ids: list[str]) -> None:
+    """Results and responses are typed, with the model where one is asked for."""
+    for result in runs.poll_many(ids, max_in_flight=10, accept="incomplete"):
+        assert_type(result, RunResult[Response])
+        assert_type(result.response, Response | None)
+        assert_type(result.error, Exception | None)
+    assert_type(runs.gather(ids, max_wait_seconds=60), list[Response])
+    assert_type(runs.gather(ids, text_format=pydantic.BaseModel), list[ParsedResponse[pydantic.BaseModel]])
+    try:
+        runs.gather(ids)
+    except RunExceptionGroup as group:
+        assert_type(group.retry, tuple[Exception, ...])
+        assert_type(group.results, tuple[RunResult[Any], ...])
+
+
+async def many_async(runs: AsyncRuns, ids: AsyncIterator[str]) -> None:
+    """The same for the other colour, where runs may come from an async iterator."""
+    async for result in runs.poll_many(ids):
+        assert_type(result.result(), Response)
+    assert_type(await runs.gather(["resp_1"]), list[Response])

@@ -8,9 +8,10 @@ import select
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 from ._http_exchange import Exchange, Headers, RawAnswer
 
@@ -42,6 +43,7 @@ class Line:
     def __init__(self, origin: Origin, connected: socket.socket) -> None:
         self.origin = origin
         self._socket = connected
+        finalize(self, connected.close)
         self._exchange = Exchange()
         self._last_answer: float | None = None
 
@@ -73,15 +75,12 @@ class Line:
         """Close the socket."""
         self._socket.close()
 
-    __del__ = close
-
 
 class Lines:
     """Sockets, for threads."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._idle: list[Line] = []
+        self._idle: deque[Line] = deque(maxlen=limit)  # one too many, and the oldest goes, and is closed by that
         self._process = os.getpid()
 
     def take(self, origin: Origin) -> Line | None:
@@ -110,7 +109,7 @@ class Lines:
 
     def give_back(self, line: Line) -> None:
         """Keep it, if it can be used again."""
-        if len(self._idle) < self._limit and line.is_usable:
+        if line.is_usable:
             self._idle.append(line)
         else:
             line.close()

@@ -52,4 +52,4 @@ def _is_own(owner: Any, name: str, *packages: str) -> bool:
 
 
 def _root(function: Any) -> str:
-    return getattr(function, "__module__", "").partition(".")[0]
+    return (getattr(function, "__module__", None) or "").partition(".")[0]

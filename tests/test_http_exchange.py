@@ -66,6 +66,16 @@ def test_one_after_the_other() -> None:
     assert (got.status_code, got.content) == (404, b"")
 
 
+def test_headers_that_change_are_checked_again() -> None:
+    """A header that changed since the last request is sent as it is now, and refused if it is none."""
+    exchange = asked()
+    exchange.receive(ANSWERS["length"])
+    assert b"X-Own: 2\r\n" in exchange.ask(b"/", [HEADERS[0], (b"X-Own", b"2")])
+    exchange.receive(ANSWERS["length"])
+    with pytest.raises(ProtocolError):
+        exchange.ask(b"/", [HEADERS[0], (b"X-Own", b"2\r\nX-More: 3")])
+
+
 def test_a_body_that_ends_with_the_connection() -> None:
     """Without a length the body is what comes until the server closes, and the connection is of no more use."""
     exchange = asked()

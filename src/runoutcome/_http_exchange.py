@@ -33,6 +33,8 @@ class Exchange:
 
         self._h11 = h11
         self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self._headers: Headers = []
+        self._checked: h11.Request | None = None
         self._head: h11.Response | None = None
         self._chunks: list[bytes] = []
         self.has_begun = False
@@ -44,7 +46,10 @@ class Exchange:
             self._connection.start_next_cycle()
         self._head, self._chunks, self.has_begun = None, [], False
         try:
-            request = self._h11.Request(method="GET", target=target, headers=headers)
+            # To check the headers costs as much as to read an answer, and they are mostly those of the last request.
+            known = self._checked.headers if self._checked is not None and headers == self._headers else headers
+            request = self._h11.Request(method="GET", target=target, headers=known)
+            self._headers, self._checked = headers, request
             return (self._connection.send(request) or b"") + (self._connection.send(self._h11.EndOfMessage()) or b"")
         except self._h11.ProtocolError as error:
             raise ProtocolError(str(error)) from error

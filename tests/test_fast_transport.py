@@ -27,9 +27,10 @@ import pytest
 
 from bodies import body_of
 from colours import RawServer, closed_port
-from runoutcome import AsyncRuns, Catalog, Runs, _http_lines, _sdk
+from runoutcome import AsyncRuns, Catalog, Runs, _http_lines, _sdk, _sdk_request
 from runoutcome._sdk_client import AsyncClientTransport, ClientTransport
 from runoutcome._sdk_fast import AsyncFastTransport, FastTransport
+from runoutcome._sdk_hindrance import hindrance
 from runoutcome._transport import connect, connect_async
 
 BODY = json.dumps(body_of(Catalog.load().find("server_error")[0])).encode()
@@ -668,6 +669,20 @@ def test_a_client_that_sends_in_its_own_way_is_refused(polls: Polls, name: str) 
     connecting: Any = connect if polls.colour == "sync" else connect_async
     with pytest.raises(ValueError, match="the methods of its own class"):
         connecting(cls(api_key="k", http_client=polls.http()), "fast", 1)
+
+
+def test_a_way_to_authenticate_that_is_in_the_sending_is_refused(polls: Polls) -> None:
+    """A workload identity puts its token in while the client sends."""
+    polls.open("http://localhost/v1")
+    polls.client.workload_identity = object()
+    assert hindrance(polls.client) == "its way to authenticate"
+
+
+def test_a_release_that_is_not_known_is_refused(polls: Polls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the SDK is not made as those that are known, the fast transport says so."""
+    monkeypatch.setattr(_sdk_request, "_final_options", None)
+    with pytest.raises(ValueError, match="what this release of the SDK does"):
+        polls.open("http://localhost/v1")
 
 
 def test_a_subclass_that_makes_its_own_requests(polls: Polls, monkeypatch: pytest.MonkeyPatch) -> None:

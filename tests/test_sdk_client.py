@@ -22,7 +22,7 @@ from hypothesis import given, strategies
 
 from bodies import REQUEST_ID, body_of, http_response
 from colours import RawServer
-from runoutcome import Catalog, _sdk
+from runoutcome import Catalog, _sdk, _sdk_request
 from runoutcome._sdk_client import AsyncClientTransport, ClientTransport
 from runoutcome._sdk_request import options_of
 
@@ -413,6 +413,15 @@ def test_the_sdks_log_is_complete(later: Poller, caplog: pytest.LogCaptureFixtur
         poller.fetch("resp_1")
     assert [record.msg for record in caplog.records if record.name == "openai._base_client"] == first * 2
     assert first
+
+
+def test_a_release_that_is_not_known(later: Poller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the SDK is not made as those that are known, each poll is the client's own `get`."""
+    monkeypatch.setattr(_sdk_request, "_final_options", None)
+    poller = later.open()
+    poller.client.api_key = "sk-new"
+    poller.fetch("resp_1")
+    assert sent(poller.requests.pop()) == retrieved(poller, "resp_1")
 
 
 @pytest.mark.parametrize("name", LIBRARIES)

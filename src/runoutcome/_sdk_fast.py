@@ -19,7 +19,7 @@ from ._http_lines import AsyncLine, AsyncLines, Line, Lines, Origin, StaleError,
 from ._sdk import Answer, APIConnectionError, APITimeoutError, AsyncOpenAI, OpenAI, http_library_of
 from ._sdk_client import AsyncClientTransport, ClientTransport, raise_as_sdk
 from ._sdk_hindrance import PORTS, hindrance
-from ._sdk_request import Template, final_options, has_template, is_logged, options_of
+from ._sdk_request import Template, final_options, has_template, is_known, is_logged, options_of
 from ._workers import Workers
 
 
@@ -194,7 +194,7 @@ def _needs_client(client: Any, url: Any) -> bool:
 def _check(client: Any) -> None:
     if importlib.util.find_spec("h11") is None:
         raise ImportError("transport='fast' needs h11: pip install 'runoutcome[fast]'")
-    reason = hindrance(client)
+    reason = hindrance(client) if is_known(client) else "what this release of the SDK does"
     if reason is not None:
         raise ValueError(f"transport='fast' would not keep {reason}; leave it out, and polls go through the client")
 

@@ -12,9 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 import openai
-from openai._models import FinalRequestOptions
 
-from ._sdk import POLL_TIMEOUT_SECONDS, AsyncOpenAI, OpenAI, http_library_of
+from ._sdk import POLL_TIMEOUT_SECONDS, AsyncOpenAI, OpenAI, sdk_type
 
 _ID = "runoutcome-template"
 _SDK_CLASSES = (openai.OpenAI, openai.AsyncOpenAI, openai.AzureOpenAI, openai.AsyncAzureOpenAI)
@@ -25,6 +24,16 @@ _SOURCES_OF_AUTH = (
     "_provider_runtime",
     "_workload_identity_auth",
     "workload_identity",
+)
+_final_options = sdk_type("openai._models.FinalRequestOptions")
+_INNER_PARTS = (
+    "_client",
+    "_custom_headers",
+    "_custom_query",
+    "_prepare_options",
+    "_prepare_request",
+    "_build_request",
+    "_make_status_error_from_response",
 )
 _sdk_log = logging.getLogger("openai._base_client")
 
@@ -58,14 +67,20 @@ def is_logged() -> bool:
     return _sdk_log.isEnabledFor(logging.DEBUG)
 
 
+def is_known(client: Any) -> bool:
+    """Whether this release of the SDK makes requests as all do that are known here; else only `get` can."""
+    return _final_options is not None and all(hasattr(client, name) for name in _INNER_PARTS)
+
+
 def has_template(client: Any) -> bool:
     """Whether all its requests are alike but for the id: the SDK's own code makes them, of what does not move."""
+    if not is_known(client) or type(client) not in _SDK_CLASSES:
+        return False
     http = client._client
     return (
-        type(client) in _SDK_CLASSES
-        and all(getattr(client, name, None) is None for name in _SOURCES_OF_AUTH)
-        and not any(callable(getattr(type(client), name, None)) for name in vars(client))  # a method of its own
-        and all(isinstance(value, (str, int, float)) for value in client._custom_query.values())
+        all(getattr(client, name, None) is None for name in _SOURCES_OF_AUTH)
+        and not any(callable(getattr(type(client), name, None)) for name in list(vars(client)))  # a method of its own
+        and all(isinstance(value, (str, int, float)) for value in list(client._custom_query.values()))
         and not any(name.lower() == "cookie" for name in (*client._custom_headers, *http.headers))
         and type(http).build_request.__module__.partition(".")[0] in ("httpx", "httpx2")
         and "build_request" not in vars(http)
@@ -74,7 +89,8 @@ def has_template(client: Any) -> bool:
 
 def final_options(options: dict[str, Any], response_id: str = _ID) -> Any:
     """What the SDK's own hook `_prepare_options` and `_build_request` take; without an id it is for a `Template`."""
-    return FinalRequestOptions.construct(method="get", url=path_of(response_id), **options)
+    assert _final_options is not None
+    return _final_options.construct(method="get", url=path_of(response_id), **options)
 
 
 class Template:
@@ -89,7 +105,6 @@ class Template:
         self._headers = request.headers
         self._headers.pop("cookie", None)  # those of the moment are added to each request
         self._stream, self._extensions = request.stream, request.extensions
-        self.library = http_library_of(request)
 
     def holds(self, client: Any, options: dict[str, Any]) -> bool:
         """Whether the client would make the same request now."""

@@ -10,7 +10,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from weakref import WeakKeyDictionary, finalize
 
 from ._http_exchange import Exchange, Headers, RawAnswer
@@ -156,8 +156,7 @@ class AsyncLine(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is open."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # that of uvloop is one in all but class
 
     def data_received(self, data: bytes) -> None:
         """Bytes came; none at all are the end."""

@@ -354,6 +354,24 @@ def test_after_five_fruitless_streams_the_run_is_polled() -> None:
     assert server.asked == 7
 
 
+def test_a_model_that_thinks_in_silence_is_not_given_up() -> None:
+    """Silence while the run says that it is going is no fault of the stream."""
+    silent = [Stream(most=0, ending=SILENCE)] * 20
+    server = Server(events_of(8), [Stream(most=2), *silent], polls=["in_progress"] * 60)
+    events, _ = play(server, idle_seconds=1.0)
+    assert events == server.events
+    assert len(server.opened) == 22
+
+
+def test_after_five_minutes_of_silence_the_run_is_polled() -> None:
+    """Silence is waited out for as long as the API opens a stream for a run, and no longer."""
+    silent = [Stream(most=0, ending=SILENCE)] * 999
+    server = Server(events_of(8), [Stream(most=2), *silent], polls=["in_progress"] * 99)
+    events, _ = play(server, idle_seconds=10.0)
+    assert (numbers(events), events[-1].synthetic) == ([0, 1, 2], True)
+    assert 20 <= len(server.opened) <= 30
+
+
 def test_a_run_just_created_may_not_be_there_yet() -> None:
     """404 for a run that was created just now says nothing."""
     server = Server(events_of(4), [Stream(refusal=http_failure(404))], polls=[http_failure(404), "queued"])

@@ -34,8 +34,10 @@ def test_what_is_not_known_is_not_written() -> None:
         replace(FULL, submitted_at=0.0),
         replace(FULL, seen=True),
         replace(FULL, first_submitted_at=1_750_000_000.5, spent_tokens=1200),
+        replace(FULL, cursor=0),
+        ResumeToken("resp_1", cursor=4711),
     ],
-    ids=["full", "id", "no_key", "epoch", "seen", "later_attempt"],
+    ids=["full", "id", "no_key", "epoch", "seen", "later_attempt", "first_event", "later_event"],
 )
 def test_round_trip(token: ResumeToken) -> None:
     """What was written is read again."""
@@ -103,6 +105,9 @@ def test_what_is_no_token(text: str, message: str) -> None:
         ({"first": "5", "spent": "7"}, ResumeToken("r")),
         ({"first": 5, "spent": -7}, ResumeToken("r", first_submitted_at=5.0)),
         ({"spent": True}, ResumeToken("r")),
+        ({"cursor": -1}, ResumeToken("r")),
+        ({"cursor": True}, ResumeToken("r")),
+        ({"cursor": "3"}, ResumeToken("r")),
         ({"from": "a later release"}, ResumeToken("r")),
     ],
     ids=str,

@@ -41,7 +41,7 @@ def test_nothing_is_touched_after_stop() -> None:
         dog.watch(3600.0)
         dog.stop()
         for thread in threading.enumerate():
-            if thread.name == "runoutcome-watchdog" and thread is dog._thread:
+            if thread is dog._thread:
                 thread.join()
         theirs.sendall(b"x")
         assert ours.recv(1) == b"x"

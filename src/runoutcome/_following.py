@@ -56,6 +56,11 @@ class Following:
     """The present stream may begin with events that have no number and were passed on before."""
     fruitless: int = 0
     """Streams in a row that brought nothing new."""
+    news_at: float = field(init=False)
+    """When something new came last, or when the wait began."""
+
+    def __post_init__(self) -> None:
+        self.news_at = self.wait.clock.monotonic()
 
     @property
     def token(self) -> ResumeToken:

@@ -30,6 +30,8 @@ from ._seen import NoRunBodyError, Seen, finish, is_poll_fault, judge_whole, see
 
 MAX_FRUITLESS = 5
 """Streams in a row that bring nothing new, before polling takes their place."""
+THINKING_SECONDS = 300.0
+"""For so long silence is no fault of a stream whose run says that it is going; a run that old gets no other."""
 MAX_FRUITLESS_AFTER_END = 2
 IDLE_AFTER_END_SECONDS = 10.0
 """Of a run that has ended all events are there already."""
@@ -88,7 +90,7 @@ def _follow(at: Following) -> EventSteps[Seen]:
         if isinstance(found, Seen):
             return found
         at.fruitless = 0 if at.has_news else at.fruitless + 1
-        is_pointless = at.fruitless >= (MAX_FRUITLESS if at.ended is None else MAX_FRUITLESS_AFTER_END)
+        is_pointless = _is_pointless(at, found)
         is_over = found is None or _read_seconds(at) <= 0
         if found is not None and not is_over and not is_pointless:
             is_over = not (yield from _back_off(at, found))
@@ -102,6 +104,14 @@ def _follow(at: Following) -> EventSteps[Seen]:
             at.ended, at.fruitless = end, MAX_FRUITLESS_AFTER_END - 1
         elif at.fruitless and (seen := (yield from _ask_run(at))) and seen.outcome.phase == "terminal":
             at.ended, at.fruitless = seen, 0
+
+
+def _is_pointless(at: Following, found: Exception | None) -> bool:
+    """Whether so many streams have brought nothing new that another would not, either."""
+    if at.ended is not None:
+        return at.fruitless >= MAX_FRUITLESS_AFTER_END
+    is_quiet = isinstance(found, TimeoutError) and at.wait.clock.monotonic() - at.news_at < THINKING_SECONDS
+    return at.fruitless >= MAX_FRUITLESS and not is_quiet
 
 
 def _read_stream(at: Following) -> EventSteps[Seen | Exception | None]:
@@ -206,7 +216,7 @@ def _pass_on(at: Following, event: Any) -> EventSteps[Seen | Exception | None]:
 
 def _note(at: Following, event: Any) -> None:
     before, at.cursor = at.cursor.last, at.cursor.after(event)
-    at.has_news = True
+    at.has_news, at.news_at = True, at.wait.clock.monotonic()
     if at.cursor.last != before:
         at.is_replay = False
     if at.state.faults or not at.state.known:

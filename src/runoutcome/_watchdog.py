@@ -31,8 +31,9 @@ class Watchdog:
         with self._changed:
             self._due = time.monotonic() + seconds
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="runoutcome-watchdog", daemon=True)
-                self._thread.start()
+                self._thread = threading.Thread(target=self._run, name="runoutcome stream", daemon=True)
+                with suppress(RuntimeError):  # no more threads, or the interpreter is about to exit
+                    self._thread.start()
             elif self._due < self._wakes_at:
                 self._changed.notify()
 

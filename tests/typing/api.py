@@ -11,7 +11,7 @@ import pydantic
 from openai import AsyncOpenAI, OpenAI
 from openai.types import Batch
 from openai.types.fine_tuning import FineTuningJob
-from openai.types.responses import ParsedResponse, Response
+from openai.types.responses import ParsedResponse, Response, ResponseStreamEvent
 from typing_extensions import assert_type
 
 import runoutcome
@@ -19,6 +19,7 @@ from runoutcome import (
     AUTO,
     CATALOG_VERSION,
     AsyncRuns,
+    AsyncRunStream,
     Attempt,
     Catalog,
     CatalogError,
@@ -47,6 +48,7 @@ from runoutcome import (
     RunResult,
     Runs,
     RunStatusError,
+    RunStream,
     RunUnknownError,
     RunUnprocessableEntityError,
     SubmissionUnknownError,
@@ -352,6 +354,31 @@ def unparsable(error: OutputParseError) -> None:
     assert_type(error.run, Any)
     assert_type(error.run_token, str | None)
     assert_type(error.outcome, Outcome | None)
+
+
+def streamed(runs: Runs) -> None:
+    """A stream gives the SDK's events, told apart by their type, and in the end the response of its form."""
+    with runs.create_and_stream(model="gpt-5.5", input="hi", idle_timeout_seconds=30) as stream:
+        assert_type(stream, RunStream[Response])
+        for event in stream:
+            assert_type(event, ResponseStreamEvent)
+            if event.type == "response.output_text.delta":
+                assert_type(event.delta, str)
+        assert_type(stream.get_final_response(), Response)
+        assert_type(stream.last_sequence_number, int | None)
+    with runs.stream(stream.token, starting_after=5, text_format=Moon, on_interrupt="cancel") as parsed:
+        assert_type(parsed.get_final_response(), ParsedResponse[Moon])
+
+
+async def streamed_async(runs: AsyncRuns) -> None:
+    """The same for the async twins, which are not awaited themselves."""
+    async with runs.create_and_stream(model="gpt-5.5", input="hi", text_format=Moon) as stream:
+        assert_type(stream, AsyncRunStream[ParsedResponse[Moon]])
+        async for event in stream:
+            assert_type(event, ResponseStreamEvent)
+        assert_type(await stream.get_final_response(), ParsedResponse[Moon])
+    async with runs.stream(stream.response_id) as plain:
+        assert_type(await plain.get_final_response(), Response)
 
 
 async def async_runs(client: AsyncOpenAI, run: Response) -> None:

@@ -13,9 +13,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -27,9 +28,9 @@ BODY_KILOBYTES = 3
 SUBJECTS = {
     "tasks": "a task per run: `await client.responses.retrieve(id)`, `await asyncio.sleep(20)`",
     "async": "`AsyncRuns(client).poll_many(ids)`",
-    #"async-fast": '`AsyncRuns(client, transport="fast").poll_many(ids)`',
+    "async-fast": '`AsyncRuns(client, transport="fast").poll_many(ids)`',
     "sync": "`Runs(client).poll_many(ids)`",
-    #"sync-fast": '`Runs(client, transport="fast").poll_many(ids)`',
+    "sync-fast": '`Runs(client, transport="fast").poll_many(ids)`',
 }
 
 
@@ -98,73 +99,80 @@ def megabytes(pid: int) -> float:
 
 def client(subject: str, address: str, runs: int, interval: float) -> None:
     """Waits for runs that never end, until stdin is closed; tells when all are taken up, and what went wrong."""
-    import openai
+    import openai  # here, as the other process does without
 
     from runoutcome import AsyncRuns, Runs
 
-    errors: list[str] = []
-    options: dict[str, Any] = {"poll_interval_ms": interval * 1000, "max_wait_seconds": None}
-    options["on_fault"] = lambda error: errors.append(repr(error))
-    transport: dict[str, Any] = {"transport": "fast"} if subject.endswith("-fast") else {}
-    ids = [f"resp_{number:06}" for number in range(runs)]
-    began = time.monotonic()
+    load = Load(runs, interval)
+    transport: Any = "fast" if subject.endswith("-fast") else "client"
+    wait: Any = {"poll_interval_ms": interval * 1000, "max_wait_seconds": None, "on_fault": load.errors.append}
     user: Any = {"base_url": f"{address}/v1", "api_key": "any"}
-    # With runs enough that what the first of them loads is in it.
-    baseline = [megabytes(os.getpid())]
 
-    def wait_seconds(number: int) -> float:
-        return began + interval * number / runs - time.monotonic()
+    async def go() -> None:
+        async with openai.AsyncOpenAI(**user) as made:
+            load.begin()
+            if subject == "tasks":
+                await load.one_task_each(made.responses.retrieve)
+            async for _ in AsyncRuns(made, transport=transport).poll_many(load.ids_async(), **wait):
+                raise AssertionError("no run ends")
 
-    def tell_when_up() -> None:
-        print("up", flush=True)
+    if not subject.startswith("sync"):
+        asyncio.run(go())
+    with openai.OpenAI(**user) as made:
+        load.begin()
+        for _ in Runs(made, transport=transport).poll_many(load.ids(), **wait):
+            raise AssertionError("no run ends")
+
+
+class Load:
+    """The runs of one client, evenly over one interval, and what it tells of them."""
+
+    def __init__(self, runs: int, interval: float) -> None:
+        self.errors: list[BaseException] = []
+        self._runs, self._interval = runs, interval
+
+    def begin(self) -> None:
+        """From now on runs are taken up; when all are, the other process is told."""
+        self._began, self._baseline = time.monotonic(), megabytes(os.getpid())
+        timer = threading.Timer(self._interval + 0.5, self._tell)
+        timer.daemon = True
+        timer.start()
+
+    def _tell(self) -> None:
+        print("all are taken up", flush=True)
         sys.stdin.read()
-        print(json.dumps({"errors": len(errors), "baseline": baseline[0]}), flush=True)
+        print(json.dumps({"errors": len(self.errors), "baseline": self._baseline}), flush=True)
         os._exit(0)
 
-    import threading
+    def _paced(self) -> Iterator[tuple[str, float]]:
+        for number in range(self._runs):
+            due = self._began + self._interval * number / self._runs
+            yield f"resp_{number:06}", max(0.0, due - time.monotonic())
 
-    up = threading.Timer(interval + 0.5, tell_when_up)
-    up.daemon = True
-
-    async def source() -> AsyncIterator[str]:
-        for number, run in enumerate(ids):
-            if (seconds := wait_seconds(number)) > 0:
-                await asyncio.sleep(seconds)
+    def ids(self) -> Iterator[str]:
+        """Each id at its time."""
+        for run, seconds in self._paced():
+            time.sleep(seconds)
             yield run
 
-    async def one_task_each(user_client: Any) -> None:
+    async def ids_async(self) -> AsyncIterator[str]:
+        """The same for the other colour."""
+        for run, seconds in self._paced():
+            await asyncio.sleep(seconds)
+            yield run
+
+    async def one_task_each(self, retrieve: Callable[[str], Awaitable[object]]) -> None:
+        """What one writes without a library."""
+
         async def poll(run: str) -> None:
             while True:
                 try:
-                    await user_client.responses.retrieve(run)
+                    await retrieve(run)
                 except Exception as error:  # noqa: BLE001 - counted
-                    errors.append(repr(error))
-                await asyncio.sleep(interval)
+                    self.errors.append(error)
+                await asyncio.sleep(self._interval)
 
-        tasks = [asyncio.ensure_future(poll(run)) async for run in source()]
-        await asyncio.gather(*tasks)
-
-    async def go() -> None:
-        async with openai.AsyncOpenAI(**user) as user_client:
-            baseline[0] = megabytes(os.getpid())
-            if subject == "tasks":
-                await one_task_each(user_client)
-            async for _ in AsyncRuns(user_client, **transport).poll_many(source(), **options):
-                raise AssertionError("no run ends")
-
-    def paced() -> Iterator[str]:
-        for number, run in enumerate(ids):
-            if (seconds := wait_seconds(number)) > 0:
-                time.sleep(seconds)
-            yield run
-
-    up.start()
-    if not subject.startswith("sync"):
-        asyncio.run(go())
-    with openai.OpenAI(**user) as sync_client:
-        baseline[0] = megabytes(os.getpid())
-        for _ in Runs(sync_client, **transport).poll_many(paced(), **options):
-            raise AssertionError("no run ends")
+        await asyncio.gather(*[asyncio.ensure_future(poll(run)) async for run in self.ids_async()])
 
 
 def section(quick: bool = False) -> str:
@@ -188,7 +196,7 @@ def section(quick: bool = False) -> str:
     return (
         f"## {runs:,} runs in flight, each polled every {interval:g} s\n\n"
         "One process for each way, the server in another; CPU of the client's process alone, over two intervals after "
-        "all runs were taken up. \"per poll\" is CPU for a poll, as a ratio to the first row. Late is how much later "
+        'all runs were taken up. "per poll" is CPU for a poll, as a ratio to the first row. Late is how much later '
         "than planned the server was asked again. MB is what waiting for them adds to the process.\n\n"
         + table(head, rows)
         + "\n"

@@ -13,7 +13,8 @@ HEAD = """\
 
 What a raised run error does in packages that retry, store, send or translate exceptions, and how web frameworks take
 webhooks in. Each check drives the real package, installed from the package registry into an environment of its own;
-`make compat` runs them all and writes this page. A number is how often a check was made, each time with another error. "Limitation" is said of the package.
+`make compat` runs them all and writes this page. A number is how often a check was made, each time with another error.
+"Limitation" is said of the package.
 
 """
 

@@ -95,7 +95,8 @@ def unpack(rows: Any, key: str | None, own: Outcome | None = None) -> tuple[Atte
         if not told and own is not None:
             attempts.append(Attempt.of(number, name, own))
         else:
-            response_id, code, tokens, status, retryable = [*told, *_USUAL[len(told) :]]
+            known: list[Any] = list(told)
+            response_id, code, tokens, status, retryable = [*known, *_USUAL[len(known) :]]
             attempts.append(Attempt(number, name, response_id, status, code, bool(retryable), tokens))
     return tuple(attempts)
 

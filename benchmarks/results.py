@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
 SECTIONS = ("polling", "many", "detection", "simulation", "chaos", "dispatch")
 """The modules, in the order of their sections."""
-PACKAGES = ("runoutcome", "openai", "httpx", "httpx2", "anyio", "pydantic", "aiohttp", "uvicorn", "starlette")
+PACKAGES = ("runoutcome", "openai", "httpx", "httpx2", "anyio", "pydantic", "h11", "uvloop", "aiohttp", "uvicorn")
 """Whose versions matter to the numbers, where they are installed."""
 
 Run = Callable[[str, bool], str]
@@ -94,8 +94,7 @@ def main(arguments: Sequence[str]) -> int:
     if unknown or set(arguments) - {*names, "--quick"}:
         print(f"usage: results.py [--quick] [{' | '.join(SECTIONS)}]...", file=sys.stderr)
         return 2
-    there = [name for name in SECTIONS if (HERE / f"{name}.py").exists()]
-    document = compose([name for name in there if name in names] if names else there, quick, run_apart)
+    document = compose([name for name in SECTIONS if not names or name in names], quick, run_apart)
     if not names and not quick:
         RESULTS.write_text(document, "utf-8")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import datetime
 import math
 import platform
@@ -76,6 +77,14 @@ def test_unknown_words_are_refused(arguments: list[str], capsys: pytest.CaptureF
 def test_a_benchmark_runs_in_a_process_of_its_own() -> None:
     """A section is made by a fresh interpreter, and comes back as text."""
     assert results.run_apart("detection", True).startswith("## How late")
+
+
+@pytest.mark.parametrize("name", results.SECTIONS)
+def test_every_benchmark_has_a_section(name: str) -> None:
+    """A benchmark that the document names is there, and gives its section for one argument, `quick`."""
+    tree = ast.parse((results.HERE / f"{name}.py").read_text("utf-8"))
+    (section,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "section")
+    assert [one.arg for one in section.args.args] == ["quick"]
 
 
 def test_a_table_can_be_read_as_text() -> None:

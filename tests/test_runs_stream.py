@@ -38,8 +38,10 @@ worlds = pytest.fixture(params=COLOURS)(open_worlds)
 
 AT_ONCE = {"queued_seconds": 0, "running_seconds": 0}
 STUCK = {**AT_ONCE, "outcomes": [{"name": "stuck", "status": "in_progress"}]}
-QUICK: dict[str, Any] = {"poll_interval_ms": 1, "idle_timeout_seconds": 0.3}
-"""Faults are paused for one millisecond, and silence is short."""
+QUICK: dict[str, Any] = {"poll_interval_ms": 1}
+"""Faults are paused for one millisecond."""
+IMPATIENT: dict[str, Any] = {**QUICK, "idle_timeout_seconds": 0.3}
+"""And silence is short."""
 
 
 @dataclass
@@ -332,7 +334,7 @@ def test_a_fault_costs_no_event(worlds: OpenWorld, fault: Any) -> None:
     """Two streams in a row that go wrong: each event comes once and in order, and the run is made once."""
     world = worlds({**AT_ONCE, "faults": [{"route": "stream", "fault": fault, "times": 2}]})
     run_id = streamable(world)
-    done = follow(world, "stream", run_id, **QUICK)
+    done = follow(world, "stream", run_id, **(IMPATIENT if "stall" in str(fault) else QUICK))
     assert [event.to_dict() for event in done.events] == [event for _, event in stream_events(world.emulator.runs[0])]
     assert done.response.status == "completed"
     assert (len(world.posts), world.cancels) == (1, [])
@@ -342,7 +344,7 @@ def test_a_fault_costs_no_event(worlds: OpenWorld, fault: Any) -> None:
 def test_a_create_whose_stream_breaks_goes_on(worlds: OpenWorld, fault: Any) -> None:
     """A create whose stream breaks when the id is known is gone on with; nothing is created again."""
     world = worlds({**AT_ONCE, "faults": [{"route": "create", "fault": fault}]})
-    done = create_and_follow(world)
+    done = create_and_follow(world, **(IMPATIENT if "stall" in str(fault) else {}))
     assert done.events == true_events(world, done.response.id)
     assert len(world.posts) == 1
 
@@ -372,7 +374,7 @@ def test_a_create_whose_fate_is_unknown_is_not_sent_again(worlds: OpenWorld, fau
     """Without the id of the run nobody knows whether it was made: SubmissionUnknownError, and one POST."""
     world = worlds({**AT_ONCE, "faults": [{"route": "create", "fault": fault}]})
     with pytest.raises(SubmissionUnknownError) as caught:
-        create_and_follow(world, key="job")
+        create_and_follow(world, key="job", **(IMPATIENT if "stall" in str(fault) else {}))
     assert (caught.value.key, len(world.posts)) == ("job-1", 1)
 
 
@@ -672,7 +674,7 @@ def test_an_error_event_is_no_end(worlds: OpenWorld) -> None:
 
 def test_comments_are_no_events(worlds: OpenWorld) -> None:
     """A server that only sends comments is silent, however often it sends them."""
-    done, server = served(worlds, [_endless, sse(*EVENTS)])
+    done, server = served(worlds, [_endless, sse(*EVENTS)], **IMPATIENT)
     assert [event.to_dict() for event in done.events] == EVENTS
     assert [head.split()[1].partition("?")[2] for head in server.requests][-1:] != [""]
     assert server.hung_up.is_set()
@@ -747,10 +749,12 @@ def test_within_the_process(fault: str) -> None:
     """A transport that has no socket to watch is read as well."""
     emulator = Emulator({**AT_ONCE, "faults": [{"route": "stream", "fault": fault, "to": 2}]})
     http = native_http_library().Client(transport=emulator.transport())
-    with OpenAI(api_key="any", http_client=http) as client, Runs(client).create_and_stream(**PARAMS, **QUICK) as first:
-        run_id = first.response_id
-        with Runs(client).stream(run_id, **QUICK) as stream:
-            assert [event.sequence_number for event in stream] == [event.sequence_number for event in first]
+    with (
+        OpenAI(api_key="any", http_client=http) as client,
+        Runs(client).create_and_stream(**PARAMS) as first,
+        Runs(client).stream(first.response_id, **IMPATIENT) as stream,
+    ):
+        assert [event.sequence_number for event in stream] == [event.sequence_number for event in first]
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -763,7 +767,7 @@ def test_under_either_loop(backend: str) -> None:
 
         async def go() -> list[int]:
             async with openai.AsyncOpenAI(base_url=emulator.base_url, api_key="any") as client:
-                async with AsyncRuns(client).create_and_stream(**PARAMS, **QUICK) as stream:
+                async with AsyncRuns(client).create_and_stream(**PARAMS, **IMPATIENT) as stream:
                     read = [event.sequence_number async for event in stream]
                     assert (await stream.get_final_response()).status == "completed"
                 return read

@@ -291,7 +291,7 @@ def test_an_end_without_its_event_gets_one() -> None:
     last = events[-1]
     assert (type(last).__name__, last.type, last.synthetic) == ("ResponseCompletedEvent", "response.completed", True)
     assert (last.response.id, last.response) == (ID, seen.origin.run)
-    assert len(server.opened) == 4  # twice more after the run had said that it ended
+    assert len(server.opened) == 6  # four times more after the run had said that it ended
 
 
 @pytest.mark.parametrize(
@@ -386,6 +386,12 @@ def test_a_gap_does_not_cost_the_stream_that_has_it() -> None:
     events, _ = play(server)
     assert numbers(events) == [0, 1, 2, 3, 5, 6, 7, 8]
     assert len(server.opened) == 2
+
+
+def test_what_is_missing_is_asked_for_until_it_can_be() -> None:
+    """A fault that meets the request for the missing events has it made again."""
+    server = Server(events_of(8), [Stream(skipped=frozenset({4})), FAULTS["503"], FAULTS["page"]], polls=["queued"] * 9)
+    assert play(server)[0] == server.events
 
 
 def test_a_gap_is_asked_for_once() -> None:

@@ -32,7 +32,8 @@ MAX_FRUITLESS = 5
 """Streams in a row that bring nothing new, before polling takes their place."""
 THINKING_SECONDS = 300.0
 """For so long silence is no fault of a stream whose run says that it is going; a run that old gets no other."""
-MAX_FRUITLESS_AFTER_END = 2
+MAX_FRUITLESS_AFTER_END, MAX_FRUITLESS_AFTER_POLLING = 4, 2
+"""The same when the run has ended: to fetch what is missing, and the end itself is kept waiting meanwhile."""
 IDLE_AFTER_END_SECONDS = 10.0
 """Of a run that has ended all events are there already."""
 _CHANGES = ("response.created", "response.queued", "response.in_progress")
@@ -101,9 +102,14 @@ def _follow(at: Following) -> EventSteps[Seen]:
             end = yield from _poll_to_end(at)
             if is_over or end.outcome.phase != "terminal":
                 return (yield from _end_with(at, end))
-            at.ended, at.fruitless = end, MAX_FRUITLESS_AFTER_END - 1
+            _know_end(at, end, MAX_FRUITLESS_AFTER_POLLING)
         elif at.fruitless and (seen := (yield from _ask_run(at))) and seen.outcome.phase == "terminal":
-            at.ended, at.fruitless = seen, 0
+            _know_end(at, seen, MAX_FRUITLESS_AFTER_END)
+
+
+def _know_end(at: Following, seen: Seen, tries: int) -> None:
+    at.ended, at.fruitless = seen, MAX_FRUITLESS_AFTER_END - tries
+    at.state = replace(at.state, faults=0, first_fault=None)
 
 
 def _is_pointless(at: Following, found: Exception | None) -> bool:
@@ -127,7 +133,8 @@ def _read_stream(at: Following) -> EventSteps[Seen | Exception | None]:
         if isinstance(event, Exception):
             yield from close(at)
             return event
-        if (yield from _is_next(at, event)) and (end := (yield from _pass_on(at, event))):
+        end = yield from _take(at, event)
+        if end is not None:
             return end
 
 
@@ -184,18 +191,26 @@ def _read_seconds(at: Following) -> float:
     return idle if room is None else min(idle, room)
 
 
-def _is_next(at: Following, event: object) -> Steps[bool]:
-    """Whether the event is to be passed on; where one is missing before it, another stream is opened for that."""
-    place = at.cursor.place(event, is_replay=at.is_replay)
-    if place != "gap":
-        return place == "new"
-    at.cursor = replace(at.cursor, is_gap_known=True)
+def _take(at: Following, event: Any) -> EventSteps[Seen | Exception | None]:
+    """Deal with an event: gives the end of the run if it tells that, or why there is no more of this stream.
+
+    Where one is missing before it, another stream is opened for that; if none is to be had, this one goes on.
+    """
+    match at.cursor.place(event, is_replay=at.is_replay):
+        case "new":
+            return (yield from _pass_on(at, event))
+        case "seen":
+            return None
+        case "gap":
+            at.cursor = replace(at.cursor, is_gap_known=True)
     opened = yield from _open(at)
-    if opened is None or isinstance(opened, Exception):
-        return True  # the stream goes on as it is
+    if opened is None:
+        return (yield from _pass_on(at, event))
     yield from close(at)
+    if isinstance(opened, Exception):
+        return opened
     at.handle = opened
-    return False
+    return None
 
 
 def _pass_on(at: Following, event: Any) -> EventSteps[Seen | Exception | None]:

@@ -35,6 +35,8 @@ class DroppableProtocol(H11Protocol):
 
 
 def _reset(transport: asyncio.Transport) -> None:
+    if transport.is_closing():  # the client has left at this very moment
+        return
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     transport.abort()
 

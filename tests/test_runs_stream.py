@@ -824,6 +824,32 @@ def test_a_stream_is_followed_once(worlds: OpenWorld) -> None:
     assert loads(left.token).cursor == 0
 
 
+def test_a_stream_can_be_closed_at_any_time(worlds: OpenWorld) -> None:
+    """`close` closes the connection within the with statement, also twice; nothing can be read after it."""
+    with RawServer(_silent_after_one) as server:
+        world = worlds(base_url=server.base_url)
+        if world.colour == "sync":
+            with world.client() as client, Runs(client).stream("resp_1") as stream:
+                next(stream)
+                stream.close()
+                stream.close()
+                server.hung_up.wait()
+                with pytest.raises(RuntimeError, match="closed before the run"):
+                    next(stream)
+            return
+
+        async def go() -> None:
+            async with world.client() as client, AsyncRuns(client).stream("resp_1") as stream:
+                await stream.__anext__()
+                await stream.close()
+                await stream.close()
+                server.hung_up.wait()
+                with pytest.raises(RuntimeError, match="closed before the run"):
+                    await stream.__anext__()
+
+        asyncio.run(go())
+
+
 def test_what_left_once_leaves_again(worlds: OpenWorld) -> None:
     """After an error of the wait, reading on gives the same error, not an end."""
     world = worlds(answer=lambda request: refusal(401))

@@ -241,8 +241,6 @@ def _note(at: Following, event: Any) -> None:
 def _judged(at: Following, event: Any) -> Seen:
     """The run that an event holds, judged as the same body would be from a poll."""
     seen = seen_by_caller(event, at.wait.catalog)
-    if at.handle is None:
-        return seen
     status_code, request_id, url, library = at.handle.facts
     own_url = url if at.named.response_id in (url or "") else None
     note_request(seen.origin.run, request_id)

@@ -82,7 +82,7 @@ def prepare(params: Mapping[str, Any], key: str, previous: str | None = None) ->
     """
     params = {name: value for name, value in params.items() if _sdk.is_given(value)}
     if params.get("stream"):
-        raise ValueError("a run is polled, not streamed: leave out stream=True")
+        raise ValueError("a run is polled, not streamed: leave out stream=True, or use create_and_stream")
     for name in ("background", "store"):
         if params.get(name) is None:
             params[name] = True

@@ -42,7 +42,7 @@ def recounting(attempts: tuple[Attempt, ...]) -> Generator[None]:
 
 
 def tell(error: BaseException, name: str, value: Any) -> None:
-    """Set an attribute on somebody else's exception; a class with slots leaves as it is."""
+    """Set an attribute on somebody else's exception; one that takes none leaves as it is."""
     with suppress(AttributeError):
         setattr(error, name, value)
 
@@ -51,10 +51,8 @@ def stopping(on_interrupt: OnInterrupt, token: ResumeToken, steps: Steps[_T]) ->
     """`steps`; with "cancel", what interrupts them (no `Exception`) first has the server asked to stop the run."""
     try:
         return (yield from steps)
-    except (Exception, GeneratorExit):
-        raise
-    except BaseException as interrupt:
-        yield from stop_for(on_interrupt, interrupt, token)
+    except BaseException as error:
+        yield from stop_for(on_interrupt, error, token)
         raise
 
 

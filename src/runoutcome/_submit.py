@@ -11,7 +11,6 @@ import json
 import random
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -21,6 +20,7 @@ from ._body import look
 from ._dispatch import is_retryable, retry_after
 from ._effects import Admit, Pause, Steps, Submit, Tell
 from ._exceptions import SubmissionUnknownError
+from ._leaving import tell
 
 KEY = "runoutcome_key"
 WINDOW = "runoutcome_window"
@@ -66,9 +66,7 @@ def submit(
         if fate != "foreign" and on_refused is not None:
             yield Tell(on_refused, key)
         if fate != "resend" or resent >= max_retries:
-            # Not an attribute of any class: this may be a KeyboardInterrupt in the middle of the POST.
-            with suppress(AttributeError):  # an exception class that takes no attributes leaves as it is
-                failure.run_key = key  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+            tell(failure, "run_key", key)  # this may be a KeyboardInterrupt in the middle of the POST
             raise failure
         yield Pause(back_off_seconds(failure, resent))
         resent += 1

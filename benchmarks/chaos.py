@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 HERE = Path(__file__).parent
@@ -35,7 +36,7 @@ from chaos_outcomes import Answer, Sums, count, run_of  # noqa: E402
 from runoutcome.testing import DEFAULT_WEBHOOK_SECRET  # noqa: E402
 from tables import table  # noqa: E402
 
-JOBS, AT_ONCE, SPEED = 1000, 250, 0.1
+JOBS, AT_ONCE, SPEED = 1000, 500, 0.1
 QUICK_JOBS, QUICK_SPEED = 150, 0.5
 SECONDS = 300
 STOP_SECONDS = 60
@@ -62,9 +63,7 @@ Which run meets which fault depends on the order of the requests, so numbers dif
 next; seconds depend on the machine, and on each client's own delays. The peers are as published, the newest of their
 registry, without runoutcome, by their own documented calls with defaults.{installed} In fairness: real servers have
 better days; pydantic-ai keeps the reason of a half text in `finish_reason`; and the error of autobatcher names its run,
-so that a person can fetch what was lost. Written by `benchmarks/chaos.py`.
-
-"""
+so that a person can fetch what was lost. Written by `benchmarks/chaos.py`."""
 WEBHOOKS = """Of the webhooks a fifth is lost, and the others come twice, late, out of order, forged, or with a body
 that is cut; a lost one costs its job a minute, which is when a wait with an inbox polls for the first time."""
 STREAMS = """One stream in five is cut, ends without a word, falls silent, repeats an event or skips one, when it is
@@ -138,10 +137,15 @@ class Result:
         return is_right and sums.extra == sums.lost == 0 and self.totals["cancels"] == 0
 
     @property
+    def spoilt(self) -> float:
+        """The share of its polls that met a fault."""
+        return self.totals["spoilt"] / max(1, self.totals["polls"])
+
+    @property
     def row(self) -> list[str]:
         """Its row of the table."""
         sums, totals = self.sums, self.totals
-        spoilt = f"{totals['poll_faults'] / totals['polls']:.0%}" if totals["polls"] else "-"
+        spoilt = f"{self.spoilt:.0%}" if totals["polls"] else "-"
         paid = f"{sums.paid:,}" + (f" (+{sums.extra})" if sums.extra > 0 else "")
         numbers = [f"{sums.right:,}", paid, str(sums.lost), str(sums.wrong), str(sums.halves), str(sums.silent)]
         numbers += [str(totals["cancels"]), f"{totals['polls']:,}", spoilt]
@@ -259,19 +263,24 @@ def server(conditions: Conditions, webhook_port: int | None = None) -> Iterator[
 
 def page(conditions: Conditions, results: Sequence[Result], *, peers: bool) -> str:
     """What was measured, as Markdown."""
-    whom = [f"- *{result.client.name}*: {result.version}; {result.client.about}." for result in results]
+    whom = [wrapped(f"- *{one.client.name}*: {one.version}; {one.client.about}.", "  ") for one in results]
     ways = {result.client.way for result in results}
     said = [text for way, text in (("streams", STREAMS), ("webhooks", WEBHOOKS)) if way in ways]
     facts = {**vars(conditions), "shares": polls_spoilt(results), "ways": " ".join(said)}
     text = TEXT.format(**facts, installed="" if peers else NOT_MEASURED)
     rows = table(HEAD, [result.row for result in results])
-    return "\n\n".join([HEADING, rows, text + "\n".join(whom)])
+    return "\n\n".join([HEADING, rows, *map(wrapped, text.split("\n\n")), "\n".join(whom)])
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """One paragraph, in lines."""
+    return fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def polls_spoilt(results: Sequence[Result]) -> str:
     """From the least to the most."""
-    shares = sorted(result.totals["poll_faults"] / max(1, result.totals["polls"]) for result in results)
-    return f"{shares[0]:.0%} to {shares[-1]:.0%}"
+    shares = sorted(f"{result.spoilt:.0%}" for result in results if result.totals["polls"])
+    return " to ".join(dict.fromkeys((shares[0], shares[-1])))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ PROMPT = re.compile(r"Write report \d+ about otters in space\.")
 """What `compat/clients/jobs.py` asks; some clients put words of their own around it."""
 ONCE = ("server_error", "rate_limit_exceeded", "vector_store_timeout", "failed", "cancelled")
 """A job that ends so completes if it is run again; the other ends are those of the request, and stay the same."""
+UNSPOILT = (None, "slow", "drip")
 STOP = {signal.SIGINT, signal.SIGTERM}
 
 
@@ -62,8 +63,9 @@ def tell(emulator: Emulator) -> None:
     """The truth, and the sums of the verdict."""
     verdict = emulator.verdict()
     runs = [truth_of(run) for run in emulator.runs if run.request.get("background")]
-    webhooks = [delivery.status for delivery in emulator.deliveries]
-    found = {"runs": runs, "totals": verdict.totals(), "findings": verdict.counts(), "webhooks": len(webhooks)}
+    spoilt = [request for request in emulator.requests if request.route == "poll" and request.fault not in UNSPOILT]
+    totals = {**verdict.totals(), "spoilt": len(spoilt), "webhooks": len(emulator.deliveries)}
+    found = {"runs": runs, "totals": totals, "findings": verdict.counts()}
     print(json.dumps(found), flush=True)
 
 

@@ -24,6 +24,8 @@ MODEL = "gpt-5.2"
 PROMPTS = [f"Write report {number} about otters in space." for number in range(1, JOBS + 1)]
 SAFETY_NET = (0.5, 1.0)
 """A lost webhook costs seconds here, and not minutes."""
+IDLE_SECONDS = 1.0
+"""A stream that is silent for so long is opened again."""
 Told = tuple[str, str | None]
 """The status, and with it the text, the code or the reason."""
 
@@ -149,6 +151,36 @@ def by_prompt(asked: dict[str, str], results: list[RunResult]) -> dict[str, Told
     """What each run came to; each is there once."""
     assert sorted(result.run for result in results) == sorted(asked)
     return {asked[one.run]: end_in(one.response) if one.ok else end_behind(one.error) for one in results}
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_every_stream_comes_out_right(colour: Colour) -> None:
+    """`create_and_stream` gives each event once and in order, and every job the true outcome of one run."""
+    with Emulator("chaos", speed=SPEED) as emulator:
+        job = follow if colour == "sync" else follow_async
+        assert_all_right(emulator, each(emulator.base_url, colour, job))
+        faults = {request.fault for request in emulator.requests}
+        assert {"stream-cut", "stream-eof", "stream-stall"} <= faults
+
+
+def follow(runs: Any, prompt: str) -> Any:
+    """One job by its stream."""
+    with runs.create_and_stream(model=MODEL, input=prompt, idle_timeout_seconds=IDLE_SECONDS) as stream:
+        assert_in_order([event.sequence_number for event in stream])
+        return stream.get_final_response()
+
+
+async def follow_async(runs: Any, prompt: str) -> Any:
+    """The same for an `AsyncRuns`."""
+    async with runs.create_and_stream(model=MODEL, input=prompt, idle_timeout_seconds=IDLE_SECONDS) as stream:
+        assert_in_order([event.sequence_number async for event in stream])
+        return await stream.get_final_response()
+
+
+def assert_in_order(numbers: list[int]) -> None:
+    """From the first event on, each came after all before it."""
+    assert numbers
+    assert numbers == sorted(set(numbers))
 
 
 @pytest.mark.parametrize("colour", COLOURS)

@@ -21,6 +21,9 @@ from runoutcome import AsyncRuns, RunError, RunResult, Runs
 from runoutcome.asgi import WebhookApp
 from runoutcome.webhooks import Inbox
 
+IDLE_SECONDS = 10.0
+"""A stream that is silent for so long is opened again; the default is a minute."""
+
 
 def answer_of(response: Any) -> Answer:
     """What was returned."""
@@ -101,6 +104,43 @@ async def many_async() -> None:
             tell_result(asked[result.run], result)
 
 
+def streams() -> None:
+    """`Runs.create_and_stream`, each job in a thread: all its events, and the response at their end."""
+    with OpenAI() as client:
+        runs = Runs(client)
+
+        def job(prompt: str) -> Answer:
+            with runs.create_and_stream(model=MODEL, input=prompt, idle_timeout_seconds=IDLE_SECONDS) as stream:
+                numbers = [event.sequence_number for event in stream]
+                try:
+                    return in_order(numbers, stream.get_final_response())
+                except RunError as error:
+                    return failure_of(error)
+
+        in_threads(job)
+
+
+async def streams_async() -> None:
+    """`AsyncRuns.create_and_stream`, each job in a task."""
+    async with AsyncOpenAI() as client:
+        runs = AsyncRuns(client)
+
+        async def job(prompt: str) -> Answer:
+            async with runs.create_and_stream(model=MODEL, input=prompt, idle_timeout_seconds=IDLE_SECONDS) as stream:
+                numbers = [event.sequence_number async for event in stream]
+                try:
+                    return in_order(numbers, await stream.get_final_response())
+                except RunError as error:
+                    return failure_of(error)
+
+        await in_tasks(job)
+
+
+def in_order(numbers: list[int], response: Any) -> Answer:
+    """What was returned, if each event came once and in order."""
+    return answer_of(response) if numbers == sorted(set(numbers)) else ("events out of order", str(numbers))
+
+
 async def webhooks() -> None:
     """`AsyncRuns(client, notices=inbox)`, whose inbox is served beside it."""
     inbox = Inbox(os.environ["OPENAI_WEBHOOK_SECRET"])
@@ -126,6 +166,8 @@ WAYS: dict[str, Callable[[], Awaitable[None] | None]] = {
     "tasks": tasks,
     "many": many,
     "many-async": many_async,
+    "streams": streams,
+    "streams-async": streams_async,
     "webhooks": webhooks,
 }
 

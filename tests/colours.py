@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -420,6 +421,11 @@ class RawServer:
                 piece = connection.recv(65536)
                 if not piece:
                     return
+                head += piece
+            # A body that is left unread resets the connection when it is closed, with the answer still on its way.
+            length = re.search(rb"\r\ncontent-length: (\d+)", head, re.IGNORECASE)
+            end = head.index(b"\r\n\r\n") + 4 + (int(length[1]) if length else 0)
+            while len(head) < end and (piece := connection.recv(65536)):
                 head += piece
             self.requests.append(head.decode("latin-1"))
             try:

@@ -278,9 +278,9 @@ def wrapped(text: str, indent: str = "") -> str:
 
 
 def polls_spoilt(results: Sequence[Result]) -> str:
-    """From the least to the most."""
-    shares = sorted(f"{result.spoilt:.0%}" for result in results if result.totals["polls"])
-    return " to ".join(dict.fromkeys((shares[0], shares[-1])))
+    """The share of all polls that met a fault."""
+    spoilt, polls = (sum(result.totals[key] for result in results) for key in ("spoilt", "polls"))
+    return f"{spoilt / max(1, polls):.0%}"
 
 
 if __name__ == "__main__":

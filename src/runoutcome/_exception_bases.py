@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import _sdk, _snapshot
-from ._attempts import unpack
+from ._attempts import Attempt, unpack
 from ._body import look, word
 from ._classify import classify
 from ._model import Action, Entry, ErrorType, Outcome, Phase, Rule
@@ -82,7 +82,7 @@ class RunError(Portable, _sdk.OpenAIError):
         if outcome.response_id is None:
             outcome = replace(outcome, response_id=id_in(self.run_token))
         key = told.key if (told := token_in(self.run_token)) else None
-        self.attempts = unpack(extra.get("tries"), key, outcome)
+        self.attempts: tuple[Attempt, ...] = unpack(extra.get("tries"), key, outcome)
         self.not_resubmitted = extra.get("not_again")
         self._fill(outcome, origin, extra.get("error_type"))
         self.message = message or self.message
@@ -251,7 +251,7 @@ class WaitError(Portable, _sdk.OpenAIError):
         self.run_token = extra.get("token")
         told = token_in(self.run_token)
         self.key = extra.get("key") or (told.key if told else None)
-        self.attempts = unpack(extra.get("tries"), self.key)
+        self.attempts: tuple[Attempt, ...] = unpack(extra.get("tries"), self.key)
         self.response_id = extra.get("id") or (outcome.response_id if outcome else None) or id_in(self.run_token)
         if outcome is not None and outcome.response_id is None:
             self.outcome = replace(outcome, response_id=self.response_id)

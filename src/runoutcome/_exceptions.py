@@ -29,7 +29,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _sdk, _snapshot
-from ._attempts import unpack
+from ._attempts import Attempt, unpack
 from ._body import look, word
 from ._exception_bases import STATE, TEXT, Origin, RunError, WaitError, id_in, token_in, travelled_in
 from ._model import Outcome
@@ -161,7 +161,7 @@ class RunGoneError(Portable, _sdk.NotFoundError):
         extra = _snapshot.load(text, state)[1] if state is not None else {}
         request_id = response.headers.get("x-request-id") if response is not None else extra.get("request_id")
         token = extra.get("token")
-        self.attempts = unpack(extra.get("tries"), told.key if (told := token_in(token)) else None)
+        self.attempts: tuple[Attempt, ...] = unpack(extra.get("tries"), told.key if (told := token_in(token)) else None)
         self._fill(message, extra.get("id") or id_in(token), token, request_id, body or extra.get("body"))
         given = {"response": response, "request": request}
         self.__dict__.update({name: value for name, value in given.items() if value is not None})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import json
 import signal
 import socket
@@ -96,6 +98,28 @@ def test_a_stalled_client_does_not_hold_up_the_stop(connect: Connect) -> None:
     emulator.stop()
     waiting.join(5)
     assert [type(error) for error in errors] == [openai.APIConnectionError]
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning")
+def test_no_socket_is_left_open_by_whoever_connects_at_the_end() -> None:
+    """Connections that arrive while it stops are closed with the others."""
+    for _ in range(50):
+        connections: list[socket.socket] = []
+        emulator = Emulator().start()
+        knocking = threading.Thread(target=knock, args=(emulator.port, connections))
+        knocking.start()
+        emulator.stop()
+        knocking.join()
+        for connection in connections:
+            connection.close()
+    gc.collect()  # what was left open complains here, and fails the test
+
+
+def knock(port: int, connections: list[socket.socket]) -> None:
+    """Connect again and again, until nobody listens."""
+    with contextlib.suppress(OSError):
+        for _ in range(40):
+            connections.append(socket.create_connection(("127.0.0.1", port)))
 
 
 def test_a_restart_keeps_port_and_runs(connect: Connect) -> None:

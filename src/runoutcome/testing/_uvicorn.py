@@ -7,6 +7,7 @@ import socket
 import struct
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,8 @@ from ._connection import offers
 
 _TICK_SECONDS = 0.1  # uvicorn's own
 _GRACE_SECONDS = 1.0
+_ACCEPT_TURNS = 3
+"""How many turns of its loop asyncio takes from accepting a connection to `connection_made`."""
 # Linger switched on, for 0 seconds: the kernel sends a reset. Windows has shorter fields.
 _RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
@@ -83,6 +86,7 @@ class LoopbackServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Part of uvicorn's interface."""
+        await self._accept_no_more()
         for server in self.servers:
             server.close()
         # A stalled request would hold it up for as long as its client waits.
@@ -92,3 +96,13 @@ class LoopbackServer(uvicorn.Server):
         if tasks := set(self.server_state.tasks):
             await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
         await self.lifespan.shutdown()
+
+    async def _accept_no_more(self) -> None:
+        # A connection that is being accepted while its server is closed is never closed itself: asyncio's transport
+        # fails to attach to the server, and drops the socket (seen on CPython 3.10, 3.11 and 3.13).
+        loop = asyncio.get_running_loop()
+        for listener in (listener for server in self.servers for listener in server.sockets):
+            with suppress(NotImplementedError):  # the proactor loop of Windows has no readers
+                loop.remove_reader(listener)
+        for _ in range(_ACCEPT_TURNS):
+            await asyncio.sleep(0)

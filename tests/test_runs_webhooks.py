@@ -117,6 +117,19 @@ def test_the_body_decides(world: Callable[..., NoticedWorld]) -> None:
     assert (caught.value.code, caught.value.poll_status_code, len(here.polls)) == ("server_error", 200, 2)
 
 
+def test_a_notice_that_others_hear_too(world: Callable[..., NoticedWorld]) -> None:
+    """A notice that comes while a poll is answered ends the sleep after it, also where others wait for the run."""
+    here = world()
+    run_id = here.submitted()
+    heard: list[str] = []
+    stop = here.inbox.listen(run_id, lambda: heard.append(run_id))
+    here.on_poll(1, here.end_runs)
+    assert here.call("poll", run_id).status == "completed"
+    assert (heard, len(here.polls)) == ([run_id], 2)
+    stop()
+    assert here.inbox._listeners == {}
+
+
 def test_a_notice_that_comes_before_the_wait_listens(world: Callable[..., NoticedWorld]) -> None:
     """A run that ends while its create is being answered is found by the first poll, without a sleep before it."""
     here = world()

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import inspect
-import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from . import _async_backend, _sdk, _sdk_stream
 from ._dispatch import retry_after
+from ._ear import AsyncEar, Ear
 from ._effects import (
     Admit,
     Cancel,
     Clock,
     CloseStream,
-    Effect,
+    Immediate,
     NextEvent,
     Notices,
     OpenStream,
@@ -47,11 +47,17 @@ class Driver:
 
     def run(self, steps: Steps[_T]) -> _T:
         """Run `steps` to their end, and give what they return."""
+        ear = Ear(self.clock, self.notices)
         try:
             effect = next(steps)
             while True:
                 try:
-                    result = self.carry_out(effect)
+                    if isinstance(effect, Pause):
+                        result = ear.sleep(effect.seconds, effect.response_id)
+                    else:
+                        if isinstance(effect, Poll):
+                            ear.listen(effect.response_id)
+                        result = self.carry_out(effect)
                 except BaseException as error:  # noqa: BLE001 - the steps decide about all, Ctrl-C too
                     effect = steps.throw(error)
                 else:
@@ -59,14 +65,14 @@ class Driver:
         except StopIteration as end:
             value: _T = end.value
             return value
+        finally:
+            ear.close()
 
-    def carry_out(self, effect: Effect) -> Any:
+    def carry_out(self, effect: Immediate) -> Any:
         """What one effect gives, or raises."""
         match effect:
             case Poll(response_id, timeout):
                 return self._poll(response_id, timeout)
-            case Pause(seconds, response_id):
-                return self._pause(seconds, response_id)
             case Admit():
                 return self.submits.enter()
             case Submit(params):
@@ -105,17 +111,6 @@ class Driver:
             case CloseStream(stream):
                 return stream.close()
 
-    def _pause(self, seconds: float, response_id: str | None) -> bool:
-        if response_id is None or self.notices is None:
-            self.clock.sleep(seconds)
-            return False
-        came = threading.Event()
-        stop = self.notices.listen(response_id, came.set)
-        try:
-            return came.wait(seconds)
-        finally:
-            stop()
-
 
 @dataclass(frozen=True)
 class AsyncDriver:
@@ -130,11 +125,17 @@ class AsyncDriver:
 
     async def run(self, steps: Steps[_T]) -> _T:
         """Run `steps` to their end, and give what they return."""
+        ear = AsyncEar(self.clock, self.notices)
         try:
             effect = next(steps)
             while True:
                 try:
-                    result = await self.carry_out(effect)
+                    if isinstance(effect, Pause):
+                        result = await ear.sleep(effect.seconds, effect.response_id)
+                    else:
+                        if isinstance(effect, Poll):
+                            ear.listen(effect.response_id)
+                        result = await self.carry_out(effect)
                 except BaseException as error:  # noqa: BLE001 - the steps decide about all, Ctrl-C too
                     effect = steps.throw(error)
                 else:
@@ -142,14 +143,14 @@ class AsyncDriver:
         except StopIteration as end:
             value: _T = end.value
             return value
+        finally:
+            ear.close()
 
-    async def carry_out(self, effect: Effect) -> Any:
+    async def carry_out(self, effect: Immediate) -> Any:
         """What one effect gives, or raises."""
         match effect:
             case Poll(response_id, timeout):
                 return await self._poll(response_id, timeout)
-            case Pause(seconds, response_id):
-                return await self._pause(seconds, response_id)
             case Admit():
                 return await self.submits.enter()
             case Submit(params):
@@ -185,17 +186,6 @@ class AsyncDriver:
                 return await stream.next_event(seconds)
             case CloseStream(stream):
                 return await stream.close()
-
-    async def _pause(self, seconds: float, response_id: str | None) -> bool:
-        if response_id is None or self.notices is None:
-            await self.clock.sleep(seconds)
-            return False
-        came = _async_backend.Event()
-        stop = self.notices.listen(response_id, _async_backend.from_any_thread(came.set))
-        try:
-            return await _async_backend.wait_for(came, seconds)
-        finally:
-            stop()
 
 
 def _hold_seconds(error: _sdk.RateLimitError) -> float:

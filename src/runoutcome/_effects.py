@@ -93,7 +93,9 @@ class Tell:
 
 
 StreamEffect = SubmitStream | OpenStream | NextEvent | CloseStream
-Effect = Poll | Admit | Submit | Cancel | Pause | Tell | StreamEffect
+Immediate = Poll | Admit | Submit | Cancel | Tell | StreamEffect
+"""What is done at once; a `Pause` is slept by whoever has the time."""
+Effect = Immediate | Pause
 Steps = Generator[Effect, Any, _T]
 
 

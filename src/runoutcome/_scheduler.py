@@ -15,7 +15,7 @@ from typing import Any
 
 from . import _async_backend
 from ._drive import AsyncDriver, Driver
-from ._effects import Effect, Pause
+from ._effects import Effect, Immediate, Pause
 from ._schedule import Schedule
 from ._watch import Request, Watch
 
@@ -182,7 +182,7 @@ class AsyncScheduler:
         if due < self._leads_until:
             self._next_is_due.set()
 
-    async def _carry_out(self, watch: Watch, effect: Effect) -> Effect | None:
+    async def _carry_out(self, watch: Watch, effect: Immediate) -> Effect | None:
         watch.in_flight = request = Request()
         result: Any = None
         try:

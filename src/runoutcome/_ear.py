@@ -1,0 +1,77 @@
+"""What a wait hears of its run, from its first poll to its end: no notice falls between two pauses."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from . import _async_backend
+from ._effects import Clock, Notices
+
+
+class _EarBase:
+    """What both colours share."""
+
+    def __init__(self, clock: Clock, notices: Notices | None) -> None:
+        self._clock = clock
+        self._notices = notices
+        self._response_id: str | None = None
+        self._stop: Callable[[], None] | None = None
+
+    def close(self) -> None:
+        """Listen no more."""
+        stop, self._stop, self._response_id = self._stop, None, None
+        if stop is not None:
+            stop()
+
+
+class Ear(_EarBase):
+    """Listens for one wait, with a thread."""
+
+    _came: threading.Event
+
+    def listen(self, response_id: str) -> None:
+        """Remember from now on whether a notice of this run has come; of one run at a time."""
+        if self._notices is not None and response_id != self._response_id:
+            self.close()
+            self._came = threading.Event()
+            self._stop = self._notices.listen(response_id, self._came.set)
+            self._response_id = response_id
+
+    def sleep(self, seconds: float, response_id: str | None) -> bool:
+        """Whether a notice of the run came, before or within these seconds, which ends them; of None comes none."""
+        if response_id is None or self._notices is None:
+            self._clock.sleep(seconds)
+            return False
+        self.listen(response_id)
+        if has_come := self._came.wait(seconds):
+            self._came.clear()
+        return has_come
+
+
+class AsyncEar(_EarBase):
+    """The async twin of `Ear`."""
+
+    _came: _async_backend.Event
+
+    def listen(self, response_id: str) -> None:
+        """Remember from now on whether a notice of this run has come; of one run at a time."""
+        if self._notices is not None and response_id != self._response_id:
+            self.close()
+            self._came = _async_backend.Event()
+            self._stop = self._notices.listen(response_id, _async_backend.from_any_thread(self._note))
+            self._response_id = response_id
+
+    async def sleep(self, seconds: float, response_id: str | None) -> bool:
+        """Whether a notice of the run came, before or within these seconds, which ends them; of None comes none."""
+        if response_id is None or self._notices is None:
+            await self._clock.sleep(seconds)
+            return False
+        self.listen(response_id)
+        if has_come := await _async_backend.wait_for(self._came, seconds):
+            self._came = _async_backend.Event()  # anyio's cannot be cleared
+        return has_come
+
+    def _note(self) -> Any:
+        self._came.set()

@@ -141,6 +141,12 @@ class Polls:
         """What it is, or what awaiting it gives."""
         return result if self._loop is None else self._loop.run_until_complete(result)
 
+    def let_pass(self) -> None:
+        """Time passes between two polls: a loop reads what has come."""
+        if self._loop is not None:
+            for _ in range(3):
+                self._loop.run_until_complete(asyncio.sleep(0))
+
     def close(self) -> None:
         """Close what is open, as `asyncio.run` does."""
         self._stack.close()
@@ -353,6 +359,7 @@ def test_a_connection_that_was_closed_meanwhile(polls: Polls, farewell: bytes) -
     with Server(answer_and_close, response()) as server:
         polls.open(server.base_url).fetch()
         assert said.wait(PATIENCE)
+        polls.let_pass()
         assert polls.fetch().content == BODY
     assert (server.connections, len(server.heads)) == (2, 2)
 
@@ -612,6 +619,21 @@ def transport_of(polls: Polls, **options: Any) -> Any:
     return (library.HTTPTransport if polls.colour == "sync" else library.AsyncHTTPTransport)(verify=False, **options)
 
 
+def own_backend(polls: Polls) -> Any:
+    """A transport whose sockets somebody else makes."""
+    transport = transport_of(polls)
+    transport._pool._network_backend = object()
+    return transport
+
+
+def pool_without_tls(polls: Polls) -> Any:
+    """A transport with a pool of the user's: it makes its TLS context when it connects, and has none to show."""
+    transport = transport_of(polls)
+    core = sys.modules[type(transport._pool).__module__.partition(".")[0]]
+    transport._pool = core.ConnectionPool() if polls.colour == "sync" else core.AsyncConnectionPool()
+    return transport
+
+
 async def hook_async(_: Any) -> None:
     """An event hook."""
 
@@ -633,6 +655,11 @@ HINDRANCES: dict[str, tuple[str, Callable[[Polls], dict[str, Any]]]] = {
     "a local address": (
         "the options",
         lambda polls: http_with(transport=transport_of(polls, local_address="127.0.0.1"))(polls),
+    ),
+    "a network backend": ("the network backend", lambda polls: http_with(transport=own_backend(polls))(polls)),
+    "TLS of its own": (
+        "the TLS",
+        lambda polls: {"base": "https://localhost/v1", **http_with(transport=pool_without_tls(polls))(polls)},
     ),
     "its own class": ("the class", own_http_class),
     "a patch": ("the transport", patched),

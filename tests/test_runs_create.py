@@ -357,6 +357,14 @@ def test_what_breaks_after_sending_is_ambiguous(worlds: OpenWorld, late: Excepti
     assert len(script.requests) == 1
 
 
+@pytest.mark.parametrize("word", ["Event loop is closed", "Task <x> got Future <y> attached to a different loop"])
+def test_a_connection_of_a_loop_that_has_ended_is_ambiguous(worlds: OpenWorld, word: str) -> None:
+    """What a second `asyncio.run` over one client meets may come after the POST has been sent."""
+    script = Script([RuntimeError(word)])
+    ambiguous(worlds(answer=script))
+    assert len(script.requests) == 1
+
+
 def test_an_answer_that_breaks_off_is_ambiguous(worlds: OpenWorld) -> None:
     """A 200 whose body stops in the middle: the run is made, and is not made again."""
 

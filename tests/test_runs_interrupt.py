@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from typing import Any
 
 import anyio
@@ -161,6 +163,18 @@ def test_the_cancel_of_an_interrupt_is_short(worlds: OpenWorld) -> None:
     assert script.methods == ["GET", "POST"]
     if world.colour == "sync":  # an async request is bounded by the shield around it
         assert script.requests[-1].extensions["timeout"]["read"] <= 10
+
+
+def test_the_cancel_of_an_interrupt_is_short_however_slowly_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that drips does not hold up a sync wait, either: the timeout of a request is for each read of it."""
+    monkeypatch.setattr("runoutcome._leaving.CANCEL_SECONDS", 0.2)
+    done = threading.Event()
+    script = Script([reply(body_of("queued")), lambda request: done.wait(60) and reply(body_of("cancelled"))])
+    with closing(World("sync", answer=script)) as world:
+        error = interrupted(world, Killed, "poll", "resp_1", on_interrupt="cancel", on_update=raising(Killed()))
+        done.set()
+    assert error.run_cancelled is False
+    assert ("that failed (TimeoutError)" in note_of(error)) is has_notes
 
 
 # In a job

@@ -293,6 +293,17 @@ def pauses_before_posts(world: World) -> list[float]:
     ]
 
 
+def test_a_create_is_not_sent_again_after_the_deadline(worlds: OpenWorld) -> None:
+    """Where the server asks for a longer pause than there is time, its refusal is raised, and no run is made."""
+    fault = {"route": "create", "fault": {"status": 429, "retry_after": 12}}
+    world = worlds({"faults": [{**fault, "from": 1, "to": 1}]})
+    refused: list[str] = []
+    with pytest.raises(openai.RateLimitError) as caught:
+        world.call("create_and_poll", model="gpt-5", input="x", max_wait_seconds=10, on_refused=refused.append)
+    assert (len(world.posts), world.sleeps, world.emulator.runs) == (1, [], [])
+    assert refused == [caught.value.run_key]  # type: ignore[attr-defined]
+
+
 def test_retry_after_of_the_failure_is_the_least_that_is_waited(worlds: OpenWorld) -> None:
     """The server's wish in `error.headers` is waited before a new run, and jitter only lengthens it."""
     busy = OutcomeScript(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
@@ -15,6 +17,7 @@ import pytest
 
 from colours import COLOURS, OpenWorld, Script, World, body_of, open_worlds, refusal, reply
 from runoutcome import Outcome, OutputParseError, RunExceptionGroup, RunResult, WaitTimeoutError
+from runoutcome._sdk import native_http_library
 from runoutcome._token import loads
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)
@@ -504,5 +507,183 @@ def test_ctrl_c_tells_how_to_go_on() -> None:
             collect(world, ids)
         assert [loads(token).response_id for token in caught.value.run_tokens] == ids  # type: ignore[attr-defined]
         assert not world.cancels
+    finally:
+        world.close()
+
+
+def test_the_deadline_holds_for_those_that_had_to_wait(worlds: OpenWorld) -> None:
+    """Where the server is silent, no run waits for its turn and then for a poll of its own after the deadline."""
+    release = threading.Event()
+
+    def stall(request: Any) -> Any:
+        release.wait(0.05)
+        return native_http_library().ReadTimeout("silent")
+
+    world = worlds(answer=stall, real_time=True)
+    results = world_run(
+        world,
+        lambda runs: _taken(runs.poll_many(["resp_1"] * 200, max_wait_seconds=0.2, **QUICK), lambda _: False),
+        max_polls_in_flight=1,
+    )
+    release.set()
+    assert {type(result.error) for result in results} == {WaitTimeoutError}
+    assert len(world.log) < 200  # of 50 ms each there is time for four, and a second for those that had no poll yet
+
+
+def test_a_source_that_is_cancelled_is_told() -> None:
+    """An async source that ends by somebody else's cancellation ends the iteration with it, as a plain loop does."""
+    world = World("async", SHORT, real_time=True)
+
+    async def source() -> AsyncIterator[str]:
+        yield world.submitted()
+        raise asyncio.CancelledError("of another task")
+
+    async def go() -> list[Any]:
+        async with world.client() as client:
+            return [result async for result in world.runs(client).poll_many(source(), **QUICK)]
+
+    try:
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(go())
+    finally:
+        world.close()
+
+
+def test_a_loop_that_was_left_without_its_end_is_nothing_to_the_next() -> None:
+    """Loops that are closed with tasks in them leave neither workers nor places behind."""
+    world = World("async", answer=lambda request: reply(body_of("in_progress")), real_time=True)
+    runs = world.runs(world.client())
+
+    async def leave() -> None:
+        results = runs.poll_many(["resp_1"] * 3, **QUICK)
+        waiting = asyncio.ensure_future(anext(results))
+        while not runs._schedulers.of_this_loop()._workers:  # noqa: ASYNC110 - what is looked at sets no event
+            await asyncio.sleep(0)
+        waiting.cancel()
+        kept.append(results)
+
+    async def give_up() -> int:
+        with pytest.raises(RunExceptionGroup):
+            await runs.gather(["resp_1"], max_wait_seconds=0.05, **QUICK)
+        return len(runs._schedulers._by_loop)
+
+    kept: list[Any] = []
+    for _ in range(3):
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(leave())
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+    assert asyncio.run(give_up()) == 1
+
+
+def test_workers_that_are_cancelled_tell_whoever_waits() -> None:
+    """Where somebody cancels every task there is, the wait ends, and not only its workers."""
+    world = World("async", answer=lambda request: reply(body_of("in_progress")), real_time=True)
+
+    async def go() -> None:
+        async with world.client() as client:
+            waiting = asyncio.ensure_future(world.runs(client).gather(["resp_1"], poll_interval_ms=60_000))
+            while not (others := asyncio.all_tasks() - {waiting, asyncio.current_task()}):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            for task in others:
+                task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+
+    try:
+        asyncio.run(go())
+    finally:
+        world.close()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks are eager from Python 3.12 on")
+def test_eager_tasks_leave_no_places_taken() -> None:
+    """A worker that ends before its task is known is not counted for ever."""
+    world = World("async", answer=lambda request: reply(body_of("completed")), real_time=True)
+
+    async def go() -> None:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined, unused-ignore]
+        async with world.client() as client:
+            runs = world.runs(client, max_polls_in_flight=2)
+            ended = await world.runs(client).gather(["resp_1"])
+            for _ in range(5):
+                assert len(await asyncio.wait_for(runs.gather(ended), 30)) == 1
+            assert not runs._schedulers.of_this_loop()._workers
+
+    try:
+        asyncio.run(go())
+    finally:
+        world.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_has_workers_of_its_own() -> None:
+    """In a process that was forked while runs were waited for, waits go on; the places of the parent are not taken."""
+    world = World("sync", {**SHORT, "outcomes": [{"name": "long", "running_seconds": 3600.0}]}, real_time=True)
+    try:
+        with world.client() as client:
+            runs = world.runs(client, max_polls_in_flight=1)
+            slow, quick = submit(world, 1, "long"), submit(world, 2)
+            results = runs.poll_many([*slow, quick[0]], **QUICK)
+            assert next(results).ok
+            child = os.fork()
+            if child == 0:  # pragma: no cover - in the child
+                signal.alarm(20)  # ends it where it hangs
+                with suppress(BaseException):
+                    os._exit(0 if len(runs.gather([quick[1]], **QUICK)) == 1 else 1)
+                os._exit(2)
+            assert os.waitpid(child, 0)[1] == 0
+            results.close()  # type: ignore[attr-defined]
+            end_workers()
+    finally:
+        world.close()
+
+
+def test_a_machine_without_threads_makes_do_with_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that cannot start another goes on alone; where there is none, the caller is told."""
+    world = World("sync", SHORT, real_time=True)
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def only_one(thread: threading.Thread) -> None:
+        if thread.name == "runoutcome":
+            started.append(thread)
+            if len(started) > allowed:
+                raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", only_one)
+    try:
+        ids = submit(world, 5)
+        allowed = 1
+        assert len(world_run(world, lambda runs: runs.gather(ids, **QUICK))) == 5
+        assert len(started) > 1
+        started.clear()
+        allowed = 0
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            world_run(world, lambda runs: runs.gather(ids, **QUICK))
+    finally:
+        world.close()
+
+
+def test_an_iterator_that_is_collected_anywhere_blocks_nobody() -> None:
+    """The collector may end an iterator in a thread that the holder of the schedule's lock is waiting for."""
+    world = World("sync", {**SHORT, "outcomes": [{"name": "long", "running_seconds": 3600.0}]}, real_time=True)
+    try:
+        with world.client() as client:
+            runs = world.runs(client)
+            results = runs.poll_many([*submit(world, 1, "long"), *submit(world, 1)], **QUICK)
+            next(results)
+            with runs._scheduler._lock:
+                ending = threading.Thread(target=results.close)  # type: ignore[attr-defined]
+                ending.start()
+                ending.join(30)
+                assert not ending.is_alive()
+            assert len(runs.gather(submit(world, 2), **QUICK)) == 2
+            end_workers()
+            assert not len(runs._scheduler._schedule)
     finally:
         world.close()

@@ -285,6 +285,14 @@ def test_what_is_no_run_body_is_a_poll_fault(worlds: OpenWorld, text: str) -> No
     assert len(faults) == 2
 
 
+def test_a_connection_of_a_loop_that_has_ended_is_a_poll_fault(worlds: OpenWorld) -> None:
+    """What a second `asyncio.run` over one client meets says nothing about the run."""
+    faults: list[BaseException] = []
+    script = Script([RuntimeError("Event loop is closed"), "completed"])
+    assert worlds(answer=script).call("poll", "resp_1", on_fault=faults.append).status == "completed"
+    assert len(faults) == 1
+
+
 @pytest.mark.parametrize(
     "body",
     [{"status": "failed", "message": "upstream timed out"}, {"status": "failed", "error": "upstream timed out"}],

@@ -38,6 +38,15 @@ def test_putting_again_changes_when_it_is_due() -> None:
     assert (schedule.take(2.0), "a" in schedule, schedule.next_due()) == (None, True, 5.0)
 
 
+def test_clearing_gives_what_was_there() -> None:
+    """Everything is forgotten, and told."""
+    schedule: Schedule[str] = Schedule()
+    for name, due in (("a", 5.0), ("b", 1.0), ("a", 2.0)):
+        schedule.put(name, due)
+    assert sorted(schedule.clear()) == ["a", "b"]
+    assert (schedule.clear(), schedule.take(9.0), len(schedule)) == ([], None, 0)
+
+
 def test_what_is_out_of_date_does_not_pile_up() -> None:
     """An item that is moved a thousand times does not leave a thousand entries behind."""
     schedule: Schedule[str] = Schedule()

@@ -110,11 +110,13 @@ def test_remaining() -> None:
 
 
 def test_the_poll_in_flight_is_bounded_by_the_deadline() -> None:
-    """A poll may take the time that is left, the first one at least a second."""
+    """A poll may take the time that is left; the first one may take until a second after the start of the wait."""
     policy = WaitPolicy(max_wait_seconds=10.0)
     first, later = WaitState(started=0.0), WaitState(started=0.0, polls=3)
     assert poll_seconds(policy, first, 4.0) == poll_seconds(policy, later, 4.0) == 6.0
-    assert poll_seconds(policy, first, 10.0) == 1.0
+    assert poll_seconds(policy, first, 10.0) == 0.0
+    assert poll_seconds(WaitPolicy(max_wait_seconds=0.25), first, 0.5) == 0.5
+    assert poll_seconds(WaitPolicy(max_wait_seconds=0.0), first, 500.0) == 1.0
     assert poll_seconds(policy, later, 9.75) == 0.25
     assert poll_seconds(ENDLESS, first, 4.0) is None
 

@@ -53,6 +53,21 @@ def spawn(work: Callable[[], Coroutine[Any, Any, None]], context: Context) -> ob
     return trio.lowlevel.spawn_system_task(work, context=context)
 
 
+def this_loop() -> object:
+    """What stands for the loop of this moment, and is the same as long as it runs."""
+    loop = _loop()
+    if loop is not None:
+        return loop
+    import trio
+
+    return trio.lowlevel.current_trio_token()
+
+
+def is_over(loop: object) -> bool:
+    """Whether a loop is known to have ended for good."""
+    return isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed()
+
+
 def _loop() -> asyncio.AbstractEventLoop | None:
     try:
         return asyncio.get_running_loop()

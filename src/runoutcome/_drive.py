@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from . import _async_backend, _sdk, _sdk_stream
@@ -28,6 +29,7 @@ from ._effects import (
     Tell,
 )
 from ._gate import AsyncGate, Gate
+from ._workers import Workers
 
 _T = TypeVar("_T")
 MAX_HOLD_SECONDS = 60.0
@@ -81,7 +83,9 @@ class Driver:
                 return self._stream(effect)
             case Cancel(response_id, max_retries, shielded_seconds):
                 patient = self.client if max_retries is None else self.client.with_options(max_retries=max_retries)
-                return patient.responses.cancel(response_id, timeout=shielded_seconds or _sdk.POLL_TIMEOUT_SECONDS)
+                seconds = shielded_seconds or _sdk.POLL_TIMEOUT_SECONDS
+                cancel = partial(patient.responses.cancel, response_id, timeout=seconds)
+                return Workers().call(cancel, shielded_seconds)  # the timeout is for each read of an answer
             case Tell(function, argument):
                 result = function(argument)
                 if inspect.isawaitable(result):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections import deque
 
@@ -59,11 +60,18 @@ class Gate:
     def __init__(self, pace: Pace, clock: Clock) -> None:
         self.pace = pace
         self._clock = clock
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._queue: deque[threading.Event] = deque()
+        self.pace.in_flight = 0
 
     def enter(self, timeout_seconds: float | None = None) -> Gate:
         """Wait for a place. Raises TimeoutError if there is none in time; None waits for ever."""
+        if self._process != os.getpid():  # a fork copies no threads, but the places they have
+            self._begin_anew()
         now = self._clock.monotonic()
         with self._lock:
             if not self._queue and self.pace.enter(now) == 0:
@@ -88,6 +96,8 @@ class Gate:
 
     def leave(self) -> None:
         """Give the place back."""
+        if self._process != os.getpid():  # it is the other process that has it
+            return
         with self._lock:
             self.pace.leave()
             self._call_next()

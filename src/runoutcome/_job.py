@@ -12,7 +12,7 @@ from ._classify import classify
 from ._effects import Pause, Steps, Tell
 from ._exception_bases import RunError
 from ._leaving import carrying, recounting, stopping
-from ._poll import Wait, jitter, poll, state_of
+from ._poll import Wait, jitter, poll, state_of, time_left_of
 from ._resubmit import Again, NotAgain, ResubmitBudget, ResubmitPolicy, Used, decide
 from ._sdk_parse import TextFormat
 from ._seen import in_form, seen_by_caller
@@ -75,7 +75,7 @@ def run_job(job: Job, token: ResumeToken | None = None) -> Steps[_sdk.Response]:
     while True:
         with recounting(so_far.ended):
             if token is None:
-                token, response = yield from _submit_attempt(job, so_far)
+                token, response = yield from _submit_attempt(job, so_far, started)
             state = state_of(job.wait.clock, token, known=True, started=started)
             first = seen_by_caller(response, job.wait.catalog) if response is not None else None
             try:
@@ -100,10 +100,13 @@ def created(
     return in_form(text_format, response, classify(response), token)
 
 
-def _submit_attempt(job: Job, so_far: _Progress) -> Steps[tuple[ResumeToken, Any]]:
+def _submit_attempt(job: Job, so_far: _Progress, started: float) -> Steps[tuple[ResumeToken, Any]]:
     previous = so_far.ended[-1].response_id if so_far.ended else None
     params = prepare(job.params, so_far.key, previous)
-    response = yield from submit(params, so_far.key, job.max_retries, job.on_submitting, job.on_refused)
+    time_left = time_left_of(job.wait, started)
+    response = yield from submit(
+        params, so_far.key, job.max_retries, job.on_submitting, job.on_refused, time_left=time_left
+    )
     token = ResumeToken(response.id, job.wait.clock.time(), so_far.key, job.window)
     if so_far.number > 1:
         token = replace(token, first_submitted_at=so_far.began_at, spent_tokens=so_far.tokens)

@@ -18,7 +18,7 @@ from . import _async_backend, _sdk
 from ._catalog import Catalog
 from ._effects import Steps, Tell
 from ._run_result import RunExceptionGroup, RunResult, result_of
-from ._scheduler import AsyncScheduler, Scheduler
+from ._scheduler import AsyncScheduler, AsyncSchedulers, Scheduler
 from ._token import ResumeToken
 from ._watch import Watch
 
@@ -123,14 +123,14 @@ def _next(events: queue.SimpleQueue[Any]) -> Any:
 
 
 async def poll_many_async(
-    scheduler: AsyncScheduler,
+    schedulers: AsyncSchedulers,
     runs: Iterable[Any] | AsyncIterable[Any],
     begin: Begin,
     catalog: Catalog,
     limit: int | None,
 ) -> AsyncIterator[RunResult[Any]]:
     """The async twin of `poll_many`. An async iterable is drawn from in a task of its own, as it may have to wait."""
-    events = _AsyncQueue()
+    scheduler, events = schedulers.of_this_loop(), _AsyncQueue()
     crowd = Crowd(begin, catalog, limit, events.put)
     feeder = _Feeder(scheduler, crowd, events)
     source = iter(()) if isinstance(runs, AsyncIterable) else iter(runs)
@@ -181,7 +181,7 @@ class _Feeder:
         self._scope.cancel()
 
     async def _feed(self, runs: AsyncIterable[Any]) -> None:
-        failure: Exception | None = None
+        failure: BaseException | None = None
         with self._scope:
             try:
                 async for run in runs:
@@ -189,13 +189,16 @@ class _Feeder:
                     while not self._crowd.has_room:
                         self.has_room = _async_backend.Event()
                         await self.has_room.wait()
-            except Exception as error:  # noqa: BLE001 - it is the caller's own source that failed, so he is told
+            except BaseException as error:
                 failure = error
-            self.is_open = False
-            self._events.put(Tell(_raise_if_any, failure))
+                if not isinstance(error, Exception):
+                    raise
+            finally:
+                self.is_open = False
+                self._events.put(Tell(_raise_if_any, failure))
 
 
-def _raise_if_any(failure: Exception | None) -> None:
+def _raise_if_any(failure: BaseException | None) -> None:
     if failure is not None:
         raise failure
 

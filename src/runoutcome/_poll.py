@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -98,6 +99,12 @@ def state_of(clock: Clock, token: ResumeToken, *, known: bool, started: float | 
     age = max(0.0, clock.time() - token.submitted_at) if token.submitted_at is not None else 0.0
     created = now - age if token.submitted_at is not None else None
     return _wait.WaitState(started, age_seconds=age - (now - started), known=known, created=created)
+
+
+def time_left_of(wait: Wait, started: float) -> Callable[[], float]:
+    """A function that gives the seconds until the deadline of what began then; infinity without one."""
+    longest = wait.policy.max_wait_seconds
+    return lambda: math.inf if longest is None else started + longest - wait.clock.monotonic()
 
 
 def _ask(wait: Wait, token: ResumeToken, state: _wait.WaitState) -> Steps[Seen | BaseException]:

@@ -23,7 +23,7 @@ from ._resubmit import ResubmitBudget, ResubmitPolicy
 from ._run_result import RunResult
 from ._runs_base import AUTO, MAX_POLLS_IN_FLIGHT, MAX_SUBMITS_IN_FLIGHT, Asked, MaxWait, Run, WaitOptions
 from ._runs_streaming import AsyncStreamingRuns, StreamingRuns
-from ._scheduler import AsyncScheduler, Scheduler
+from ._scheduler import AsyncSchedulers, Scheduler
 from ._transport import Transport
 
 if TYPE_CHECKING:
@@ -410,7 +410,7 @@ class AsyncRuns(AsyncStreamingRuns):
             submits=AsyncGate(Pace(max_submits_in_flight), self._clock),
             notices=notices,
         )
-        self._scheduler = AsyncScheduler(self._driver)
+        self._schedulers = AsyncSchedulers(self._driver)
 
     @overload
     async def create(self, *, text_format: None = None, **params: Any) -> _sdk.Response: ...
@@ -624,7 +624,7 @@ class AsyncRuns(AsyncStreamingRuns):
             text_format=text_format,
         )
         begin = self._beginning(asked, max_in_flight)
-        return _many.poll_many_async(self._scheduler, runs, begin, self._catalog, max_in_flight)
+        return _many.poll_many_async(self._schedulers, runs, begin, self._catalog, max_in_flight)
 
     @overload
     async def gather(

@@ -42,6 +42,13 @@ class Schedule(Generic[_T]):
         """Forget an item; one that is not there is nothing to forget."""
         self._numbers.pop(item, None)
 
+    def clear(self) -> list[_T]:
+        """Forget all items; gives them."""
+        items = list(self._numbers)
+        self._heap.clear()
+        self._numbers.clear()
+        return items
+
     def take(self, now: float) -> tuple[_T, float] | None:
         """The item that was due first, and since when; None if nothing is due yet. It is out of the schedule then."""
         due = self.next_due()

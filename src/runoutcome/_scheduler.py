@@ -7,7 +7,9 @@ those that have nothing to do, the leader, waits until the next run is due.
 from __future__ import annotations
 
 import math
+import os
 import threading
+from collections import deque
 from collections.abc import Collection
 from contextvars import copy_context
 from functools import partial
@@ -31,7 +33,13 @@ class Scheduler:
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
         self._limit = driver.polls.pace.limit
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._process = os.getpid()
         self._schedule: Schedule[Watch] = Schedule()
+        self._left: deque[Watch] = deque()
+        """Those to be taken out of the schedule by whoever has the lock next."""
         self._lock = threading.Lock()
         self._next_is_due = threading.Condition(self._lock)
         """What the leader waits for."""
@@ -44,6 +52,8 @@ class Scheduler:
 
     def add(self, watch: Watch) -> None:
         """Begin to wait for a run."""
+        if self._process != os.getpid():  # a fork copies no threads, but what they held
+            self._begin_anew()
         if self.driver.notices is not None:
             watch.stop_listening = self.driver.notices.listen(watch.response_id, partial(self._notice, watch))
         with self._lock:
@@ -54,10 +64,18 @@ class Scheduler:
         """Stop waiting for these runs, and leave them alone."""
         for watch in watches:
             watch.leave()
-        with self._lock:
-            for watch in watches:
-                self._schedule.remove(watch)
-            self._next_is_due.notify()  # nobody is to wait for what is not there
+        self._left.extend(watches)
+        # The garbage collector may call this in any thread: also in one that whoever has the lock is waiting for.
+        if self._lock.acquire(blocking=False):
+            try:
+                self._forget_the_left()
+                self._next_is_due.notify()  # nobody is to wait for what is not there
+            finally:
+                self._lock.release()
+
+    def _forget_the_left(self) -> None:
+        while self._left:
+            self._schedule.remove(self._left.popleft())
 
     def _notice(self, watch: Watch) -> None:
         with self._lock:
@@ -88,6 +106,7 @@ class Scheduler:
         """The run that is due, once one is; None if this worker is not needed any more."""
         with self._lock:
             while True:
+                self._forget_the_left()
                 now = self._now()
                 taken = self._schedule.take(now)
                 if taken is not None:
@@ -120,7 +139,12 @@ class Scheduler:
             self._leader_is_needed.notify()
         elif self._workers < self._limit:
             self._workers += 1
-            threading.Thread(target=copy_context().run, args=(self._work,), name="runoutcome", daemon=True).start()
+            try:
+                threading.Thread(target=copy_context().run, args=(self._work,), name="runoutcome", daemon=True).start()
+            except RuntimeError:  # no more threads: those that are there do it all
+                self._workers -= 1
+                if not self._workers:
+                    raise
 
     def _now(self) -> float:
         return self.driver.clock.monotonic()
@@ -174,6 +198,10 @@ class AsyncScheduler:
                     effect = await self._carry_out(watch, effect)
                 if effect is not None:
                     self._put(watch, self._now() + watch.pause(effect))
+        except BaseException as error:  # somebody cancels every task there is: whoever waits for these runs is told
+            for watch in self._schedule.clear():
+                watch.go_on(None, error)
+            raise
         finally:
             self._workers.pop(worker, None)
 
@@ -221,7 +249,32 @@ class AsyncScheduler:
         if self._leads_until == NOBODY and len(self._schedule) and len(self._workers) < self._limit:
             worker = object()
             self._workers[worker] = None
-            self._workers[worker] = _async_backend.spawn(partial(self._work, worker), copy_context())
+            task = _async_backend.spawn(partial(self._work, worker), copy_context())
+            if worker in self._workers:  # an eager task may have ended before it is here
+                self._workers[worker] = task
 
     def _now(self) -> float:
         return self.driver.clock.monotonic()
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is waited for, and nobody works."""
+        return not len(self._schedule) and not self._workers
+
+
+class AsyncSchedulers:
+    """An `AsyncScheduler` for each event loop: what one loop has left undone is nothing to the next."""
+
+    def __init__(self, driver: AsyncDriver) -> None:
+        self._driver = driver
+        self._by_loop: dict[object, AsyncScheduler] = {}
+
+    def of_this_loop(self) -> AsyncScheduler:
+        """That of the loop of this moment."""
+        loop = _async_backend.this_loop()
+        if loop not in self._by_loop:
+            for other, scheduler in list(self._by_loop.items()):
+                if scheduler.is_idle or _async_backend.is_over(other):
+                    self._by_loop.pop(other, None)
+            self._by_loop[loop] = AsyncScheduler(self._driver)
+        return self._by_loop[loop]

@@ -140,6 +140,9 @@ def transport_errors() -> tuple[type[BaseException], ...]:
     return (*own, OSError, anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
+_DEAD_LOOP = ("Event loop is closed", "attached to a different loop", "bound to a different event loop")
+
+
 def never_connected(error: BaseException) -> bool:
     """Whether no connection was made for this request: refused, DNS, TLS, connect or pool timeout."""
     return _is_caused_by(error, ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"))
@@ -148,6 +151,14 @@ def never_connected(error: BaseException) -> bool:
 def never_written(error: BaseException) -> bool:
     """Whether the HTTP library refused to write this request, for a header it may not send."""
     return _is_caused_by(error, ("LocalProtocolError",))
+
+
+def met_dead_loop(error: BaseException) -> bool:
+    """Whether a pooled connection belongs to an event loop that has ended: a second `asyncio.run` over one client.
+
+    The request may have been sent. openai 1.109 and 2.x make an APIConnectionError of it; 3.x lets it through.
+    """
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in _DEAD_LOOP)
 
 
 def _is_caused_by(error: BaseException, names: tuple[str, ...]) -> bool:

@@ -26,10 +26,10 @@ def hindrance(client: Any, url: Any = None) -> str | None:
     # Those of the SDK (for Azure) are about redirects.
     if not all(_root(hook) == "openai" for hooks in http.event_hooks.values() for hook in hooks):
         return "the event hooks of its http_client"
-    return _hindrance_of_pool(http._transport_for_url(url))
+    return _hindrance_of_pool(http._transport_for_url(url), is_secret=url.scheme == "https")
 
 
-def _hindrance_of_pool(transport: Any) -> str | None:
+def _hindrance_of_pool(transport: Any, *, is_secret: bool) -> str | None:
     pool = getattr(transport, "_pool", None)
     name = "handle_async_request" if hasattr(transport, "handle_async_request") else "handle_request"
     if pool is None or not _is_own(transport, name, "httpx", "httpx2"):
@@ -40,6 +40,10 @@ def _hindrance_of_pool(transport: Any) -> str | None:
         return "the proxy of its http_client"
     if any(getattr(pool, name, True) for name in _POOL_OPTIONS):
         return "the options of its http_client's transport"
+    if _root(type(getattr(pool, "_network_backend", None))) not in ("httpcore", "httpcore2"):
+        return "the network backend of its http_client's transport"
+    if is_secret and getattr(pool, "_ssl_context", None) is None:  # httpcore makes its own at the first connection
+        return "the TLS of its http_client's transport"
     return None
 
 
@@ -51,5 +55,5 @@ def _is_own(owner: Any, name: str, *packages: str) -> bool:
     return type(method) is FunctionType and _root(method) in packages and name not in vars(owner)
 
 
-def _root(function: Any) -> str:
-    return (getattr(function, "__module__", None) or "").partition(".")[0]
+def _root(thing: Any) -> str:
+    return (getattr(thing, "__module__", None) or "").partition(".")[0]

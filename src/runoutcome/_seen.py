@@ -52,7 +52,9 @@ def is_poll_fault(error: BaseException) -> bool:
     """Whether what came of a poll says nothing about the run, so that it is simply asked again. A 404 is none."""
     if isinstance(error, _sdk.APIStatusError):
         return error.status_code in _KEEP_POLLING or not 400 <= error.status_code < 500
-    return isinstance(error, (NoRunBodyError, _sdk.APIConnectionError, *_sdk.transport_errors()))
+    if isinstance(error, (NoRunBodyError, _sdk.APIConnectionError, *_sdk.transport_errors())):
+        return True
+    return _sdk.met_dead_loop(error)
 
 
 def seen_by_caller(obj: object, catalog: Catalog) -> Seen:

@@ -12,7 +12,7 @@ from ._cursor import Cursor
 from ._effects import CloseStream, NextEvent, Steps, SubmitStream, Tell
 from ._following import LONGEST_IDLE_SECONDS, Following, fault_in, leave, telling_changes
 from ._leaving import stopping
-from ._poll import Wait, state_of
+from ._poll import Wait, state_of, time_left_of
 from ._sdk import is_given
 from ._sdk_stream import NoStreamError
 from ._seen import Seen, seen_by_caller
@@ -75,7 +75,8 @@ def follow_new_run(
 ) -> Steps[Following]:
     """Steps that make a run and begin to follow it; they end when its id is known. Raises what `submit` raises."""
     started = wait.clock.monotonic()
-    begun = yield from submit(params, key, max_retries, on_submitting, on_refused, _posting(idle_seconds))
+    posting, time_left = _posting(idle_seconds), time_left_of(wait, started)
+    begun = yield from submit(params, key, max_retries, on_submitting, on_refused, posting, time_left)
     token = ResumeToken(begun.id, wait.clock.time(), key)
     state = state_of(wait.clock, token, known=True, started=started)
     at = Following(telling_changes(wait), token, state, idle_seconds)

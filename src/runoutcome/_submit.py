@@ -8,6 +8,7 @@ says so and nothing is sent again: no endpoint lists responses, and `Idempotency
 from __future__ import annotations
 
 import json
+import math
 import random
 import uuid
 from collections.abc import Callable, Mapping
@@ -39,12 +40,14 @@ def submit(
     on_submitting: Callable[[str], Any] | None = None,
     on_refused: Callable[[str], Any] | None = None,
     post: Callable[[dict[str, Any]], Steps[Any]] | None = None,
+    time_left: Callable[[], float] = lambda: math.inf,
 ) -> Steps[Any]:
     """Steps of one create; gives the SDK's response, whose id is known to be there, or what else `post` gives.
 
     `params` are complete (see `prepare`). `on_submitting` is told the key before each POST, `on_refused` after one that
-    is proven not to be accepted. Raises the SDK's own error where the API refused or could not be reached, and
-    SubmissionUnknownError where the create may have gone through.
+    is proven not to be accepted. It is not sent again where the pause before that would take more than `time_left`,
+    in seconds. Raises the SDK's own error where the API refused or could not be reached, and SubmissionUnknownError
+    where the create may have gone through.
     """
     resent = 0
     while True:
@@ -65,10 +68,11 @@ def submit(
             raise submission_unknown(key, failure) from failure
         if fate != "foreign" and on_refused is not None:
             yield Tell(on_refused, key)
-        if fate != "resend" or resent >= max_retries:
+        delay = back_off_seconds(failure, resent)
+        if fate != "resend" or resent >= max_retries or delay >= time_left():
             tell(failure, "run_key", key)  # this may be a KeyboardInterrupt in the middle of the POST
             raise failure
-        yield Pause(back_off_seconds(failure, resent))
+        yield Pause(delay)
         resent += 1
 
 
@@ -126,7 +130,8 @@ def fate_of(error: BaseException) -> Fate:
         return "refused"
     # A 2xx whose body cannot be read (cut JSON), or a connection that broke after something was sent.
     broken = (_sdk.APIConnectionError, _sdk.APIResponseValidationError, json.JSONDecodeError, UnicodeDecodeError)
-    return "ambiguous" if isinstance(error, (*broken, *_sdk.transport_errors())) else "foreign"
+    is_broken = isinstance(error, (*broken, *_sdk.transport_errors())) or _sdk.met_dead_loop(error)
+    return "ambiguous" if is_broken else "foreign"
 
 
 def back_off_seconds(error: BaseException, resent: int) -> float:

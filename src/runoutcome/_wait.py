@@ -42,7 +42,7 @@ SAFETY_NET_SECONDS = 60.0, 300.0
 LAST_POLL_SHARE, LAST_POLL_SECONDS = 0.1, 1.0
 """The end of a wait that is kept for one last poll: this share of it, at most this long."""
 MIN_POLL_SECONDS = 1.0
-"""What the first poll may take even if no time is left: waiting for 0 seconds means asking once."""
+"""Until when, from the start of the wait, its first poll may take: waiting for 0 seconds means asking once."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,12 @@ def room(policy: WaitPolicy, state: WaitState, now: float) -> float | None:
 def poll_seconds(policy: WaitPolicy, state: WaitState, now: float) -> float | None:
     """How long the next poll request may take: the time left; None for no bound."""
     left = remaining(policy, state, now)
-    return max(left, MIN_POLL_SECONDS) if left is not None and state.polls == 0 else left
+    if left is None or state.polls:
+        return left
+    if policy.max_wait_seconds == 0:
+        return MIN_POLL_SECONDS  # it asks once, whenever it has its turn
+    # Counted from the start: of many, those that wait for their turn are not to have a second each after the deadline.
+    return max(left, state.started + MIN_POLL_SECONDS - now)
 
 
 def is_fresh(state: WaitState, now: float) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from colours import COLOURS, Colour
+from runoutcome import _clock
 from runoutcome._clock import AsyncSystemClock, SystemClock
 from runoutcome._ear import AsyncEar, Ear
 
@@ -92,3 +96,15 @@ def test_another_run_is_listened_to_in_place_of_the_first(colour: Colour) -> Non
     bell = Bell()
     assert hear(colour, bell, "resp_1", "resp_2", lambda: bell.wakes["resp_2"](), (LONG, "resp_2")) == [True]
     assert bell.log == ["listen resp_1", "stop resp_1", "listen resp_2", "stop resp_2"]
+
+
+def test_a_wait_in_slices_ends_with_its_event_or_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a wait has to be looked up from, for Ctrl-C, it is as long as without that."""
+    monkeypatch.setattr(_clock, "LONGEST_SLEEP_SECONDS", 0.001)
+    event = threading.Event()
+    started = time.monotonic()
+    assert not _clock.wait_for(event, 0.02)
+    assert time.monotonic() - started >= 0.02
+    assert not _clock.wait_for(event, -1.0)
+    threading.Timer(0.02, event.set).start()
+    assert _clock.wait_for(event, math.inf)

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -761,6 +760,19 @@ def test_trio_is_told() -> None:
     asyncio.run(client.close())
 
 
+def test_trio_is_told_before_a_run_is_made() -> None:
+    """Nothing is paid for that could not be polled."""
+
+    async def create() -> None:
+        with Server() as server:
+            async with openai.AsyncOpenAI(api_key="k", base_url=server.base_url) as client:
+                with pytest.raises(RuntimeError, match="is for asyncio; leave it out"):
+                    await AsyncRuns(client, transport="fast").create_and_poll(model="gpt-5", input="x")
+            assert server.heads == []
+
+    anyio.run(create, backend="trio")
+
+
 def test_without_h11_it_is_told(polls: Polls, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without h11 the error names the extra that brings it."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -768,12 +780,12 @@ def test_without_h11_it_is_told(polls: Polls, monkeypatch: pytest.MonkeyPatch) -
         polls.open("http://localhost/v1")
 
 
-@pytest.mark.parametrize("cls", [Runs, AsyncRuns])
-def test_a_transport_has_a_name(cls: Any) -> None:
+def test_a_transport_has_a_name(polls: Polls) -> None:
     """`transport` is one of two words."""
-    client = SimpleNamespace()
+    polls.open("http://localhost/v1")
+    cls: Any = Runs if polls.colour == "sync" else AsyncRuns
     with pytest.raises(ValueError, match="transport is 'client' or 'fast'; got 'aiohttp'"):
-        cls(client, transport="aiohttp")
+        cls(polls.client, transport="aiohttp")
 
 
 def test_the_default_needs_no_h11() -> None:

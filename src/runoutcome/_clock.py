@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 from typing import Any
 
 from . import _async_backend
+
+LONGEST_SLEEP_SECONDS = 1.0 if sys.platform == "win32" else threading.TIMEOUT_MAX
+"""On Windows Ctrl-C does not end the wait for an event, but is seen after it."""
 
 
 class SystemClock:
@@ -22,6 +27,16 @@ class SystemClock:
     def sleep(self, seconds: float) -> Any:
         """Block for so many seconds."""
         time.sleep(seconds)
+
+
+def wait_for(event: threading.Event, seconds: float) -> bool:
+    """Whether the event was set before so many seconds were over; infinity waits for ever."""
+    end = time.monotonic() + seconds
+    while not event.wait(min(max(seconds, 0.0), LONGEST_SLEEP_SECONDS)):
+        seconds = end - time.monotonic()
+        if seconds <= 0:
+            return False
+    return True
 
 
 class AsyncSystemClock(SystemClock):

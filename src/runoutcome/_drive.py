@@ -126,6 +126,8 @@ class AsyncDriver:
     polls: AsyncGate
     submits: AsyncGate
     notices: Notices | None = None
+    check_loop: Callable[[], None] = lambda: None
+    """Called before a submission: raises where the run could not be polled."""
 
     async def run(self, steps: Steps[_T]) -> _T:
         """Run `steps` to their end, and give what they return."""
@@ -156,6 +158,7 @@ class AsyncDriver:
             case Poll(response_id, timeout):
                 return await self._poll(response_id, timeout)
             case Admit():
+                self.check_loop()
                 return await self.submits.enter()
             case Submit(params):
                 return await self.client.with_options(max_retries=0).responses.create(**params)

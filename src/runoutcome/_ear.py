@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import _async_backend
+from ._clock import wait_for
 from ._effects import Clock, Notices
 
 
@@ -45,7 +46,7 @@ class Ear(_EarBase):
             self._clock.sleep(seconds)
             return False
         self.listen(response_id)
-        if has_come := self._came.wait(seconds):
+        if has_come := wait_for(self._came, seconds):
             self._came.clear()
         return has_come
 

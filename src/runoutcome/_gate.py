@@ -11,6 +11,7 @@ import threading
 from collections import deque
 
 from . import _async_backend
+from ._clock import wait_for
 from ._effects import Clock
 
 NO_PLACE = "no place among the requests in flight was free in time"
@@ -87,7 +88,7 @@ class Gate:
                 if delay < math.inf:
                     self._clock.sleep(min(delay, left))
                 else:
-                    turn.wait(min(left, threading.TIMEOUT_MAX))
+                    wait_for(turn, left)
             return self
         finally:
             with self._lock:

@@ -409,6 +409,7 @@ class AsyncRuns(AsyncStreamingRuns):
             polls=AsyncGate(Pace(max_polls_in_flight, max_polls_per_second), self._clock),
             submits=AsyncGate(Pace(max_submits_in_flight), self._clock),
             notices=notices,
+            check_loop=_transport.readiness(transport),
         )
         self._schedulers = AsyncSchedulers(self._driver)
 

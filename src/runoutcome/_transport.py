@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
+from ._http_lines import check_loop
 from ._sdk import Answer, AsyncOpenAI, OpenAI
 from ._sdk_client import AsyncClientTransport, ClientTransport
 from ._sdk_fast import AsyncFastTransport, FastTransport
@@ -29,6 +30,11 @@ def connect_async(client: AsyncOpenAI, transport: Transport, max_connections: in
         return AsyncClientTransport(client).fetch
     _check(transport)
     return AsyncFastTransport(client, max_connections).fetch
+
+
+def readiness(transport: Transport) -> Callable[[], None]:
+    """A function that raises RuntimeError in a loop where no poll could be made."""
+    return check_loop if transport == "fast" else lambda: None
 
 
 def _check(transport: str) -> None:

@@ -98,7 +98,9 @@ class Inbox:
         """
         listener = object()
         with self._lock:
-            self._listeners.setdefault(response_id, {})[listener] = wake
+            listeners = self._listeners.get(response_id, {})
+            listeners[listener] = wake
+            self._listeners[response_id] = listeners  # last: the collector may have ended the only other one meanwhile
             was_early = response_id in self._early
             self._early.pop(response_id, None)
 

@@ -186,6 +186,15 @@ def test_cancel_gives_the_true_state(emulator: Emulator, run_ids: dict[str, str]
     assert "HTTP 404" in complaint(on(emulator, "cancel", "resp_nope"), exit_code=4)
 
 
+def test_who_cancels_is_not_told_to_ask_who_did(emulator: Emulator) -> None:
+    """A cancel that works says so; the catalog's advice, to find out who it was, is for others."""
+    with OpenAI(base_url=emulator.base_url, api_key="any") as client:
+        going = client.responses.create(model="emulate:stuck", input="hi", background=True).id
+    done = on(emulator, "cancel", going)
+    assert (done.returncode, done.stdout) == (0, f"{going} is cancelled.\n")
+    assert done.stderr == "Nothing is left to do. To have an answer after all, submit the request as a new run.\n"
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [("resp 1", "no spaces"), ("resp\x1b1", "no spaces"), ('{"runoutcome": 2}', "version 2"), ("", "empty")],

@@ -100,7 +100,7 @@ def _finish(console: Console, reports: Sequence[JobReport], interrupted: bool) -
     command = shlex.join(["runoutcome", *sys.argv[1:]])
     if len(left) > len(held):
         was_going = any(report.end == "unfinished" for report in left)
-        told = "The runs that were going were left alone; nothing paid is lost. " if was_going else ""
+        told = "The runs that were going were left alone. " if was_going else ""
         print_line(console, f"{told}To go on:")
         print_command(console, command)
     if held:

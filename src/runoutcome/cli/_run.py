@@ -30,7 +30,8 @@ def run(
 ) -> None:
     """Run every job of a file as a background run, and write what became of each.
 
-    Ctrl-C leaves the runs alone; the same command again goes on where it stopped.
+    Ctrl-C leaves the runs alone; the same command again goes on where it stopped, also after a crash or a kill. No
+    run is paid for twice in silence: a job whose POST was in flight is held, and named to be looked up.
     """
     policy = _ambiguous(ambiguous)
     catalog = catalog_in_use()

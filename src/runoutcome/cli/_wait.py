@@ -91,6 +91,9 @@ def cancel(run: Run, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
         print_json(
             {"response_id": outcome.response_id, "outcome": outcome.to_dict(), "run_token": loads(token).dumps()}
         )
+    elif outcome.status == "cancelled":  # the catalog speaks to those who did not ask for it
+        print_line(stdout(), f"{outcome.response_id} is cancelled.")
+        print_line(stderr(), "Nothing is left to do. To have an answer after all, submit the request as a new run.")
     else:
         print_line(stdout(), f"{outcome.response_id} is {outcome.status}. {outcome.cause}")
         print_line(stderr(), f"What to do: {outcome.remedy}")

@@ -14,6 +14,7 @@ import detection
 from detection import OURS, RIVALS, Cost, at, compare, cost, doubling, fixed, least, mixture, report, window_for
 from runoutcome import _wait
 
+pytestmark = pytest.mark.once
 BENCHMARKS = Path(detection.__file__).parent
 WHOLE = math.log(detection.LONGEST / detection.SHORTEST)
 

@@ -12,6 +12,7 @@ from command import call, complaint
 from runoutcome import Catalog
 from runoutcome.contract._exports import EXPORTS
 
+pytestmark = pytest.mark.once
 CATALOG = Catalog.load()
 ROOT = Path(__file__).parents[2]
 

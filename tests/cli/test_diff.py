@@ -13,6 +13,7 @@ from command import call, complaint
 from runoutcome import CATALOG_VERSION
 from runoutcome.contract import CURRENT, diff, read_catalog, version_before
 
+pytestmark = pytest.mark.once
 Made = Callable[..., Path]
 
 

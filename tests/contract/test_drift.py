@@ -18,7 +18,6 @@ from runoutcome.contract._models import sdk_vocabulary
 from runoutcome.contract._shape import find
 
 FILE = "src/runoutcome/data/catalog.json"
-SDK = sdk_vocabulary(Catalog.load())
 # Where each SDK line has a closed list of values, so that a new one can be seen at all.
 WATCHED = {
     ("response", "status"): ("queued", "in_progress", "completed", "failed", "incomplete", "cancelled"),
@@ -35,6 +34,12 @@ WATCHED = {
     ("thread.run", "last_error.code"): ("server_error", "invalid_prompt"),
     ("thread.run", "incomplete_details.reason"): ("max_prompt_tokens",),
 }
+
+
+@pytest.fixture(scope="module")
+def sdk() -> Vocabulary:
+    """What the installed SDK names; made when it is needed, for that loads each of its models."""
+    return sdk_vocabulary(Catalog.load())
 
 
 @dataclass(frozen=True)
@@ -86,23 +91,23 @@ def summary(findings: Iterable[Finding]) -> list[tuple[str, str | None, str | No
     return [(one.surface, one.field, one.value, one.kind) for one in findings]
 
 
-def test_the_catalog_covers_the_installed_sdk(catalog: Catalog) -> None:
+def test_the_catalog_covers_the_installed_sdk(catalog: Catalog, sdk: Vocabulary) -> None:
     """The installed SDK names nothing that the catalog does not know."""
-    assert drift(catalog, SDK) == []
+    assert drift(catalog, sdk) == []
 
 
 @pytest.mark.parametrize(("surface", "path"), WATCHED)
-def test_the_sdk_names_values(surface: str, path: str) -> None:
+def test_the_sdk_names_values(surface: str, path: str, sdk: Vocabulary) -> None:
     """The SDK's types still are where the alarm looks for them."""
-    shape = find(SDK.bodies[surface], path)
+    shape = find(sdk.bodies[surface], path)
     assert shape is not None
     assert shape.texts() >= set(WATCHED[surface, path])
 
 
 @pytest.mark.parametrize(("surface", "path"), WATCHED)
-def test_a_new_value_is_told_with_what_to_do(catalog: Catalog, surface: str, path: str) -> None:
+def test_a_new_value_is_told_with_what_to_do(catalog: Catalog, surface: str, path: str, sdk: Vocabulary) -> None:
     """A value without a row is told by name, with the field and the file to edit."""
-    (finding,) = told(catalog, surface, adding(SDK.bodies[surface], path, "invented_value"))
+    (finding,) = told(catalog, surface, adding(sdk.bodies[surface], path, "invented_value"))
     assert summary([finding]) == [(surface, path, "invented_value", "value")]
     assert all(part in finding.fix for part in (FILE, path, "'invented_value'"))
     assert "openai 9.9.9" in finding.message
@@ -144,22 +149,22 @@ def test_open_text_is_no_finding(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize("path", ["error.reason_code", "incomplete_details.model", "last_error", "errors", "failure"])
-def test_a_new_failure_field_is_told(catalog: Catalog, path: str) -> None:
+def test_a_new_failure_field_is_told(catalog: Catalog, path: str, sdk: Vocabulary) -> None:
     """A field that speaks of a failure, or is new beside a code or reason, is told if nothing reads it."""
-    (finding,) = told(catalog, "response", adding(SDK.bodies["response"], path))
+    (finding,) = told(catalog, "response", adding(sdk.bodies["response"], path))
     assert summary([finding]) == [("response", path, None, "field")]
     assert "_left_out.py" in finding.fix
 
 
 @pytest.mark.parametrize("path", ["failed_at", "reasoning", "terrors", "usage.error", "error.param", "error.headers"])
-def test_other_new_fields_are_not_told(catalog: Catalog, path: str) -> None:
+def test_other_new_fields_are_not_told(catalog: Catalog, path: str, sdk: Vocabulary) -> None:
     """A time, a word that only looks like a failure, a field elsewhere, and what is read are not told."""
-    assert told(catalog, "response", adding(SDK.bodies["response"], path)) == []
+    assert told(catalog, "response", adding(sdk.bodies["response"], path)) == []
 
 
-def test_fields_on_the_way_to_a_code_are_looked_at(catalog: Catalog) -> None:
+def test_fields_on_the_way_to_a_code_are_looked_at(catalog: Catalog, sdk: Vocabulary) -> None:
     """Every object on the way to a code is looked at, also inside lists."""
-    shape = adding(adding(SDK.bodies["batch"], "errors.cause"), "errors.data.hint")
+    shape = adding(adding(sdk.bodies["batch"], "errors.cause"), "errors.data.hint")
     assert [one.field for one in told(catalog, "batch", shape)] == ["errors.cause", "errors.data.hint"]
 
 
@@ -169,9 +174,9 @@ def test_a_path_that_is_gone_is_told(catalog: Catalog) -> None:
     assert summary(told(catalog, "response", shape)) == [("response", "incomplete_details.reason", None, "lost")]
 
 
-def test_another_name_of_the_object_is_told(catalog: Catalog) -> None:
+def test_another_name_of_the_object_is_told(catalog: Catalog, sdk: Vocabulary) -> None:
     """Bodies that call themselves something by which they are not found are told; aliases are known."""
-    shape = adding(SDK.bodies["vector_store.file_batch"], "object", "vector_store.file_batch", "files.batch")
+    shape = adding(sdk.bodies["vector_store.file_batch"], "object", "vector_store.file_batch", "files.batch")
     (finding,) = told(catalog, "vector_store.file_batch", shape)
     assert summary([finding]) == [("vector_store.file_batch", "object", "files.batch", "value")]
     assert "aliases" in finding.fix
@@ -258,13 +263,13 @@ def test_what_counts_as_read_is_read() -> None:
 
 
 @pytest.mark.skipif(int(SDK_VERSION.partition(".")[0]) < 3, reason="older lines do not have them all")
-def test_what_is_left_out_is_there() -> None:
+def test_what_is_left_out_is_there(sdk: Vocabulary) -> None:
     """Each field and object that is left out on purpose is one that the newest SDK line names."""
     objects = {
         name
-        for shape in SDK.others.values()
+        for shape in sdk.others.values()
         if (called := find(shape, "object")) and find(shape, "status")
         for name in called.texts()
     }
     assert objects >= OBJECTS.keys()
-    assert all(any(find(shape, path) for shape in SDK.bodies.values()) for path in FIELDS)
+    assert all(any(find(shape, path) for shape in sdk.bodies.values()) for path in FIELDS)

@@ -21,6 +21,7 @@ from runoutcome import Catalog
 from runoutcome._model import ACTIONS, ERROR_TYPES
 from runoutcome.contract._exports import EXPORTS
 
+pytestmark = pytest.mark.once
 Document = dict[str, Any]
 
 DATA: Document = json.loads(files("runoutcome").joinpath("data/catalog.json").read_text("utf-8"))

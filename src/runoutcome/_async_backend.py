@@ -14,6 +14,7 @@ sleep = anyio.sleep
 Event = anyio.Event
 move_on_after = anyio.move_on_after
 CancelScope = anyio.CancelScope
+create_task_group = anyio.create_task_group
 
 
 async def wait_for(event: anyio.Event, timeout_seconds: float | None) -> bool:

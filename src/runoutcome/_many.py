@@ -17,8 +17,10 @@ from typing import Any, NamedTuple
 from . import _async_backend, _sdk
 from ._catalog import Catalog
 from ._effects import Steps, Tell
+from ._leaving import OnInterrupt
 from ._run_result import RunExceptionGroup, RunResult, result_of
 from ._scheduler import AsyncScheduler, AsyncSchedulers, Scheduler
+from ._stop_many import is_asked_for, stop_many, stop_many_async
 from ._token import ResumeToken
 from ._watch import Watch
 
@@ -61,6 +63,11 @@ class Crowd:
         return self._limit is None or len(self._given) < self._limit
 
     @property
+    def response_ids(self) -> list[str]:
+        """Of the runs that are still waited for."""
+        return [watch.response_id for watch in self._given]
+
+    @property
     def watches(self) -> list[Watch]:
         """What is still waited for."""
         return list(self._given)
@@ -88,7 +95,12 @@ class Crowd:
 
 
 def poll_many(
-    scheduler: Scheduler, runs: Iterable[Any], begin: Begin, catalog: Catalog, limit: int | None
+    scheduler: Scheduler,
+    runs: Iterable[Any],
+    begin: Begin,
+    catalog: Catalog,
+    limit: int | None,
+    on_interrupt: OnInterrupt = "leave",
 ) -> Iterator[RunResult[Any]]:
     """The results of `runs` as they come. `runs` is drawn from in the caller's thread, where there is room."""
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -111,6 +123,9 @@ def poll_many(
         raise
     except BaseException as error:
         crowd.tell_how_to_go_on(error)
+        if is_asked_for(on_interrupt, error):
+            scheduler.remove(crowd.watches)
+            stop_many(scheduler.driver, crowd.response_ids, error)
         raise
     finally:
         scheduler.remove(crowd.watches)
@@ -128,6 +143,7 @@ async def poll_many_async(
     begin: Begin,
     catalog: Catalog,
     limit: int | None,
+    on_interrupt: OnInterrupt = "leave",
 ) -> AsyncIterator[RunResult[Any]]:
     """The async twin of `poll_many`. An async iterable is drawn from in a task of its own, as it may have to wait."""
     scheduler, events = schedulers.of_this_loop(), _AsyncQueue()
@@ -156,6 +172,10 @@ async def poll_many_async(
         raise
     except BaseException as error:
         crowd.tell_how_to_go_on(error)
+        if is_asked_for(on_interrupt, error):
+            feeder.stop()  # no more runs than these
+            await scheduler.remove(crowd.watches)
+            await stop_many_async(scheduler.driver, crowd.response_ids, error)
         raise
     finally:
         feeder.stop()

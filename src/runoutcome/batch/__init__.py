@@ -1,4 +1,4 @@
-"""A file of jobs in the OpenAI Batch input format, run as background runs, with nothing paid lost by a crash."""
+"""A file of jobs in the OpenAI Batch input format, run as background runs, that go on after a crash."""
 
 from ._jobs import JobFileError, JobLine, read_jobs
 from ._runner import BatchOptions, JobReport, Progress, run_batch

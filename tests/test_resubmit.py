@@ -125,10 +125,38 @@ def test_what_is_not_retryable_is_no_question() -> None:
     assert decide(ResubmitPolicy(2), ResubmitBudget(), failed("invalid_prompt"), Used(9), 0.0) == NotAgain(None)
 
 
-@pytest.mark.parametrize("limits", [(-1,), (1, -1.0), (1, float("nan")), (1, None, -1)])
-def test_policy_of_nonsense(limits: tuple[Any, ...]) -> None:
-    """A number below 0, or none at all, is a ValueError that names it."""
-    with pytest.raises(ValueError, match=r"resubmit is|max_seconds is|max_tokens is"):
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ((-1,), "resubmit is .* got -1"),
+        ((1, -1.0), "max_seconds is .* got -1.0"),
+        ((1, float("nan")), "max_seconds is .* got nan"),
+        ((1, float("inf")), "max_seconds is .* got inf"),
+        ((1, None, -1), "max_tokens is .* got -1"),
+    ],
+)
+def test_policy_of_nonsense(limits: tuple[Any, ...], message: str) -> None:
+    """A number below 0, or none that is finite, is a ValueError that names it."""
+    with pytest.raises(ValueError, match=message):
+        ResubmitPolicy(*limits)
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ((True,), "resubmit is .* got bool"),
+        ((2.0,), "resubmit is .* got float"),
+        (("2",), "resubmit is .* got str"),
+        ((None,), "resubmit is .* got NoneType"),
+        ((1, "60"), "max_seconds is .* got str"),
+        ((1, True), "max_seconds is .* got bool"),
+        ((1, None, 1.5), "max_tokens is .* got float"),
+        ((1, None, False), "max_tokens is .* got bool"),
+    ],
+)
+def test_policy_of_no_numbers(limits: tuple[Any, ...], message: str) -> None:
+    """What is no number, or no whole one, is a TypeError that names it."""
+    with pytest.raises(TypeError, match=message):
         ResubmitPolicy(*limits)
 
 
@@ -191,14 +219,25 @@ def test_budget_by_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("capacity", "seconds"),
-    [(-1, 30.0), (5, 0.0), (5, -1.0), (5, float("nan"))],
-    ids=["capacity", "zero", "minus", "nan"],
+    ("options", "kind", "message"),
+    [
+        ({"capacity": -1}, ValueError, "capacity, .* got -1"),
+        ({"capacity": 1.5}, TypeError, "capacity, .* got float"),
+        ({"capacity": float("nan")}, TypeError, "capacity, .* got float"),
+        ({"capacity": True}, TypeError, "capacity, .* got bool"),
+        ({"seconds_per_resubmission": 0.0}, ValueError, "seconds_per_resubmission is .* got 0.0"),
+        ({"seconds_per_resubmission": -1.0}, ValueError, "seconds_per_resubmission is .* got -1.0"),
+        ({"seconds_per_resubmission": float("nan")}, ValueError, "seconds_per_resubmission is .* got nan"),
+        ({"seconds_per_resubmission": float("inf")}, ValueError, "seconds_per_resubmission is .* got inf"),
+        ({"seconds_per_resubmission": "30"}, TypeError, "seconds_per_resubmission is .* got str"),
+        ({"max_tokens": -1}, ValueError, "max_tokens is .* got -1"),
+        ({"max_tokens": 1e6}, TypeError, "max_tokens is .* got float"),
+    ],
 )
-def test_budget_of_nonsense(capacity: int, seconds: float) -> None:
-    """A capacity below 0, or a time that is not more than 0, is a ValueError."""
-    with pytest.raises(ValueError, match="a budget has"):
-        ResubmitBudget(capacity, seconds)
+def test_budget_of_nonsense(options: dict[str, Any], kind: type[Exception], message: str) -> None:
+    """A number that is no bound, or nothing that is a number, is an error that names it."""
+    with pytest.raises(kind, match=message):
+        ResubmitBudget(**options)
 
 
 @given(st.integers(0, 5), st.floats(0.1, 100), st.lists(st.floats(0, 50), max_size=30))

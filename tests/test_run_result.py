@@ -7,9 +7,10 @@ import pickle
 import sys
 from typing import Any
 
+import openai
 import pytest
 
-from colours import body_of
+from colours import body_of, refusal
 from runoutcome import (
     Catalog,
     PollingLostError,
@@ -17,11 +18,13 @@ from runoutcome import (
     RunInternalServerError,
     RunResult,
     WaitTimeoutError,
+    classify,
     error_for,
     is_retryable,
     raise_for_status,
 )
 from runoutcome._run_result import result_of
+from runoutcome._sdk import native_http_library
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup, ExceptionGroup
@@ -88,6 +91,72 @@ def test_a_group_is_retryable_only_as_a_whole() -> None:
     found = group()
     assert not is_retryable(found)
     assert is_retryable(found.exceptions[0])
+
+
+def waited(status: str) -> WaitTimeoutError:
+    """A wait that timed out, and what its run was last seen as."""
+    return WaitTimeoutError("It took too long.", token="resp_1", outcome=classify(body_of(status)))
+
+
+def refused(status: int) -> openai.APIStatusError:
+    """What the SDK raises for a poll that was answered so."""
+    cls = {401: openai.AuthenticationError, 403: openai.PermissionDeniedError, 404: openai.NotFoundError}
+    return cls.get(status, openai.APIStatusError)(f"It is {status}.", response=refusal_of(status), body=None)
+
+
+def refusal_of(status: int) -> Any:
+    """An answer, with the request that it was sent for."""
+    response = refusal(status)
+    response.request = native_http_library().Request("GET", "https://api.example.test/v1/responses/resp_1")
+    return response
+
+
+@pytest.mark.parametrize(
+    ("error", "part"),
+    [
+        (waited("cancelled"), "fix"),
+        (waited("in_progress"), "going"),
+        (WaitTimeoutError("It took too long.", token="resp_1"), "going"),
+        (PollingLostError("lost", token="resp_1"), "going"),
+        (error_for(body_of("cancelled")), "fix"),
+        (error_for(body_of("hibernating")), "going"),
+        (refused(400), "fix"),
+        (refused(404), "fix"),
+        (refused(410), "fix"),
+        (refused(401), "going"),
+        (refused(403), "going"),
+        (refused(429), "going"),
+        (refused(503), "going"),
+        (OSError("no network"), "going"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_the_part_of_a_wait_that_ended_otherwise(error: Exception, part: str) -> None:
+    """A run that was cancelled is over; an id that is refused needs fixing; after anything else it may be going.
+
+    A key that is refused says nothing about the run: its token is polled once the key is right.
+    """
+    found = RunExceptionGroup("Some did not complete.", [error])
+    assert {name: len(getattr(found, name)) for name in ("retry", "fix", "gone", "going")} == {
+        **dict.fromkeys(("retry", "fix", "gone", "going"), 0),
+        part: 1,
+    }
+    arrived = pickle.loads(pickle.dumps(found))
+    assert [type(member) for member in getattr(arrived, part)] == [type(error)]
+
+
+def test_what_others_raised_travels_in_a_group() -> None:
+    """Members of the SDK's classes, which have no pickle of their own, arrive in their places, with their tokens."""
+    lost = refused(404)
+    lost.run_token = "resp_1"  # type: ignore[attr-defined]
+    results = [result_of("resp_1", 0, "resp_1", lost, CATALOG), result_of("resp_2", 1, "resp_2", refused(401), CATALOG)]
+    found = RunExceptionGroup.of(results)
+    for arrived in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
+        assert [str(part) for part in arrived.exceptions] == [str(part) for part in found.exceptions]
+        assert (arrived.fix[0].status_code, arrived.fix[0].run_token) == (404, "resp_1")
+        assert type(arrived.going[0]) is openai.AuthenticationError
+        assert str(pickle.loads(pickle.dumps(arrived))) == str(found)
+    assert copy.copy(found).fix == (lost,)
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, strategies as st
 
-from runoutcome._token import ResumeToken, loads
+from runoutcome._token import ResumeToken, check_id, loads
 
 FULL = ResumeToken("resp_1", 1_760_000_000.125, "nonce-1", "2h")
 
@@ -135,3 +135,37 @@ def test_a_time_that_no_float_can_hold() -> None:
 def test_no_secret_inside() -> None:
     """A token holds nothing but its own fields."""
     assert set(json.loads(FULL.dumps())) == {"runoutcome", "id", "at", "key", "window"}
+
+
+@pytest.mark.parametrize("text", ["resp_1", "a:b=c+d-e_f.g", "resp_bGl0ZWxsbQ==", "100%", "...", "x..", "ü"])
+def test_an_id_of_any_gateway_is_an_id(text: str) -> None:
+    """Nothing is asked of an id but that it stays in its place in the path."""
+    check_id(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ".",
+        "..",
+        "a/b",
+        "a\\b",
+        "a?b",
+        "a#b",
+        "a b",
+        "a\tb",
+        "a\nb",
+        "a\u2028b",
+        "a\0",
+        "a\x7f",
+        "%2E%2e",
+        "a%2Fb",
+        "%20",
+    ],
+    ids=repr,
+)
+def test_an_id_that_leaves_its_place_is_none(text: str) -> None:
+    """What changes the path of a request, as it stands or once it is decoded, is a ValueError."""
+    with pytest.raises(ValueError, match="is not a response id"):
+        check_id(text)

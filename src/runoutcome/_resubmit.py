@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import Literal
 
+from ._arguments import check_finite_number, check_whole_number
 from ._model import Outcome
 
 FIRST_DELAY_SECONDS = {"resubmit": 1.0, "resubmit_later": 5.0}
@@ -19,7 +20,8 @@ Refusal = Literal["attempts", "tokens", "time", "budget"]
 class ResubmitPolicy:
     """How often, for how long and at what cost one job may make its run again.
 
-    It is only ever made again where its end is retryable. Raises ValueError for a number below 0.
+    It is only ever made again where its end is retryable. Raises ValueError for a number that is below 0 or not
+    finite, and TypeError for what is no number, or no whole one where one is counted.
     """
 
     max_resubmissions: int
@@ -30,14 +32,14 @@ class ResubmitPolicy:
     """No run is made once the runs that ended have used so many tokens. What a body does not say counts as 0."""
 
     def __post_init__(self) -> None:
-        if self.max_resubmissions < 0:
-            raise ValueError(
-                f"resubmit is the number of further runs that may be made, 0 or more; got {self.max_resubmissions}"
-            )
-        for name in ("max_seconds", "max_tokens"):
-            limit = getattr(self, name)
-            if limit is not None and not limit >= 0:
-                raise ValueError(f"{name} is 0 or more, or None for no limit; got {limit!r}")
+        check_whole_number(
+            self.max_resubmissions,
+            "resubmit is the number of further runs that may be made (max_resubmissions), 0 or more",
+        )
+        if self.max_seconds is not None:
+            check_finite_number(self.max_seconds, "max_seconds is 0 or more seconds, or None for no limit")
+        if self.max_tokens is not None:
+            check_whole_number(self.max_tokens, "max_tokens is a number of 0 or more, or None for no limit")
 
 
 class ResubmitBudget:
@@ -46,16 +48,19 @@ class ResubmitBudget:
     `capacity` resubmissions may be made at once; one more comes back every `seconds_per_resubmission` seconds.
     `max_tokens` bounds what failed runs may cost, for as long as the budget lives: once the runs of all its jobs that
     ended without success have used so many tokens (as far as their bodies say), none of them is made again.
-    Thread-safe. Raises ValueError for a number below 0, or a time of 0 seconds.
+    Thread-safe. Raises ValueError for a number that is below 0 or not finite, or a time of 0 seconds, and TypeError for
+    what is no number, or no whole one where one is counted.
     """
 
     def __init__(
         self, capacity: int = 20, seconds_per_resubmission: float = 30.0, *, max_tokens: int | None = None
     ) -> None:
-        if capacity < 0 or not seconds_per_resubmission > 0:
-            raise ValueError("a budget has a capacity of 0 or more and a time of more than 0 seconds")
-        if max_tokens is not None and max_tokens < 0:
-            raise ValueError(f"a budget has max_tokens of 0 or more, or None for no limit; got {max_tokens!r}")
+        check_whole_number(capacity, "capacity, the resubmissions that may be made at once, is 0 or more")
+        check_finite_number(
+            seconds_per_resubmission, "seconds_per_resubmission is a time of more than 0 seconds", is_above=True
+        )
+        if max_tokens is not None:
+            check_whole_number(max_tokens, "max_tokens is a number of 0 or more, or None for no limit")
         self.capacity = capacity
         self.seconds_per_resubmission = seconds_per_resubmission
         self.max_tokens = max_tokens

@@ -10,10 +10,12 @@ from typing import Any, Generic, TypeVar
 from . import _sdk
 from ._catalog import Catalog
 from ._classify import classify
-from ._exception_bases import RunError
+from ._exception_bases import RunError, WaitError
 from ._exceptions import OutputParseError, RunGoneError
+from ._foreign import Traveller, pack
 from ._judge import no_body
 from ._model import Action, Outcome
+from ._seen import is_poll_fault
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
@@ -88,10 +90,12 @@ def result_of(
 class RunExceptionGroup(ExceptionGroup[Exception]):
     """Some runs did not complete. Its members are groups, by what is to be done about them:
 
-    "retry these" (a new run may succeed), "fix these" (it would end the same way), "gone" (they were there, and may
-    have completed), and "still going" (poll their tokens). Each is there only if it has members, and as a tuple of
-    exceptions in `retry`, `fix`, `gone` and `going`. `results` holds all runs in their order, those that completed
-    too; it stays in this process and is never pickled.
+    "retry these" (a new run may succeed), "fix these" (it would end the same way; also an id that the server never
+    heard of, or will not look up), "gone" (they were there, and may have completed), and "still going" (poll their
+    tokens; also where a key was refused, with 401 or 403, which says nothing about the run). Each is there only if it
+    has members, and as a tuple of exceptions in `retry`, `fix`, `gone` and `going`. `results` holds all runs in their
+    order, those that completed too; it stays in this process and is never pickled. What the SDK or anybody else
+    raised travels as what it said, without its request and its body.
     """
 
     retry: tuple[Exception, ...]
@@ -126,9 +130,37 @@ class RunExceptionGroup(ExceptionGroup[Exception]):
         return group
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RunExceptionGroup, (self.message, list(self.exceptions))
+        return _rebuilt, (self.message, [_packed(member) for member in self.exceptions])
+
+    def __copy__(self) -> RunExceptionGroup:
+        return RunExceptionGroup(self.message, self.exceptions)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A group within a group, on its way."""
+
+    message: str
+    members: list[Any]
+
+
+def _packed(member: Exception) -> Exception | Traveller | _Part:
+    if isinstance(member, ExceptionGroup):
+        return _Part(member.message, [_packed(inner) for inner in member.exceptions])
+    return pack(member)
+
+
+def _unpacked(member: Exception | Traveller | _Part) -> Exception:
+    if isinstance(member, _Part):
+        return ExceptionGroup(member.message, [_unpacked(inner) for inner in member.members])
+    return member.exception() if isinstance(member, Traveller) else member
+
+
+def _rebuilt(message: str, members: list[Any]) -> RunExceptionGroup:
+    return RunExceptionGroup(message, [_unpacked(member) for member in members])
+
+
+_ABOUT_THE_KEY = (401, 403)
 _PARTS = {"retry": "retry these", "fix": "fix these", "gone": "gone", "going": "still going"}
 
 
@@ -143,8 +175,16 @@ def _leaves(exceptions: Iterable[Exception]) -> Iterable[Exception]:
 def _part_of(error: Exception) -> str:
     if isinstance(error, RunGoneError):
         return "gone"
-    if isinstance(error, OutputParseError):
+    outcome = error.outcome if isinstance(error, (RunError, WaitError)) else None
+    if outcome is not None and outcome.phase == "terminal":  # of a wait that timed out, too: it has cancelled its run
+        return "retry" if outcome.retryable else "fix"
+    if isinstance(error, OutputParseError) or _is_refused_id(error):
         return "fix"
-    if isinstance(error, RunError) and error.phase == "terminal":
-        return "retry" if error.retryable else "fix"
     return "going"  # a wait that ended before the run did, for whatever reason
+
+
+def _is_refused_id(error: Exception) -> bool:
+    """The server has nothing under this id, or will not look: its token would be answered the same way."""
+    if isinstance(error, RunError) or not isinstance(error, _sdk.APIStatusError):
+        return False
+    return 400 <= error.status_code < 500 and error.status_code not in _ABOUT_THE_KEY and not is_poll_fault(error)

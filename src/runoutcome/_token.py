@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from ._delay import parse_seconds
 
 VERSION = 1
+_LEAVES_ITS_PLACE = re.compile(r"[/?#\\\s\x00-\x1f\x7f-\x9f]")
+_DOTS = ("", ".", "..")
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,19 @@ def loads(text: str) -> ResumeToken:
         spent if type(spent) is int and spent > 0 else 0,
         cursor if type(cursor) is int and cursor >= 0 else None,
     )
+
+
+def check_id(response_id: str) -> None:
+    """Raises ValueError for an id that would make a request of something else than a run: the id is part of its path.
+
+    Nothing else is asked of an id, as gateways make their own. What a proxy would decode counts as decoded.
+    """
+    for text in (response_id, unquote(response_id)):
+        if text in _DOTS or _LEAVES_ITS_PLACE.search(text):
+            raise ValueError(
+                f"{response_id[:80]!r} is not a response id: an id has no spaces, no line breaks, none of / \\ ? #, "
+                "and is not made of dots"
+            )
 
 
 def _time(value: object) -> float | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import sys
 import time
 import traceback
@@ -195,9 +197,44 @@ def test_raised_from_none() -> None:
 def test_named_surface_and_catalog(catalog: Any) -> None:
     """`surface` and `catalog` mean what they mean for `classify`."""
     with pytest.raises(RunUnknownError):
-        raise_for_status(BODIES["completed"], surface="no_such_surface")
-    assert isinstance(error_for(BODIES["completed"], surface="no_such_surface"), RunUnknownError)
+        raise_for_status(BODIES["completed"], surface="fine_tuning.job")
+    assert isinstance(error_for(BODIES["completed"], surface="fine_tuning.job"), RunUnknownError)
     assert raise_for_status(BODIES["completed"], catalog=catalog) is BODIES["completed"]
+
+
+@pytest.mark.parametrize("surface", ["nope", "", 5, ["response"]], ids=repr)
+def test_a_surface_that_nobody_knows_is_refused(surface: Any) -> None:
+    """A mistyped name is a ValueError that lists the surfaces: it says nothing about the run; `classify` is total."""
+    for judge in (raise_for_status, error_for):
+        with pytest.raises(ValueError, match="surface is one of 'response', 'batch', "):
+            judge(BODIES["completed"], surface=surface)
+    assert classify(BODIES["completed"], surface=surface).phase == "unknown"
+
+
+@pytest.mark.parametrize("accept", [None, 5, True])
+def test_an_accept_that_is_no_words_is_refused(accept: Any) -> None:
+    """What holds no words at all is a TypeError that lists those there are."""
+    with pytest.raises(TypeError, match="accept takes 'incomplete', 'cancelled', 'pending', or several of them; got"):
+        raise_for_status(BODIES["completed"], accept=accept)
+    with pytest.raises(ValueError, match=r"accept takes .*; got .\['pending'\]."):
+        raise_for_status(BODIES["completed"], accept=[["pending"]])  # type: ignore[list-item]
+
+
+def test_a_call_that_was_not_awaited_says_so() -> None:
+    """A coroutine in place of a body is no run, and the message says what is missing; the error can be copied."""
+
+    async def create() -> None: ...
+
+    coroutine = create()
+    try:
+        with pytest.raises(RunUnknownError, match=r"^This is a coroutine: did you forget await\?") as caught:
+            raise_for_status(coroutine)
+        told = error_for(coroutine)
+    finally:
+        coroutine.close()
+    assert told is not None
+    assert str(told) == str(caught.value) == str(pickle.loads(pickle.dumps(told)))
+    assert copy.deepcopy(told).run is None
 
 
 @pytest.mark.parametrize("obj", [None, "", b"<html>", [], 5, object()], ids=short)

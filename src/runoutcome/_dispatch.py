@@ -9,6 +9,7 @@ from email.utils import mktime_tz, parsedate_tz
 from typing import Any, Literal, TypeVar
 
 from . import _exceptions as errors, _sdk
+from ._arguments import check_type
 from ._body import Reading, look, word
 from ._catalog import Catalog
 from ._classify import examine
@@ -49,12 +50,14 @@ _BY_TYPE = {f"{status}_error": cls for status, cls in _BY_STATUS.items()}
 def error_for(obj: object, *, surface: str | None = None, catalog: Catalog | None = None) -> RunError | None:
     """A fresh exception for what `obj` says became of its run; None if it is completed or still pending.
 
-    Takes what `classify` takes, and raises nothing: what is no run body gives a `RunUnknownError`.
+    Takes what `classify` takes, and raises nothing for any of it: what is no run body gives a `RunUnknownError`.
+    Raises ValueError for a `surface` that the catalog does not have.
     """
+    _check_surface(surface, catalog)
     outcome, reading = examine(obj, surface=surface, catalog=catalog)
     if outcome.ok or outcome.phase == "pending":
         return None
-    error = make_error(outcome, origin_of(obj, reading))
+    error = _error_about(obj, outcome, reading)
     if isinstance(obj, RunError):
         error.run_token, error.attempts, error.not_resubmitted = obj.run_token, obj.attempts, obj.not_resubmitted
     return error
@@ -66,24 +69,43 @@ def raise_for_status(
     """`obj` itself if its run is completed, or ended (or goes on) in a way that `accept` names.
 
     Raises the `RunError` that `obj` amounts to otherwise: what is returned is completed. Raises ValueError for a
-    word in `accept` that is not one of "incomplete", "cancelled" and "pending".
+    word in `accept` that is not one of "incomplete", "cancelled" and "pending" or a `surface` that the catalog
+    does not have, and TypeError for an `accept` that is no words at all.
     """
+    _check_surface(surface, catalog)
     accepted = parse_accept(accept)
     outcome, reading = examine(obj, surface=surface, catalog=catalog)
     if is_accepted(outcome, accepted):
         return obj
-    error = make_error(outcome, origin_of(obj, reading))
+    error = _error_about(obj, outcome, reading)
     del obj, reading  # error trackers send the variables of every frame, and these hold prompts and output
     raise error from None
 
 
+def _check_surface(surface: object, catalog: Catalog | None) -> None:
+    """`classify` is total, and takes a name it does not know for an unknown body; here that would blame the body."""
+    surfaces = (catalog or Catalog.load()).surfaces
+    if surface is not None and (not isinstance(surface, str) or surface not in surfaces):
+        raise ValueError(f"surface is one of {', '.join(map(repr, surfaces))}; got {surface!r}")
+
+
+def _error_about(obj: object, outcome: Outcome, reading: Reading) -> RunError:
+    if reading.kind == "none" and hasattr(type(obj), "__await__"):
+        error = make_error(outcome, Origin())  # it is no body, and could not be copied
+        error.message = f"This is a {type(obj).__name__}: did you forget await? {error.message}"
+        return error
+    return make_error(outcome, origin_of(obj, reading))
+
+
 def parse_accept(accept: Iterable[str]) -> frozenset[str]:
-    """The words of `accept`, one word standing for itself; ValueError for any other."""
-    words = frozenset((accept,) if isinstance(accept, str) else accept)
-    unknown = sorted(str(other) for other in words - set(ACCEPTED))
+    """The words of `accept`, one word standing for itself; ValueError for any other, TypeError for what is no word."""
+    expected = f"accept takes {', '.join(map(repr, ACCEPTED))}"
+    check_type(accept, Iterable, f"{expected}, or several of them")
+    words = (accept,) if isinstance(accept, str) else tuple(accept)
+    unknown = sorted({str(other) for other in words if other not in ACCEPTED})
     if unknown:
-        raise ValueError(f"accept takes {', '.join(map(repr, ACCEPTED))}; got {', '.join(map(repr, unknown))}")
-    return words
+        raise ValueError(f"{expected}; got {', '.join(map(repr, unknown))}")
+    return frozenset(words)
 
 
 def is_accepted(outcome: Outcome, accepted: frozenset[str]) -> bool:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, strategies as st
 from starlette.datastructures import Headers
 
-from runoutcome.webhooks import Notice, WebhookError, WebhookSignatureError, verify
+from runoutcome.webhooks import Inbox, Notice, WebhookError, WebhookSignatureError, verify
 from webhook_samples import FOREIGN_SECRET, NOW, OLD_SECRET, SECRET, event, sign, signature
 
 BODY = event()
@@ -264,8 +264,17 @@ def test_what_cannot_be_a_secret(secrets: Any) -> None:
 @pytest.mark.parametrize("secrets", [None, [None], b"whsec_", 5, [SECRET, 5]], ids=repr)
 def test_a_secret_of_another_type(secrets: Any) -> None:
     """A variable that is not set gives None, and the error says what was expected."""
-    with pytest.raises(TypeError):
-        verify(BODY, HEADERS, secrets, now=NOW)
+    for use in (lambda: verify(BODY, HEADERS, secrets, now=NOW), lambda: Inbox(secrets)):
+        with pytest.raises(TypeError, match=r"a webhook secret is a text such as whsec_...; got") as caught:
+            use()
+        assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("tolerance", ["300", None, True])
+def test_a_tolerance_of_another_type(tolerance: Any) -> None:
+    """What is no number is a TypeError that names it."""
+    with pytest.raises(TypeError, match="tolerance_seconds is a number of seconds; got"):
+        verify(BODY, HEADERS, SECRET, now=NOW, tolerance_seconds=tolerance)
 
 
 @pytest.mark.parametrize("tolerance", [-1, float("nan")])

@@ -10,10 +10,11 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from .._arguments import check_number, refuse_type
 from ._errors import WebhookError, WebhookSignatureError
 from ._notice import Notice, read_notice
 
@@ -66,10 +67,13 @@ class Verifier:
     @classmethod
     def of(cls, secrets: str | Sequence[str] | None, tolerance_seconds: float) -> Verifier:
         """The verifier for the secrets as they were told; raises ValueError or TypeError for what cannot be one."""
+        check_number(tolerance_seconds, "tolerance_seconds is a number of seconds")
         if not tolerance_seconds >= 0:
             raise ValueError(f"tolerance_seconds is 0 or more; got {tolerance_seconds!r}")
         # None is what an environment variable gives that is not set.
-        keys = tuple(map(_key, [secrets] if secrets is None or isinstance(secrets, str) else secrets))
+        one: object = secrets
+        is_one = not isinstance(one, Iterable) or isinstance(one, (str, bytes, bytearray, Mapping))
+        keys = tuple(map(_key, [one] if secrets is None or is_one else secrets))
         if not keys:
             raise ValueError("webhooks are verified with a secret, and an empty list of them was given")
         return cls(keys, tolerance_seconds)
@@ -100,7 +104,7 @@ class Verifier:
 
 def _key(secret: object) -> bytes:
     if not isinstance(secret, str):
-        raise TypeError(f"a webhook secret is a text such as {_PREFIX}...; got {type(secret).__name__}")
+        refuse_type(secret, f"a webhook secret is a text such as {_PREFIX}...")
     key = _decoded(secret)
     if not key:
         raise ValueError(f"a webhook secret is {_PREFIX} and base64, or any other text; this one is empty or cut")

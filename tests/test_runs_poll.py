@@ -206,16 +206,21 @@ def test_a_run_we_cancelled_is_not_given_as_pending(worlds: OpenWorld) -> None:
 
 @pytest.mark.parametrize("as_dict", [False, True])
 def test_a_terminal_response_is_judged_without_a_request(worlds: OpenWorld, as_dict: bool) -> None:
-    """A response that has ended is returned as it is, or raised as what it is, without asking again."""
+    """A response that has ended is returned as it is, or raised as what it is, without asking again.
+
+    One that comes as a dict, from a store, is made the SDK's model first.
+    """
     world = worlds()
     run_ids = [world.submitted(), world.submitted("content_filter")]
     world.clock.advance(10)
     good, bad = (world.plain.responses.retrieve(run_id) for run_id in run_ids)
     polls = len(world.polls)
     given: Any = good.to_dict() if as_dict else good
-    assert world.call("poll", given) is given
+    returned = world.call("poll", given)
+    assert (returned is given) is not as_dict
+    assert (type(returned), returned.output_text) == (Response, good.output_text)
     error = poll_error(world, runoutcome.RunContentFilterError, bad.to_dict() if as_dict else bad)
-    assert error.run.output_text if not as_dict else error.run["output"]
+    assert error.run.output_text
     assert error.poll_status_code == (None if as_dict else 200)
     assert len(world.polls) == polls
 
@@ -1091,12 +1096,23 @@ def test_what_names_no_run_is_a_type_error(worlds: OpenWorld, run: Any) -> None:
     assert world.emulator.requests == []
 
 
+@pytest.mark.parametrize("method", ["poll", "cancel"])
+@pytest.mark.parametrize("run_id", [".", "..", "a/../b", "resp_1?x=1", "resp_1#x", "resp 1", "%2e%2e"])
+def test_an_id_that_would_change_the_path_is_refused(worlds: OpenWorld, method: str, run_id: str) -> None:
+    """What would ask for something else than a run is a ValueError, and nothing is sent."""
+    world = worlds()
+    for run in (run_id, ResumeToken(run_id).dumps(), body_of("queued", run_id)):
+        with pytest.raises(ValueError, match="is not a response id"):
+            world.call(method, run)
+    assert world.emulator.requests == []
+
+
 def test_an_odd_id_is_quoted(worlds: OpenWorld) -> None:
-    """An id cannot change the path: slashes and question marks in it are quoted."""
+    """Gateways make ids of their own: all that is not plain in them is quoted."""
     script = Script(["completed"])
-    worlds(answer=script).call("poll", "a/../b?c#d")
+    worlds(answer=script).call("poll", "a:b=c+d@e;f~g-h._ü")
     (request,) = script.requests
-    assert request.url.raw_path == b"/v1/responses/a%2F..%2Fb%3Fc%23d"
+    assert request.url.raw_path == b"/v1/responses/a%3Ab%3Dc%2Bd%40e%3Bf~g-h._%C3%BC"
 
 
 # What leaves

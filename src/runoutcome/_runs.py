@@ -43,7 +43,8 @@ class Runs(StreamingRuns):
     `max_submits_in_flight` creates are made at the same time, whoever asks for them, and at most
     `max_polls_per_second` polls a second; the others wait for their turn. `transport="fast"` makes polls beside the
     client at a fraction of the cost, where nothing of the client is lost by that (docs/transports.md). `clock` is for
-    tests. Raises ValueError for limits that let nothing through, and for a client that "fast" cannot serve.
+    tests. Raises ValueError for limits that let nothing through or a client that "fast" cannot serve, and
+    TypeError for what is no such client, catalog, budget or inbox.
     """
 
     def __init__(
@@ -179,7 +180,7 @@ class Runs(StreamingRuns):
         *,
         resubmit: int | ResubmitPolicy = 0,
         key: str | None = None,
-        resume: str | None = None,
+        resume: Run | None = None,
         on_submitting: Callable[[str], Any] | None = None,
         on_refused: Callable[[str], Any] | None = None,
         on_submitted: Callable[[str], Any] | None = None,
@@ -202,7 +203,7 @@ class Runs(StreamingRuns):
         *,
         resubmit: int | ResubmitPolicy = 0,
         key: str | None = None,
-        resume: str | None = None,
+        resume: Run | None = None,
         on_submitting: Callable[[str], Any] | None = None,
         on_refused: Callable[[str], Any] | None = None,
         on_submitted: Callable[[str], Any] | None = None,
@@ -224,7 +225,7 @@ class Runs(StreamingRuns):
         *,
         resubmit: int | ResubmitPolicy = 0,
         key: str | None = None,
-        resume: str | None = None,
+        resume: Run | None = None,
         on_submitting: Callable[[str], Any] | None = None,
         on_refused: Callable[[str], Any] | None = None,
         on_submitted: Callable[[str], Any] | None = None,
@@ -249,8 +250,9 @@ class Runs(StreamingRuns):
         next is made. With `text_format` the request asks for that form, too. `on_submitting` is called with the
         run's key before each POST, `on_submitted` with its resume token right after it and before the first poll, and
         `on_refused` with the key of a POST that is proven not to be accepted: store them, and no crash loses a paid
-        run. `resume` is such a token: the job then begins by waiting for that run. `key` is what the keys of its runs
-        begin with; a random one by default. Raises what `create` and `poll` raise.
+        run. `resume` is such a token, or any other name of a run that `poll` takes: the job then begins by waiting for
+        that run. `key` is what the keys of its runs begin with; a random one by default. Raises what `create` and
+        `poll` raise.
         """
         return self._driver.run(
             self._job_steps(
@@ -308,6 +310,7 @@ class Runs(StreamingRuns):
         on_update: Callable[[Outcome], Any] | None = None,
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
         text_format: Any = None,
     ) -> Iterator[RunResult[Any]]:
         """Wait for many runs, and give a `RunResult` of each as it ends: an iterator, which raises for no single run.
@@ -317,7 +320,9 @@ class Runs(StreamingRuns):
         that submits them is held back so. Each run has `max_wait_seconds` from when it was drawn. The other arguments
         are those of `poll`; functions are called in the thread that iterates. Whoever stops iterating leaves the runs
         alone; what is raised meanwhile (Ctrl-C, an error of `runs` itself) carries `.run_tokens` of those not ended.
-        Raises ValueError for arguments that make no sense, and TypeError for what names no run.
+        With `on_interrupt="cancel"` Ctrl-C, `SystemExit` and the cancellation of the task first have the server asked
+        to stop each of them (10 seconds at most for all), and carry the ids of those that did as `.runs_cancelled`.
+        Raises ValueError for arguments that make no sense, and TypeError for what names no run, or is a single one.
         """
         asked = Asked(
             max_wait_seconds,
@@ -327,10 +332,11 @@ class Runs(StreamingRuns):
             on_update,
             on_fault,
             completion_window,
-            text_format=text_format,
+            on_interrupt,
+            text_format,
         )
-        begin = self._beginning(asked, max_in_flight)
-        return _many.poll_many(self._scheduler, runs, begin, self._catalog, max_in_flight)
+        begin = self._beginning(runs, asked, max_in_flight)
+        return _many.poll_many(self._scheduler, runs, begin, self._catalog, max_in_flight, on_interrupt)
 
     @overload
     def gather(
@@ -385,6 +391,8 @@ class AsyncRuns(AsyncStreamingRuns):
 
     The callbacks of the async methods may be plain functions or coroutine functions.
     """
+
+    _iterable_by = ("__iter__", "__getitem__", "__aiter__")
 
     def __init__(
         self,
@@ -493,7 +501,7 @@ class AsyncRuns(AsyncStreamingRuns):
         *,
         resubmit: int | ResubmitPolicy = 0,
         key: str | None = None,
-        resume: str | None = None,
+        resume: Run | None = None,
         on_submitting: Callable[[str], Any] | None = None,
         on_refused: Callable[[str], Any] | None = None,
         on_submitted: Callable[[str], Any] | None = None,
@@ -516,7 +524,7 @@ class AsyncRuns(AsyncStreamingRuns):
         *,
         resubmit: int | ResubmitPolicy = 0,
         key: str | None = None,
-        resume: str | None = None,
+        resume: Run | None = None,
         on_submitting: Callable[[str], Any] | None = None,
         on_refused: Callable[[str], Any] | None = None,
         on_submitted: Callable[[str], Any] | None = None,
@@ -538,7 +546,7 @@ class AsyncRuns(AsyncStreamingRuns):
         *,
         resubmit: int | ResubmitPolicy = 0,
         key: str | None = None,
-        resume: str | None = None,
+        resume: Run | None = None,
         on_submitting: Callable[[str], Any] | None = None,
         on_refused: Callable[[str], Any] | None = None,
         on_submitted: Callable[[str], Any] | None = None,
@@ -611,6 +619,7 @@ class AsyncRuns(AsyncStreamingRuns):
         on_update: Callable[[Outcome], Any] | None = None,
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
         text_format: Any = None,
     ) -> AsyncIterator[RunResult[Any]]:
         """The async twin of `Runs.poll_many`: an async iterator; `runs` may be one, too."""
@@ -622,10 +631,11 @@ class AsyncRuns(AsyncStreamingRuns):
             on_update,
             on_fault,
             completion_window,
-            text_format=text_format,
+            on_interrupt,
+            text_format,
         )
-        begin = self._beginning(asked, max_in_flight)
-        return _many.poll_many_async(self._schedulers, runs, begin, self._catalog, max_in_flight)
+        begin = self._beginning(runs, asked, max_in_flight)
+        return _many.poll_many_async(self._schedulers, runs, begin, self._catalog, max_in_flight, on_interrupt)
 
     @overload
     async def gather(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
 from typing import Any, TypedDict
 
 from . import _poll, _sdk, _wait
+from ._arguments import check_functions, check_number, check_type, check_whole_number, refuse_type
 from ._attempts import Attempt
 from ._body import look, word
 from ._cancel import cancel
@@ -18,13 +19,13 @@ from ._effects import Clock, Notices, Steps
 from ._job import Job, created, run_job
 from ._leaving import OnInterrupt
 from ._many import Begin
-from ._model import Outcome
+from ._model import HOME, Outcome
 from ._poll import OnTimeout
 from ._resubmit import ResubmitBudget, ResubmitPolicy
 from ._sdk_parse import TextFormat
-from ._seen import Wanted, seen_by_caller
+from ._seen import Seen, Wanted, seen_by_caller
 from ._submit import KEY, WINDOW, attempt_key, base_key, prepare, window_of
-from ._token import ResumeToken, loads
+from ._token import ResumeToken, check_id, loads
 
 
 class Auto(Enum):
@@ -68,10 +69,14 @@ class WaitOptions(TypedDict, total=False):
     on_update: Callable[[Outcome], Any] | None
     on_fault: Callable[[BaseException], Any] | None
     completion_window: str | None
+    on_interrupt: OnInterrupt
 
 
 class RunsBase:
     """What both colours share; internal."""
+
+    _iterable_by: tuple[str, ...] = ("__iter__", "__getitem__")
+    """What many runs come in has one of these."""
 
     def __init__(
         self,
@@ -81,6 +86,13 @@ class RunsBase:
         resubmit_budget: ResubmitBudget | None,
         notices: Notices | None,
     ) -> None:
+        _check_client(client)
+        if catalog is not None:
+            check_type(catalog, Catalog, "catalog is a Catalog, such as Catalog.load() gives, or None")
+        if resubmit_budget is not None:
+            check_type(resubmit_budget, ResubmitBudget, "resubmit_budget is a ResubmitBudget, or None")
+        if notices is not None and (isinstance(notices, type) or not callable(getattr(notices, "listen", None))):
+            refuse_type(notices, "notices is a webhooks.Inbox, or what has its `listen`, or None")
         self._client = client
         self._clock = clock
         self._catalog = catalog or Catalog.load()
@@ -100,18 +112,20 @@ class RunsBase:
     def _poll_steps(self, run: Run, asked: Asked) -> Steps[_sdk.Response]:
         return self._begin(run, lambda window: self._wait(asked, window))[1]
 
-    def _beginning(self, asked: Asked, max_in_flight: int | None) -> Begin:
+    def _beginning(self, runs: object, asked: Asked, max_in_flight: int | None) -> Begin:
         """How the wait for each of many runs begins; what they share is made once, and checked now."""
-        if max_in_flight is not None and max_in_flight < 1:
-            raise ValueError(
-                f"max_in_flight is the number of runs waited for at once, 1 or more; got {max_in_flight!r}"
-            )
+        _check_many(runs, self._iterable_by)
+        if max_in_flight is not None:
+            expected = "max_in_flight is the number of runs waited for at once, 1 or more, or None for no limit"
+            check_whole_number(max_in_flight, expected, least=1)
+
+        of_one = replace(asked, on_interrupt="leave")  # what interrupts is seen by whoever waits for all
 
         @cache
         def wait_for(window: str | None) -> _poll.Wait:
-            return self._wait(asked, window)
+            return self._wait(of_one, window)
 
-        wait_for(None)
+        self._wait(asked, None)
         return lambda run: self._begin(run, wait_for)
 
     def _begin(
@@ -120,8 +134,20 @@ class RunsBase:
         token, response = token_of(run)
         wait = wait_for(token.completion_window)
         state = _poll.state_of(self._clock, token, known=_is_known(token, response))
-        first = seen_by_caller(response, self._catalog) if response is not None else None
-        return token, _poll.poll(wait, token, state, first)
+        return token, _poll.poll(wait, token, state, self._given(response))
+
+    def _given(self, response: Any) -> Seen | None:
+        """What the response shows that the caller named a run by; one that has ended is a model, as if it was polled.
+
+        So what is returned is what the annotations say, also where the response was stored as JSON.
+        """
+        seen = seen_by_caller(response, self._catalog) if response is not None else None
+        if seen is None or seen.outcome.phase != "terminal" or seen.outcome.surface != HOME:
+            return seen
+        run = seen.origin.run
+        if not isinstance(run, Mapping):
+            return seen
+        return replace(seen, origin=replace(seen.origin, run=_sdk.build_run(dict(run), None)))
 
     def _job_steps(
         self,
@@ -129,15 +155,21 @@ class RunsBase:
         asked: Asked,
         resubmit: int | ResubmitPolicy,
         key: str | None,
-        resume: str | None,
+        resume: Run | None,
         on_submitting: Callable[[str], Any] | None,
         on_refused: Callable[[str], Any] | None,
         on_submitted: Callable[[str], Any] | None,
         on_resubmitting: Callable[[Attempt], Any] | None = None,
     ) -> Steps[_sdk.Response]:
+        check_functions(
+            on_submitting=on_submitting,
+            on_refused=on_refused,
+            on_submitted=on_submitted,
+            on_resubmitting=on_resubmitting,
+        )
         policy = resubmit if isinstance(resubmit, ResubmitPolicy) else ResubmitPolicy(resubmit)
         wanted, params = _formatted(asked.text_format, params)
-        token = loads(resume) if resume is not None else None
+        token = token_of(resume)[0] if resume is not None else None
         window = asked.completion_window or window_of(params) or (token.completion_window if token else None)
         wait = self._wait(asked, window, wanted)
         prepare(params, "")  # parameters that cannot make a run are refused before anything is called
@@ -165,6 +197,12 @@ class RunsBase:
         for name, asks in (("on_timeout", asked.on_timeout), ("on_interrupt", asked.on_interrupt)):
             if asks not in ("leave", "cancel"):
                 raise ValueError(f"{name} is 'leave' or 'cancel'; got {asks!r}")
+        check_functions(on_update=asked.on_update, on_fault=asked.on_fault)
+        if not isinstance(asked.max_wait_seconds, Auto) and asked.max_wait_seconds is not None:
+            check_number(asked.max_wait_seconds, "max_wait_seconds is a number of seconds, or None for no limit")
+        if asked.poll_interval_ms is not None:
+            check_number(asked.poll_interval_ms, "poll_interval_ms is a number of milliseconds, or None")
+        _check_window(asked.completion_window)
         if text_format is None and asked.text_format is not None:
             text_format = TextFormat(asked.text_format)
         policy = _wait.policy_for(
@@ -190,6 +228,35 @@ def _formatted(text_format: Any, params: Mapping[str, Any]) -> tuple[TextFormat 
     return TextFormat.of_request(text_format, params) if text_format is not None else (None, params)
 
 
+def _check_client(client: Any) -> None:
+    expected = "client is an OpenAI or AsyncOpenAI client, or one of Azure's"
+    if isinstance(client, type):
+        raise TypeError(f"{expected}; got the class {client.__name__} itself: make one of it")
+    if isinstance(client, (_sdk.OpenAI, _sdk.AsyncOpenAI)):
+        return
+    # A wrapper or a double of a test is as good: it is asked for no more than this.
+    if not all(hasattr(client, name) for name in ("responses", "max_retries", "with_options")):
+        refuse_type(client, expected)
+
+
+def _check_many(runs: object, iterable_by: tuple[str, ...]) -> None:
+    """Raises TypeError for what is no iterable of runs: one that is a run itself would be taken apart."""
+    is_single = isinstance(runs, (str, bytes, bytearray, memoryview, Mapping)) or isinstance(look(runs, "id"), str)
+    if is_single or not any(hasattr(runs, name) for name in iterable_by):
+        refuse_type(runs, "runs is an iterable of runs; wrap a single one in a list")
+
+
+def _check_window(completion_window: object) -> None:
+    """Raises TypeError or ValueError for an argument that is no window; what a body or token says is as it is."""
+    if completion_window is None or completion_window == "soonest":
+        return
+    expected = 'completion_window is "soonest", or a time such as "30m", "2h" or "8h"'
+    if not isinstance(completion_window, str):
+        refuse_type(completion_window, expected)
+    if not _wait.window_seconds(completion_window):
+        raise ValueError(f"{expected}; got {completion_window!r}")
+
+
 def _is_known(token: ResumeToken, response: object) -> bool:
     """An id may be mistyped; a response or a token of ours belongs to a run that was there."""
     return response is not None or token.seen or token.submitted_at is not None
@@ -201,10 +268,13 @@ def token_of(run: Run) -> tuple[ResumeToken, Any]:
     Raises TypeError or ValueError, saying what is expected, for what names no run.
     """
     if isinstance(run, str):
-        return loads(run), None
+        token = loads(run)
+        check_id(token.response_id)
+        return token, None
     response_id = look(run, "id")
     if not isinstance(response_id, str) or not response_id:
-        raise TypeError(f"a run is a response id, a resume token or a response; got {type(run).__name__}")
+        refuse_type(run, "a run is a response id, a resume token or a response")
+    check_id(response_id)
     created_at = look(run, "created_at")
     return (
         ResumeToken(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import _sdk
+from ._arguments import check_functions, check_number
 from ._dispatch import Accept
 from ._drive import AsyncDriver, Driver
 from ._effects import Steps
@@ -15,7 +16,6 @@ from ._model import Outcome
 from ._poll import OnTimeout
 from ._run_stream import AsyncRunStream, RunStream
 from ._runs_base import AUTO, Asked, MaxWait, Run, RunsBase, _formatted, _is_known, token_of
-from ._seen import seen_by_caller
 from ._stream_begin import check_idle, follow_new_run, follow_run, streaming
 from ._submit import attempt_key, base_key
 
@@ -33,9 +33,8 @@ class _StepsOfStreams(RunsBase):
     ) -> Steps[Following]:
         token, response = token_of(run)
         wait = self._wait(asked, token.completion_window)
-        first = seen_by_caller(response, self._catalog) if response is not None else None
-        known = _is_known(token, response)
-        return follow_run(wait, token, starting_after, check_idle(idle_timeout_seconds), first, known=known)
+        idle, known = _checked_idle(idle_timeout_seconds), _is_known(token, response)
+        return follow_run(wait, token, starting_after, idle, self._given(response), known=known)
 
     def _create_and_stream_steps(
         self,
@@ -47,6 +46,7 @@ class _StepsOfStreams(RunsBase):
         on_refused: Callable[[str], Any] | None,
         on_submitted: Callable[[str], Any] | None,
     ) -> Steps[Following]:
+        check_functions(on_submitting=on_submitting, on_refused=on_refused, on_submitted=on_submitted)
         wanted, params = _formatted(asked.text_format, params)
         key = attempt_key(base_key(params, key), 1)
         return follow_new_run(
@@ -54,11 +54,16 @@ class _StepsOfStreams(RunsBase):
             streaming(params, asked.completion_window, key),
             key,
             self._client.max_retries,
-            check_idle(idle_timeout_seconds),
+            _checked_idle(idle_timeout_seconds),
             on_submitting,
             on_refused,
             on_submitted,
         )
+
+
+def _checked_idle(idle_timeout_seconds: float) -> float:
+    check_number(idle_timeout_seconds, "idle_timeout_seconds is a number of seconds")
+    return check_idle(idle_timeout_seconds)
 
 
 class StreamingRuns(_StepsOfStreams):

@@ -162,6 +162,8 @@ def test_an_id_of_any_gateway_is_an_id(text: str) -> None:
         "%2E%2e",
         "a%2Fb",
         "%20",
+        "resp_\u200b1",
+        "\ud800",
     ],
     ids=repr,
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from .._classify import classify
-from .._token import loads
+from .._token import check_id, loads
 from ._errors import Exit, UserError
 from ._overlays import catalog_in_use
 from ._render import print_command, print_json, print_line, stderr, stdout
@@ -105,11 +105,9 @@ def given_run(given: str) -> str:
     """A response id or a resume token, as it was given. Raises UserError for what is neither."""
     text = (read_stdin().decode("utf-8", "replace") if given == "-" else given).strip()
     try:
-        response_id = loads(text).response_id
+        check_id(loads(text).response_id)
     except ValueError as error:
         raise UserError(str(error)) from None
-    if not response_id.isprintable() or " " in response_id:
-        raise UserError(f"{response_id!r} is not a response id: an id has no spaces and no line breaks")
     return text
 
 

@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from colours import COLOURS, OpenWorld, World, body_of, open_worlds, reply
+from runoutcome import _workers
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)
 STUCK: dict[str, Any] = {"queued_seconds": 0.0, "running_seconds": 3600.0}
@@ -30,6 +31,12 @@ def interrupted(world: World, ids: list[str], interrupt: BaseException, **option
         world.call("gather", ids, on_update=interrupting, poll_interval_ms=5, **options)
     end_workers()
     return caught.value
+
+
+@pytest.fixture(autouse=True)
+def impatient_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that end soon, for they are waited for."""
+    monkeypatch.setattr(_workers, "LINGER_SECONDS", 0.1)
 
 
 def end_workers() -> None:
@@ -145,7 +152,7 @@ def test_task_cancel_stops_the_runs_of_the_task() -> None:
     async def go() -> Any:
         async with world.client() as client:
             waiting = asyncio.ensure_future(gather(world.runs(client)))
-            await told.wait()
+            await asyncio.wait_for(told.wait(), 30)  # where gather fails nobody is told
             waiting.cancel()
             return await waiting
 

@@ -290,6 +290,14 @@ def test_what_is_no_run_body_is_a_poll_fault(worlds: OpenWorld, text: str) -> No
     assert len(faults) == 2
 
 
+def test_a_refused_poll_is_no_reason_for_another_run(worlds: OpenWorld) -> None:
+    """Whatever the server says about the poll, the run may be going: `is_retryable`, which is about runs, says no."""
+    script = Script([refusal(403, x_should_retry="true")])
+    with pytest.raises(openai.PermissionDeniedError) as caught:
+        worlds(answer=script).call("poll", "resp_1")
+    assert not is_retryable(caught.value)
+
+
 def test_a_connection_of_a_loop_that_has_ended_is_a_poll_fault(worlds: OpenWorld) -> None:
     """What a second `asyncio.run` over one client meets says nothing about the run."""
     faults: list[BaseException] = []

@@ -164,8 +164,8 @@ def is_retryable(exc: BaseException) -> bool:
         return all(is_retryable(member) for member in exc.exceptions)
     if isinstance(exc, RunError):
         return exc.retryable
-    if isinstance(exc, errors.RunGoneError):
-        return False
+    if isinstance(exc, errors.RunGoneError) or getattr(exc, "run_token", None):
+        return False  # a poll was refused, and not the run
     if isinstance(exc, _sdk.APIConnectionError):
         return True
     return isinstance(exc, _sdk.APIStatusError) and _is_retryable_answer(exc)

@@ -46,9 +46,10 @@ def world_run(world: World, use: Callable[[Any], Any], **options: Any) -> Any:
     """What `use` gives for a `Runs`, or for an `AsyncRuns` in a loop, of a client of this world."""
     if world.colour == "sync":
         with world.client() as client:
-            result = use(world.runs(client, **options))
-            end_workers()  # a poll in flight is not called off, and the client is closed next
-            return result
+            try:
+                return use(world.runs(client, **options))
+            finally:
+                end_workers()  # a poll in flight is not called off, and the client is closed next
 
     async def go() -> Any:
         async with world.client() as client:

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 
 from . import _async_backend
+from ._arguments import check_number, check_whole_number
 from ._clock import wait_for
 from ._effects import Clock
 
@@ -20,11 +21,14 @@ BURST_SECONDS = 0.1
 
 
 class Pace:
-    """Counts what is in flight, and spaces what starts. Raises ValueError for limits that let nothing through."""
+    """Counts what is in flight, and spaces what starts. Raises ValueError for limits that let nothing through,
+    and TypeError for what is no number.
+    """
 
     def __init__(self, limit: int, per_second: float | None = None) -> None:
-        if limit < 1:
-            raise ValueError(f"the number of requests in flight is 1 or more; got {limit!r}")
+        check_whole_number(limit, "the number of requests in flight (max_..._in_flight) is 1 or more", least=1)
+        if per_second is not None:
+            check_number(per_second, "max_polls_per_second is a number above 0, or None for no limit")
         if per_second is not None and not 0 < per_second < math.inf:
             raise ValueError(
                 f"a rate is a number of requests per second above 0, or None for no limit; got {per_second!r}"

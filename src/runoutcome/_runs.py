@@ -63,11 +63,12 @@ class Runs(StreamingRuns):
         if isinstance(client, _sdk.AsyncOpenAI):
             raise TypeError("Runs takes a sync client; use AsyncRuns for an AsyncOpenAI")
         super().__init__(client, clock or SystemClock(), catalog, resubmit_budget, notices)
+        polls = Pace(max_polls_in_flight, max_polls_per_second)
         self._driver = Driver(
             client,
             self._clock,
             fetch=_transport.connect(client, transport, max_polls_in_flight),
-            polls=Gate(Pace(max_polls_in_flight, max_polls_per_second), self._clock),
+            polls=Gate(polls, self._clock),
             submits=Gate(Pace(max_submits_in_flight), self._clock),
             notices=notices,
         )
@@ -85,9 +86,9 @@ class Runs(StreamingRuns):
         The create is guarded. It sets `background=True` and `store=True` unless given, and notes a fresh key in
         `metadata["runoutcome_key"]`. It is sent again only where it is proven that the API did not accept it. Raises
         the SDK's own errors where the API refused, `SubmissionUnknownError` where the run may be going, and
-        ValueError for parameters that make no background run. With `text_format`, a pydantic model or dataclass, the
-        output is asked for in that form, as `responses.parse` does, and the response is a parsed one; its
-        `output_parsed` is None while the run is pending.
+        ValueError for `stream=True`. With `background=False` the create itself takes as long as its run. With
+        `text_format`, a pydantic model or dataclass, the output is asked for in that form, as `responses.parse` does,
+        and the response is a parsed one; its `output_parsed` is None while the run is pending.
         """
         return self._driver.run(self._create_steps(params, text_format))
 
@@ -249,10 +250,10 @@ class Runs(StreamingRuns):
         the end has all of them as `.attempts`. `on_resubmitting` is called with the `Attempt` that ended before the
         next is made. With `text_format` the request asks for that form, too. `on_submitting` is called with the
         run's key before each POST, `on_submitted` with its resume token right after it and before the first poll, and
-        `on_refused` with the key of a POST that is proven not to be accepted: store them, and no crash loses a paid
-        run. `resume` is such a token, or any other name of a run that `poll` takes: the job then begins by waiting for
-        that run. `key` is what the keys of its runs begin with; a random one by default. Raises what `create` and
-        `poll` raise.
+        `on_refused` with the key of a POST that is proven not to be accepted: store them, and after a crash no paid
+        run is lost, but one whose POST was in flight is to be looked up by its key. `resume` is such a token, or any
+        other name of a run that `poll` takes: the job then begins by waiting for that run. `key` is what the keys of
+        its runs begin with; a random one by default. Raises what `create` and `poll` raise.
         """
         return self._driver.run(
             self._job_steps(
@@ -410,11 +411,12 @@ class AsyncRuns(AsyncStreamingRuns):
         if isinstance(client, _sdk.OpenAI):
             raise TypeError("AsyncRuns takes an AsyncOpenAI; use Runs for a sync client")
         super().__init__(client, clock or AsyncSystemClock(), catalog, resubmit_budget, notices)
+        polls = Pace(max_polls_in_flight, max_polls_per_second)
         self._driver = AsyncDriver(
             client,
             self._clock,
             fetch=_transport.connect_async(client, transport, max_polls_in_flight),
-            polls=AsyncGate(Pace(max_polls_in_flight, max_polls_per_second), self._clock),
+            polls=AsyncGate(polls, self._clock),
             submits=AsyncGate(Pace(max_submits_in_flight), self._clock),
             notices=notices,
             check_loop=_transport.readiness(transport),

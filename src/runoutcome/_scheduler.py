@@ -23,6 +23,8 @@ from ._watch import Request, Watch
 
 NOBODY = -math.inf
 """Until when nobody leads."""
+LOCK_SECONDS = 0.05
+"""How long to try for the lock where waiting for it may be in vain; nobody holds it for long otherwise."""
 LINGER_SECONDS = 5.0
 """How long a thread that has nothing to do stays for more: to start one costs as much as a poll."""
 
@@ -66,7 +68,7 @@ class Scheduler:
             watch.leave()
         self._left.extend(watches)
         # The garbage collector may call this in any thread: also in one that whoever has the lock is waiting for.
-        if self._lock.acquire(blocking=False):
+        if self._lock.acquire(timeout=LOCK_SECONDS):
             try:
                 self._forget_the_left()
                 self._next_is_due.notify()  # nobody is to wait for what is not there
@@ -95,7 +97,8 @@ class Scheduler:
                     effect = watch.go_on(result)
             if effect is not None:
                 with self._lock:
-                    self._put(watch, self._now() + watch.pause(effect))
+                    if not watch.is_over:
+                        self._put(watch, self._now() + watch.pause(effect))
 
     def _put(self, watch: Watch, due: float) -> None:
         self._schedule.put(watch, due)

@@ -97,15 +97,8 @@ class Runs(StreamingRuns):
         self,
         run: Run,
         *,
-        max_wait_seconds: MaxWait = AUTO,
-        poll_interval_ms: float | None = None,
-        on_timeout: OnTimeout = "leave",
-        accept: Accept | Iterable[Accept] = (),
-        on_update: Callable[[Outcome], Any] | None = None,
-        on_fault: Callable[[BaseException], Any] | None = None,
-        completion_window: str | None = None,
-        on_interrupt: OnInterrupt = "leave",
         text_format: None = None,
+        **wait: Unpack[WaitOptions],
     ) -> _sdk.Response: ...
 
     @overload
@@ -113,15 +106,8 @@ class Runs(StreamingRuns):
         self,
         run: Run,
         *,
-        max_wait_seconds: MaxWait = AUTO,
-        poll_interval_ms: float | None = None,
-        on_timeout: OnTimeout = "leave",
-        accept: Accept | Iterable[Accept] = (),
-        on_update: Callable[[Outcome], Any] | None = None,
-        on_fault: Callable[[BaseException], Any] | None = None,
-        completion_window: str | None = None,
-        on_interrupt: OnInterrupt = "leave",
         text_format: type[_T],
+        **wait: Unpack[WaitOptions],
     ) -> ParsedResponse[_T]: ...
 
     def poll(
@@ -438,15 +424,8 @@ class AsyncRuns(AsyncStreamingRuns):
         self,
         run: Run,
         *,
-        max_wait_seconds: MaxWait = AUTO,
-        poll_interval_ms: float | None = None,
-        on_timeout: OnTimeout = "leave",
-        accept: Accept | Iterable[Accept] = (),
-        on_update: Callable[[Outcome], Any] | None = None,
-        on_fault: Callable[[BaseException], Any] | None = None,
-        completion_window: str | None = None,
-        on_interrupt: OnInterrupt = "leave",
         text_format: None = None,
+        **wait: Unpack[WaitOptions],
     ) -> _sdk.Response: ...
 
     @overload
@@ -454,15 +433,8 @@ class AsyncRuns(AsyncStreamingRuns):
         self,
         run: Run,
         *,
-        max_wait_seconds: MaxWait = AUTO,
-        poll_interval_ms: float | None = None,
-        on_timeout: OnTimeout = "leave",
-        accept: Accept | Iterable[Accept] = (),
-        on_update: Callable[[Outcome], Any] | None = None,
-        on_fault: Callable[[BaseException], Any] | None = None,
-        completion_window: str | None = None,
-        on_interrupt: OnInterrupt = "leave",
         text_format: type[_T],
+        **wait: Unpack[WaitOptions],
     ) -> ParsedResponse[_T]: ...
 
     async def poll(

@@ -15,11 +15,13 @@ from ._leaving import OnInterrupt
 from ._model import Outcome
 from ._poll import OnTimeout
 from ._run_stream import AsyncRunStream, RunStream
-from ._runs_base import AUTO, Asked, MaxWait, Run, RunsBase, _formatted, _is_known, token_of
+from ._runs_base import AUTO, Asked, MaxWait, Run, RunsBase, WaitOptions, _formatted, _is_known, token_of
 from ._stream_begin import check_idle, follow_new_run, follow_run, streaming
 from ._submit import attempt_key, base_key
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from ._sdk_parse import ParsedResponse
 
 _T = TypeVar("_T")
@@ -78,15 +80,8 @@ class StreamingRuns(_StepsOfStreams):
         *,
         starting_after: int | None = None,
         idle_timeout_seconds: float = IDLE_TIMEOUT_SECONDS,
-        max_wait_seconds: MaxWait = AUTO,
-        poll_interval_ms: float | None = None,
-        on_timeout: OnTimeout = "leave",
-        accept: Accept | Iterable[Accept] = (),
-        on_update: Callable[[Outcome], Any] | None = None,
-        on_fault: Callable[[BaseException], Any] | None = None,
-        completion_window: str | None = None,
-        on_interrupt: OnInterrupt = "leave",
         text_format: None = None,
+        **wait: Unpack[WaitOptions],
     ) -> RunStream[_sdk.Response]: ...
 
     @overload
@@ -96,15 +91,8 @@ class StreamingRuns(_StepsOfStreams):
         *,
         starting_after: int | None = None,
         idle_timeout_seconds: float = IDLE_TIMEOUT_SECONDS,
-        max_wait_seconds: MaxWait = AUTO,
-        poll_interval_ms: float | None = None,
-        on_timeout: OnTimeout = "leave",
-        accept: Accept | Iterable[Accept] = (),
-        on_update: Callable[[Outcome], Any] | None = None,
-        on_fault: Callable[[BaseException], Any] | None = None,
-        completion_window: str | None = None,
-        on_interrupt: OnInterrupt = "leave",
         text_format: type[_T],
+        **wait: Unpack[WaitOptions],
     ) -> RunStream[ParsedResponse[_T]]: ...
 
     def stream(
@@ -257,15 +245,8 @@ class AsyncStreamingRuns(_StepsOfStreams):
         *,
         starting_after: int | None = None,
         idle_timeout_seconds: float = IDLE_TIMEOUT_SECONDS,
-        max_wait_seconds: MaxWait = AUTO,
-        poll_interval_ms: float | None = None,
-        on_timeout: OnTimeout = "leave",
-        accept: Accept | Iterable[Accept] = (),
-        on_update: Callable[[Outcome], Any] | None = None,
-        on_fault: Callable[[BaseException], Any] | None = None,
-        completion_window: str | None = None,
-        on_interrupt: OnInterrupt = "leave",
         text_format: None = None,
+        **wait: Unpack[WaitOptions],
     ) -> AsyncRunStream[_sdk.Response]: ...
 
     @overload
@@ -275,15 +256,8 @@ class AsyncStreamingRuns(_StepsOfStreams):
         *,
         starting_after: int | None = None,
         idle_timeout_seconds: float = IDLE_TIMEOUT_SECONDS,
-        max_wait_seconds: MaxWait = AUTO,
-        poll_interval_ms: float | None = None,
-        on_timeout: OnTimeout = "leave",
-        accept: Accept | Iterable[Accept] = (),
-        on_update: Callable[[Outcome], Any] | None = None,
-        on_fault: Callable[[BaseException], Any] | None = None,
-        completion_window: str | None = None,
-        on_interrupt: OnInterrupt = "leave",
         text_format: type[_T],
+        **wait: Unpack[WaitOptions],
     ) -> AsyncRunStream[ParsedResponse[_T]]: ...
 
     def stream(

@@ -84,8 +84,10 @@ def raise_for_status(
 
 def _check_surface(surface: object, catalog: Catalog | None) -> None:
     """`classify` is total, and takes a name it does not know for an unknown body; here that would blame the body."""
+    if surface is None:
+        return
     surfaces = (catalog or Catalog.load()).surfaces
-    if surface is not None and (not isinstance(surface, str) or surface not in surfaces):
+    if not isinstance(surface, str) or surface not in surfaces:
         raise ValueError(f"surface is one of {', '.join(map(repr, surfaces))}; got {surface!r}")
 
 

@@ -20,6 +20,17 @@ class _EarBase:
         self._response_id: str | None = None
         self._stop: Callable[[], None] | None = None
 
+    def listen(self, response_id: str) -> None:
+        """Remember from now on whether a notice of this run has come; of one run at a time."""
+        if self._notices is not None and response_id != self._response_id:
+            self.close()
+            self._stop = self._notices.listen(response_id, self._begin())
+            self._response_id = response_id
+
+    def _begin(self) -> Callable[[], None]:
+        """Nothing has come so far; gives what is to be called, from any thread, when something does."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Listen no more."""
         stop, self._stop, self._response_id = self._stop, None, None
@@ -32,13 +43,9 @@ class Ear(_EarBase):
 
     _came: threading.Event
 
-    def listen(self, response_id: str) -> None:
-        """Remember from now on whether a notice of this run has come; of one run at a time."""
-        if self._notices is not None and response_id != self._response_id:
-            self.close()
-            self._came = threading.Event()
-            self._stop = self._notices.listen(response_id, self._came.set)
-            self._response_id = response_id
+    def _begin(self) -> Callable[[], None]:
+        self._came = threading.Event()
+        return self._came.set
 
     def sleep(self, seconds: float, response_id: str | None) -> bool:
         """Whether a notice of the run came, before or within these seconds, which ends them; of None comes none."""
@@ -56,13 +63,9 @@ class AsyncEar(_EarBase):
 
     _came: _async_backend.Event
 
-    def listen(self, response_id: str) -> None:
-        """Remember from now on whether a notice of this run has come; of one run at a time."""
-        if self._notices is not None and response_id != self._response_id:
-            self.close()
-            self._came = _async_backend.Event()
-            self._stop = self._notices.listen(response_id, _async_backend.from_any_thread(self._note))
-            self._response_id = response_id
+    def _begin(self) -> Callable[[], None]:
+        self._came = _async_backend.Event()
+        return _async_backend.from_any_thread(self._note)
 
     async def sleep(self, seconds: float, response_id: str | None) -> bool:
         """Whether a notice of the run came, before or within these seconds, which ends them; of None comes none."""

@@ -47,6 +47,17 @@ def tell(error: BaseException, name: str, value: Any) -> None:
         setattr(error, name, value)
 
 
+def note(error: BaseException, text: str) -> None:
+    """Add a line to what is shown of somebody else's exception, from Python 3.11 on."""
+    if add_note := getattr(error, "add_note", None):
+        add_note(f"runoutcome: {text}")
+
+
+def is_asked_for(on_interrupt: OnInterrupt, interrupt: BaseException) -> bool:
+    """Whether the server is to be asked to stop for this: "cancel" is about Ctrl-C and the like, not about errors."""
+    return on_interrupt == "cancel" and not isinstance(interrupt, (Exception, GeneratorExit))
+
+
 def stopping(on_interrupt: OnInterrupt, token: ResumeToken, steps: Steps[_T]) -> Steps[_T]:
     """`steps`; with "cancel", what interrupts them (no `Exception`) first has the server asked to stop the run."""
     try:
@@ -58,7 +69,7 @@ def stopping(on_interrupt: OnInterrupt, token: ResumeToken, steps: Steps[_T]) ->
 
 def stop_for(on_interrupt: OnInterrupt, interrupt: BaseException, token: ResumeToken) -> Steps[None]:
     """With "cancel", have the server asked to stop the run for what leaves, unless that is an `Exception`."""
-    if on_interrupt == "cancel" and not isinstance(interrupt, (Exception, GeneratorExit)):
+    if is_asked_for(on_interrupt, interrupt):
         yield from _stop_for(interrupt, token)
 
 
@@ -73,5 +84,4 @@ def _stop_for(interrupt: BaseException, token: ResumeToken) -> Steps[None]:
     except BaseException as error:  # noqa: BLE001 - a second Ctrl-C, too: what interrupted first is what leaves
         became = f"that failed ({type(error).__name__}), and it may be going still: poll its token"
     tell(interrupt, "run_cancelled", status == "cancelled")
-    if add_note := getattr(interrupt, "add_note", None):  # from Python 3.11 on
-        add_note(f"runoutcome: the run {token.response_id} was asked to stop; {became}.")
+    note(interrupt, f"the run {token.response_id} was asked to stop; {became}.")

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 from . import _async_backend, _sdk
 from ._catalog import Catalog
 from ._effects import Steps, Tell
-from ._leaving import OnInterrupt
+from ._leaving import OnInterrupt, is_asked_for, tell
 from ._run_result import RunExceptionGroup, RunResult, result_of
 from ._scheduler import AsyncScheduler, AsyncSchedulers, Scheduler
-from ._stop_many import is_asked_for, stop_many, stop_many_async
+from ._stop_many import stop_many, stop_many_async
 from ._token import ResumeToken
 from ._watch import Watch
 
@@ -89,9 +89,7 @@ class Crowd:
 
     def tell_how_to_go_on(self, error: BaseException) -> None:
         """What leaves early carries the tokens of the runs that have not ended, in their order."""
-        with suppress(AttributeError):  # an exception class with slots leaves as it is
-            tokens = tuple(given.token.dumps() for given in self._given.values())
-            error.run_tokens = tokens  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        tell(error, "run_tokens", tuple(given.token.dumps() for given in self._given.values()))
 
 
 def poll_many(

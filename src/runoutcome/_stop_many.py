@@ -15,7 +15,7 @@ from . import _async_backend, _leaving
 from ._classify import classify
 from ._drive import AsyncDriver, Driver
 from ._effects import Cancel
-from ._leaving import OnInterrupt, tell
+from ._leaving import note, tell
 
 AT_ONCE = 8
 
@@ -52,16 +52,11 @@ class _Stops:
         cancelled = tuple(self._cancelled)
         tell(interrupt, "runs_cancelled", cancelled)
         tell(interrupt, "run_cancelled", len(cancelled) == self._number)
-        if add_note := getattr(interrupt, "add_note", None):  # from Python 3.11 on
-            add_note(
-                f"runoutcome: {self._number} runs were to stop, and {len(cancelled)} are cancelled now "
-                "(`.runs_cancelled`); the others may be going still: poll their tokens (`.run_tokens`)."
-            )
-
-
-def is_asked_for(on_interrupt: OnInterrupt, interrupt: BaseException) -> bool:
-    """Whether the runs are to be asked to stop for this: "cancel" is about Ctrl-C and the like, not about errors."""
-    return on_interrupt == "cancel" and not isinstance(interrupt, (Exception, GeneratorExit))
+        note(
+            interrupt,
+            f"{self._number} runs were to stop, and {len(cancelled)} are cancelled now (`.runs_cancelled`); "
+            "the others may be going still: poll their tokens (`.run_tokens`).",
+        )
 
 
 def stop_many(driver: Driver, response_ids: Iterable[str], interrupt: BaseException) -> None:

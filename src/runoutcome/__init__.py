@@ -97,6 +97,17 @@ _HOMES = {
     "retry_after": "_dispatch",
 }
 
+# What the pickles of those names hold, and nobody imports.
+_HELD = {
+    "Alternative": "_model",
+    "Auto": "_runs_base",
+    "Deprecation": "_model",
+    "Rule": "_model",
+    "Surface": "_surface",
+    "Traveller": "_foreign",
+    "TypeRow": "_surface",
+}
+
 __all__ = [
     "AUTO",
     "CATALOG_VERSION",
@@ -144,9 +155,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    home = _HOMES.get(name) or _HELD.get(name)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value
 

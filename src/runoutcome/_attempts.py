@@ -3,8 +3,6 @@
 A job's keys share their base and end in the number of the attempt, so a key says which attempt it is.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence
@@ -24,6 +22,8 @@ _USUAL: list[Any] = [None, None, None, "failed", 1]
 class Attempt:
     """One run of a job that has ended."""
 
+    __module__ = "runoutcome"
+
     number: int
     """Which attempt of the job it was, from 1."""
     key: str | None
@@ -39,7 +39,7 @@ class Attempt:
     """All that was decided about it; None where the exception has travelled."""
 
     @classmethod
-    def of(cls, number: int, key: str | None, outcome: Outcome) -> Attempt:
+    def of(cls, number: int, key: str | None, outcome: Outcome) -> "Attempt":
         """The attempt that ended with this outcome."""
         return cls(
             number,

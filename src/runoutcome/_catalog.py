@@ -3,8 +3,6 @@
 Which row applies is decided in `_lookup`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +21,8 @@ CATALOG_VERSION = "1.1.0"
 @dataclass(frozen=True)
 class Catalog:
     """The rows and rules by which outcomes are decided. Frozen; `Catalog.load()` gives the shipped one."""
+
+    __module__ = "runoutcome"
 
     version: str
     surfaces: Mapping[str, Surface]
@@ -46,12 +46,12 @@ class Catalog:
         object.__setattr__(self, "_objects", names)
 
     @classmethod
-    def load(cls) -> Catalog:
+    def load(cls) -> "Catalog":
         """The catalog shipped with this release; read from disk once."""
         return _shipped()
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Catalog:
+    def from_dict(cls, data: Mapping[str, Any]) -> "Catalog":
         """A catalog from the plain form of `data/catalog.json`.
 
         Raises KeyError, TypeError or ValueError for data that does not have that form.
@@ -67,7 +67,7 @@ class Catalog:
             upstream_error_types=dict(data["upstream_error_types"]),
         )
 
-    def extend(self, source: Source) -> Catalog:
+    def extend(self, source: Source) -> "Catalog":
         """This catalog with an overlay on top: rows it does not have, and other decisions about rows it has.
 
         `source` is a `.toml` or `.json` file, a mapping of the same keys, or the name of a shipped dialect

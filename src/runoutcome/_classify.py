@@ -25,6 +25,9 @@ def classify(obj: object, *, surface: str | None = None, catalog: Catalog | None
     return examine(obj, surface=surface, catalog=catalog)[0]
 
 
+classify.__module__ = "runoutcome"
+
+
 def examine(obj: object, *, surface: str | None = None, catalog: Catalog | None = None) -> tuple[Outcome, Reading]:
     """`classify`, together with the reading it judged (so that nobody has to read twice)."""
     catalog = catalog or Catalog.load()

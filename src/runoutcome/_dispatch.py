@@ -63,6 +63,9 @@ def error_for(obj: object, *, surface: str | None = None, catalog: Catalog | Non
     return error
 
 
+error_for.__module__ = "runoutcome"
+
+
 def raise_for_status(
     obj: _T, *, accept: Accept | Iterable[Accept] = (), surface: str | None = None, catalog: Catalog | None = None
 ) -> _T:
@@ -80,6 +83,9 @@ def raise_for_status(
     error = _error_about(obj, outcome, reading)
     del obj, reading  # error trackers send the variables of every frame, and these hold prompts and output
     raise error from None
+
+
+raise_for_status.__module__ = "runoutcome"
 
 
 def _check_surface(surface: object, catalog: Catalog | None) -> None:
@@ -173,6 +179,9 @@ def is_retryable(exc: BaseException) -> bool:
     return isinstance(exc, _sdk.APIStatusError) and _is_retryable_answer(exc)
 
 
+is_retryable.__module__ = "runoutcome"
+
+
 def retry_after(exc: BaseException) -> float | None:
     """Seconds the server asked to wait, from the outcome or the HTTP headers; of a group the longest; else None."""
     if isinstance(exc, BaseExceptionGroup):
@@ -180,6 +189,9 @@ def retry_after(exc: BaseException) -> float | None:
     if isinstance(exc, RunError):
         return exc.outcome.retry_after
     return retry_after_of(exc.response.headers) if isinstance(exc, _sdk.APIStatusError) else None
+
+
+retry_after.__module__ = "runoutcome"
 
 
 def retry_after_of(headers: Any) -> float | None:

@@ -1,7 +1,5 @@
 """What the exceptions are made of: the run error that holds an outcome, the wait error that holds a token."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -41,6 +39,8 @@ class RunError(Portable, _sdk.OpenAIError):
     would have had, with its partial output; it stays in this process and is never pickled. The constructor takes
     an exception's own `args`, or the SDK's call `(message, response=..., body=...)`.
     """
+
+    __module__ = "runoutcome"
 
     message: str
     run_token: str | None
@@ -90,7 +90,7 @@ class RunError(Portable, _sdk.OpenAIError):
         self.__dict__.update({name: value for name, value in given.items() if value is not None})
 
     @classmethod
-    def of(cls, outcome: Outcome, origin: Origin) -> RunError:
+    def of(cls, outcome: Outcome, origin: Origin) -> "RunError":
         """A fresh error for `outcome`; internal: `error_for` is the public way."""
         error = cls.__new__(cls)
         error._fill(outcome, origin, word(look(origin.error, "type")))

@@ -21,8 +21,6 @@ openai.OpenAIError
 Which of them a body amounts to is decided in `_dispatch`; how they travel is in `_portable`.
 """
 
-from __future__ import annotations
-
 import math
 from functools import cached_property
 from types import ModuleType
@@ -39,6 +37,8 @@ from ._portable import Portable
 class RunFailedError(RunError, _sdk.APIError):
     """The run failed, and no HTTP status is claimed for it: no error was given, or its code is not known."""
 
+    __module__ = "runoutcome"
+
 
 class RunStatusError(RunFailedError, _sdk.APIStatusError):
     """The run failed for a reason that has an HTTP status; also raised itself, for a 4xx without a class of its own.
@@ -46,6 +46,8 @@ class RunStatusError(RunFailedError, _sdk.APIStatusError):
     `status_code` and `response` are those the same cause would have given synchronously, so they are marked
     `synthetic`; the HTTP status that was really seen is `poll_status_code`.
     """
+
+    __module__ = "runoutcome"
 
     synthetic = True
 
@@ -75,41 +77,61 @@ class RunStatusError(RunFailedError, _sdk.APIStatusError):
 class RunBadRequestError(RunStatusError, _sdk.BadRequestError):
     """The request itself cannot succeed (400): an image, a prompt, a policy, a length."""
 
+    __module__ = "runoutcome"
+
 
 class RunAuthenticationError(RunStatusError, _sdk.AuthenticationError):
     """The run was refused for want of valid credentials (401)."""
+
+    __module__ = "runoutcome"
 
 
 class RunPermissionDeniedError(RunStatusError, _sdk.PermissionDeniedError):
     """The run is not allowed for this account or project (403)."""
 
+    __module__ = "runoutcome"
+
 
 class RunNotFoundError(RunStatusError, _sdk.NotFoundError):
     """The run failed because something it names does not exist (404); the run itself was found."""
+
+    __module__ = "runoutcome"
 
 
 class RunConflictError(RunStatusError, _sdk.ConflictError):
     """The run failed on a conflict (409)."""
 
+    __module__ = "runoutcome"
+
 
 class RunUnprocessableEntityError(RunStatusError, _sdk.UnprocessableEntityError):
     """The run's request was understood and cannot be processed (422)."""
+
+    __module__ = "runoutcome"
 
 
 class RunRateLimitError(RunStatusError, _sdk.RateLimitError):
     """A rate limit, or a quota or spend limit (429): `retryable` tells them apart, the class does not."""
 
+    __module__ = "runoutcome"
+
 
 class RunInternalServerError(RunStatusError, _sdk.InternalServerError):
     """The provider's side failed (500, 503)."""
+
+    __module__ = "runoutcome"
 
 
 class RunIncompleteError(RunError):
     """The run stopped before its end; what it had written so far is on `run`."""
 
+    __module__ = "runoutcome"
+
 
 class RunContentFilterError(RunIncompleteError, _sdk.ContentFilterFinishReasonError):
     """The run's output was cut off by the content filter."""
+
+    __module__ = "runoutcome"
 
     completion: Any = None  # the SDK's class holds a ChatCompletion here, which a run is not
 
@@ -117,21 +139,31 @@ class RunContentFilterError(RunIncompleteError, _sdk.ContentFilterFinishReasonEr
 class RunCancelledError(RunError):
     """The run was cancelled on the server, by somebody's request."""
 
+    __module__ = "runoutcome"
+
 
 class RunExpiredError(RunError):
     """The run's body says that it expired."""
+
+    __module__ = "runoutcome"
 
 
 class RunPendingError(RunError):
     """The run is not terminal yet."""
 
+    __module__ = "runoutcome"
+
 
 class RunUnknownError(RunError, _sdk.APIError):
     """No run body, or a status nobody knows; the run may still be going, or may have completed."""
 
+    __module__ = "runoutcome"
+
 
 class RunGoneError(Portable, _sdk.NotFoundError):
     """A run that was there answers 404 now. It may have completed; it is never resubmitted for that."""
+
+    __module__ = "runoutcome"
 
     synthetic = False
     retryable = False
@@ -167,7 +199,7 @@ class RunGoneError(Portable, _sdk.NotFoundError):
         self.__dict__.update({name: value for name, value in given.items() if value is not None})
 
     @classmethod
-    def of(cls, cause: _sdk.NotFoundError, response_id: str, token: str | None) -> RunGoneError:
+    def of(cls, cause: _sdk.NotFoundError, response_id: str, token: str | None) -> "RunGoneError":
         """The error for a real 404 on a poll of a known run; internal."""
         error = cls.__new__(cls)
         message = (
@@ -210,13 +242,19 @@ class RunGoneError(Portable, _sdk.NotFoundError):
 class WaitTimeoutError(WaitError, TimeoutError):
     """The run was still pending when `max_wait_seconds` had passed. It goes on: poll `token` to go on waiting."""
 
+    __module__ = "runoutcome"
+
 
 class PollingLostError(WaitError):
     """Poll faults outlasted the budget; `__cause__` is the last one. The run was left alone: poll `token` later."""
 
+    __module__ = "runoutcome"
+
 
 class SubmissionUnknownError(WaitError):
     """The create may or may not have gone through, so it was not sent again; `key` names it in the provider's logs."""
+
+    __module__ = "runoutcome"
 
 
 class OutputParseError(WaitError, ValueError):
@@ -227,13 +265,15 @@ class OutputParseError(WaitError, ValueError):
     made again.
     """
 
+    __module__ = "runoutcome"
+
     run: Any = None
     """The completed response, not parsed; None where the exception has travelled."""
 
     @classmethod
     def of(
         cls, run: _sdk.Response, outcome: Outcome, token: str | None, name: str, complaints: list[str]
-    ) -> OutputParseError:
+    ) -> "OutputParseError":
         """The error for the output of a completed run that is no `name`; internal."""
         told = ", ".join(_snapshot.cut(complaint, 40) for complaint in complaints[:5])
         error = cls(
@@ -245,13 +285,3 @@ class OutputParseError(WaitError, ValueError):
         )
         error.run = run
         return error
-
-
-def _name_publicly() -> None:
-    """Pickles and tracebacks name the public path, so that what is inside may move between releases."""
-    for value in list(globals().values()):
-        if isinstance(value, type) and issubclass(value, Portable) and value is not Portable:
-            value.__module__ = "runoutcome"
-
-
-_name_publicly()

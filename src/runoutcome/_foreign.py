@@ -27,6 +27,8 @@ _FACTS = ("code", "type", "param")
 class Traveller:
     """What an exception said, in its own class or the nearest that can be made from a text."""
 
+    __module__ = "runoutcome"
+
     kind: type[Exception]
     text: str
     status_code: int | None = None

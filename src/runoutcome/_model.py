@@ -1,7 +1,5 @@
 """The values everything else speaks in: `Entry`, `Rule`, `Outcome`. No I/O, no SDK, no decisions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -47,6 +45,8 @@ STATUS = "status"
 class Alternative:
     """A different call somebody has made for a contested entry, and why."""
 
+    __module__ = "runoutcome"
+
     argument: str
     error_class: str | None = None
     retryable: bool | None = None
@@ -56,6 +56,8 @@ class Alternative:
 class Deprecation:
     """Since when a row's value is no longer in use, why, and the id of the row that takes its place."""
 
+    __module__ = "runoutcome"
+
     since: str
     reason: str
     use: str | None = None
@@ -64,6 +66,8 @@ class Deprecation:
 @dataclass(frozen=True)
 class Entry:
     """One row of the catalog: what one value of one field of one surface means."""
+
+    __module__ = "runoutcome"
 
     surface: str
     field: str
@@ -108,6 +112,8 @@ class Rule:
     in the message in lower case: that is the same everywhere, and faster than ignoring case.
     """
 
+    __module__ = "runoutcome"
+
     id: str
     surface: str
     code: str | None
@@ -132,6 +138,8 @@ class Rule:
 @dataclass(frozen=True)
 class Outcome:
     """What a body says became of its run, and what may be done about it. Made by `classify`."""
+
+    __module__ = "runoutcome"
 
     phase: Phase
     status: str | None = None
@@ -170,7 +178,7 @@ class Outcome:
     """Name of the overlay that decided, None where the shipped catalog did."""
 
     @classmethod
-    def of(cls, phase: Phase, **fields: Any) -> Outcome:
+    def of(cls, phase: Phase, **fields: Any) -> "Outcome":
         """An outcome of these fields; internal.
 
         The constructor of a frozen dataclass sets field by field, which takes longer than judging a pending run: this

@@ -3,8 +3,6 @@
 What it amounts to on top of a catalog is `Catalog.extend`'s to say; the form is `data/overlay.schema.json`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -29,6 +27,8 @@ _MAX_TOLD = 8
 
 class CatalogError(ValueError):
     """An overlay or catalog that cannot be used: names the file, the key, and what is allowed there."""
+
+    __module__ = "runoutcome"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Whether and when to make the same run again. Pure, but for the shared budget, which only counts."""
 
-from __future__ import annotations
-
 import threading
 from dataclasses import dataclass
 from typing import Literal
@@ -23,6 +21,8 @@ class ResubmitPolicy:
     It is only ever made again where its end is retryable. Raises ValueError for a number that is below 0 or not
     finite, and TypeError for what is no number, or no whole one where one is counted.
     """
+
+    __module__ = "runoutcome"
 
     max_resubmissions: int
     """Further runs after the first."""
@@ -51,6 +51,8 @@ class ResubmitBudget:
     Thread-safe. Raises ValueError for a number that is below 0 or not finite, or a time of 0 seconds, and TypeError for
     what is no number, or no whole one where one is counted.
     """
+
+    __module__ = "runoutcome"
 
     def __init__(
         self, capacity: int = 20, seconds_per_resubmission: float = 30.0, *, max_tokens: int | None = None

@@ -1,7 +1,5 @@
 """What became of one run of many, and the exception group for those that did not complete."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +24,8 @@ ResponseT = TypeVar("ResponseT", bound=_sdk.Response, covariant=True)
 @dataclass(frozen=True, repr=False)
 class RunResult(Generic[ResponseT]):
     """What became of one run of many: a response or an exception, and the outcome in either case."""
+
+    __module__ = "runoutcome"
 
     run: Any
     """The run as it was given to `poll_many` or `gather`."""
@@ -98,6 +98,8 @@ class RunExceptionGroup(ExceptionGroup[Exception]):
     raised travels as what it said, without its request and its body.
     """
 
+    __module__ = "runoutcome"
+
     retry: tuple[Exception, ...]
     fix: tuple[Exception, ...]
     gone: tuple[Exception, ...]
@@ -111,7 +113,7 @@ class RunExceptionGroup(ExceptionGroup[Exception]):
         self.retry, self.fix, self.gone, self.going = (tuple(parts[name]) for name in _PARTS)
 
     @classmethod
-    def of(cls, results: Sequence[RunResult[Any]]) -> RunExceptionGroup:
+    def of(cls, results: Sequence[RunResult[Any]]) -> "RunExceptionGroup":
         """The group for results of which at least one has no response; internal."""
         errors = [result.error for result in results if result.error is not None]
         parts = {name: [error for error in errors if _part_of(error) == name] for name in _PARTS}
@@ -123,41 +125,35 @@ class RunExceptionGroup(ExceptionGroup[Exception]):
         group.results = tuple(results)
         return group
 
-    def derive(self, excs: Sequence[Exception]) -> RunExceptionGroup:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def derive(self, excs: Sequence[Exception]) -> "RunExceptionGroup":  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         """A group of the same kind, for `except*` and `split`."""
         group = RunExceptionGroup(self.message, excs)
         group.results = self.results
         return group
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (self.message, [_packed(member) for member in self.exceptions])
+        return RunExceptionGroup._rebuilt, (self.message, [_packed(member) for member in self.exceptions])
 
-    def __copy__(self) -> RunExceptionGroup:
+    @classmethod
+    def _rebuilt(cls, message: str, members: list[Any]) -> "RunExceptionGroup":
+        return cls(message, [_unpacked(member) for member in members])
+
+    def __copy__(self) -> "RunExceptionGroup":
         return RunExceptionGroup(self.message, self.exceptions)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A group within a group, on its way."""
-
-    message: str
-    members: list[Any]
-
-
-def _packed(member: Exception) -> Exception | Traveller | _Part:
+def _packed(member: Exception) -> Exception | Traveller | tuple[str, list[Any]]:
+    """A member as it is pickled; a group within the group is its message and its members."""
     if isinstance(member, ExceptionGroup):
-        return _Part(member.message, [_packed(inner) for inner in member.exceptions])
+        return member.message, [_packed(inner) for inner in member.exceptions]
     return pack(member)
 
 
-def _unpacked(member: Exception | Traveller | _Part) -> Exception:
-    if isinstance(member, _Part):
-        return ExceptionGroup(member.message, [_unpacked(inner) for inner in member.members])
+def _unpacked(member: Exception | Traveller | tuple[str, list[Any]]) -> Exception:
+    if isinstance(member, tuple):
+        message, members = member
+        return ExceptionGroup(message, [_unpacked(inner) for inner in members])
     return member.exception() if isinstance(member, Traveller) else member
-
-
-def _rebuilt(message: str, members: list[Any]) -> RunExceptionGroup:
-    return RunExceptionGroup(message, [_unpacked(member) for member in members])
 
 
 _ABOUT_THE_KEY = (401, 403)
@@ -188,3 +184,24 @@ def _is_refused_id(error: Exception) -> bool:
     if isinstance(error, RunError) or not isinstance(error, _sdk.APIStatusError):
         return False
     return 400 <= error.status_code < 500 and error.status_code not in _ABOUT_THE_KEY and not is_poll_fault(error)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A group within a group, in a pickle of 0.1.0 before its rebuilding."""
+
+    message: str
+    members: list[Any]
+
+    def exception(self) -> Exception:
+        """The group."""
+        return ExceptionGroup(self.message, [_member(inner) for inner in self.members])
+
+
+def _rebuilt(message: str, members: list[Any]) -> RunExceptionGroup:  # pyright: ignore[reportUnusedFunction] - a pickle names it
+    """What such pickles call."""
+    return RunExceptionGroup(message, [_member(inner) for inner in members])
+
+
+def _member(member: Any) -> Exception:
+    return member.exception() if isinstance(member, (_Part, Traveller)) else member

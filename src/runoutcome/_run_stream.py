@@ -1,7 +1,5 @@
 """`RunStream` and `AsyncRunStream`: what `Runs.stream` and `.create_and_stream` give. The steps are in `_stream`."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -114,9 +112,11 @@ class RunStream(_StreamBase[_T]):
     with statement early closes the connection at once and leaves the run alone. Not for several threads at a time.
     """
 
+    __module__ = "runoutcome"
+
     _driver: Driver
 
-    def __enter__(self) -> RunStream[_T]:
+    def __enter__(self) -> "RunStream[_T]":
         self._enter()
         self._started(self._driver.run(self._begin))
         return self
@@ -126,10 +126,10 @@ class RunStream(_StreamBase[_T]):
     ) -> None:
         self._driver.run(self._leaving(error))
 
-    def __iter__(self) -> Iterator[ResponseStreamEvent]:
+    def __iter__(self) -> Iterator["ResponseStreamEvent"]:
         return self
 
-    def __next__(self) -> ResponseStreamEvent:
+    def __next__(self) -> "ResponseStreamEvent":
         event: ResponseStreamEvent | None = self._driver.run(self._next())
         if event is None:
             raise StopIteration
@@ -149,10 +149,12 @@ class RunStream(_StreamBase[_T]):
 class AsyncRunStream(_StreamBase[_T]):
     """The async twin of `RunStream`: `async with`, `async for`, `await stream.get_final_response()`."""
 
+    __module__ = "runoutcome"
+
     _driver: AsyncDriver
     _usage = "async with runs.stream(run) as stream: ..."
 
-    async def __aenter__(self) -> AsyncRunStream[_T]:
+    async def __aenter__(self) -> "AsyncRunStream[_T]":
         self._enter()
         self._started(await self._driver.run(self._begin))
         return self
@@ -162,10 +164,10 @@ class AsyncRunStream(_StreamBase[_T]):
     ) -> None:
         await self._driver.run(self._leaving(error))
 
-    def __aiter__(self) -> AsyncIterator[ResponseStreamEvent]:
+    def __aiter__(self) -> AsyncIterator["ResponseStreamEvent"]:
         return self
 
-    async def __anext__(self) -> ResponseStreamEvent:
+    async def __anext__(self) -> "ResponseStreamEvent":
         event: ResponseStreamEvent | None = await self._driver.run(self._next())
         if event is None:
             raise StopAsyncIteration

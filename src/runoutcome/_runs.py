@@ -47,6 +47,8 @@ class Runs(StreamingRuns):
     TypeError for what is no such client, catalog, budget or inbox.
     """
 
+    __module__ = "runoutcome"
+
     def __init__(
         self,
         client: _sdk.OpenAI,
@@ -378,6 +380,8 @@ class AsyncRuns(AsyncStreamingRuns):
 
     The callbacks of the async methods may be plain functions or coroutine functions.
     """
+
+    __module__ = "runoutcome"
 
     _iterable_by = ("__iter__", "__getitem__", "__aiter__")
 

@@ -31,6 +31,8 @@ from ._token import ResumeToken, check_id, loads
 class Auto(Enum):
     """The type of `AUTO`."""
 
+    __module__ = "runoutcome"
+
     AUTO = "auto"
 
 

@@ -1,7 +1,5 @@
 """The kinds of body that have outcomes, and the error types they end in. Frozen values, no decisions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +10,8 @@ from ._model import FAILURE
 @dataclass(frozen=True)
 class Surface:
     """One kind of object that says "200 OK" for a failure: where its status is, and what its statuses mean."""
+
+    __module__ = "runoutcome"
 
     name: str
     object: str | None
@@ -49,6 +49,8 @@ class Surface:
 @dataclass(frozen=True)
 class TypeRow:
     """What one `error_type` amounts to: an `openai` class name and the HTTP status that goes with it, or None."""
+
+    __module__ = "runoutcome"
 
     error_class: str | None
     status_code: int | None

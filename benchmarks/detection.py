@@ -28,7 +28,15 @@ from importlib.util import find_spec
 from itertools import accumulate, chain, repeat
 from typing import Literal
 
-from runoutcome._wait import DEFAULT_MAX_WAIT_SECONDS, JITTER, Sleep, WaitState, pending, policy_for, window_seconds
+from runoutcome._waiting.polling import (
+    DEFAULT_MAX_WAIT_SECONDS,
+    JITTER,
+    Sleep,
+    WaitState,
+    pending,
+    policy_for,
+    window_seconds,
+)
 from tables import table
 
 SHORTEST, LONGEST = 10.0, 8 * 3600.0

@@ -20,8 +20,8 @@ import openai
 from openai.types.responses import Response
 
 from runoutcome import Catalog, classify, error_for, raise_for_status
+from runoutcome._operations.observation import judge_answer
 from runoutcome._sdk import Answer, native_http_library
-from runoutcome._seen import judge_answer
 from tables import table
 
 ROUNDS = 15

@@ -30,8 +30,8 @@ import openai
 
 from dispatch import LONG_ITEM, RUN
 from runoutcome import AsyncRuns, Runs
-from runoutcome._clock import SystemClock
-from runoutcome._head import read_head
+from runoutcome._drivers.clock import SystemClock
+from runoutcome._outcome.head import read_head
 from tables import table
 
 IN_FLIGHT = 50

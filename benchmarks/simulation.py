@@ -23,14 +23,14 @@ from statistics import median
 
 from detection import mixture, window_for
 from runoutcome import Catalog
-from runoutcome._effects import Pause
-from runoutcome._gate import Pace
-from runoutcome._poll import Wait, poll, state_of
-from runoutcome._schedule import Schedule
+from runoutcome._drivers.limiter import Pace
+from runoutcome._drivers.pending_run import Watch
+from runoutcome._operations.effects import Pause
+from runoutcome._operations.poll import Wait, poll, state_of
 from runoutcome._sdk import Answer, native_http_library
-from runoutcome._token import ResumeToken
-from runoutcome._wait import JITTER, Sleep, WaitPolicy, WaitState, pending, policy_for
-from runoutcome._watch import Watch
+from runoutcome._waiting.polling import JITTER, Sleep, WaitPolicy, WaitState, pending, policy_for
+from runoutcome._waiting.resume_token import ResumeToken
+from runoutcome._waiting.schedule import Schedule
 from tables import table
 
 RUNS = 100_000

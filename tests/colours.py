@@ -25,7 +25,7 @@ from openai import OpenAI
 
 from runoutcome import AsyncRuns, ResubmitBudget, Runs
 from runoutcome._sdk import native_http_library
-from runoutcome._transport import Transport
+from runoutcome._sdk.transports import Transport
 from runoutcome.testing import Emulator, ManualClock, RecordedRequest, Scenario
 
 Colour = Literal["sync", "async"]

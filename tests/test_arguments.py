@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runoutcome._arguments import check_finite_number, check_functions, check_number, check_type, check_whole_number
+from runoutcome._checks import check_finite_number, check_functions, check_number, check_type, check_whole_number
 
 
 @pytest.mark.parametrize("check", [check_whole_number, check_number, check_finite_number])

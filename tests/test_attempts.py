@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from runoutcome import Attempt, Outcome, classify
-from runoutcome._attempts import TRAVEL_BYTES, attempt_key, pack, split_key, total_tokens, unpack
+from runoutcome._waiting.attempts import TRAVEL_BYTES, attempt_key, pack, split_key, total_tokens, unpack
 
 
 def failed(number: int = 1, code: object = "server_error", **fields: Any) -> Outcome:

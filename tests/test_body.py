@@ -11,8 +11,8 @@ import pytest
 
 from bodies import CARRIERS, RESPONSE_ID, ROWS, body_of, short
 from runoutcome import Catalog
-from runoutcome._body import Reading, look, read, read_failure, read_usage, word
-from runoutcome._lookup import Failure
+from runoutcome._catalog.lookup import Failure
+from runoutcome._outcome.body import Reading, look, read, read_failure, read_usage, word
 
 FAILED = body_of(Catalog.load().find("server_error")[0])
 

@@ -12,9 +12,9 @@ import openai
 import pytest
 
 from runoutcome import CATALOG_VERSION, Catalog, Entry
-from runoutcome._lookup import Failure, lookup
-from runoutcome._model import ACTIONS, ERROR_TYPES
-from runoutcome._overlay import dialects, read_overlay
+from runoutcome._catalog.lookup import Failure, lookup
+from runoutcome._catalog.overlay import dialects, read_overlay
+from runoutcome._catalog.rows import ACTIONS, ERROR_TYPES
 
 DATA = files("runoutcome").joinpath("data")
 SHIPPED: dict[str, Any] = json.loads(DATA.joinpath("catalog.json").read_text("utf-8"))

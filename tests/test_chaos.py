@@ -11,7 +11,8 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from colours import API_KEY, COLOURS, Colour
-from runoutcome import AsyncRuns, RunError, RunResult, Runs, _wait
+from runoutcome import AsyncRuns, RunError, RunResult, Runs
+from runoutcome._waiting import polling as _wait
 from runoutcome.asgi import WebhookApp
 from runoutcome.testing import EmulatedRun, Emulator, assert_client_ok, load_scenario
 from runoutcome.testing._fault_plan import FaultPlan

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from runoutcome._cursor import TERMINAL_EVENTS, Cursor
+from runoutcome._waiting.stream_cursor import TERMINAL_EVENTS, Cursor
 
 DELTA = "response.output_text.delta"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, strategies as st
 
-from runoutcome._delay import MAX_DELAY_SECONDS, delay_from_headers, delay_from_message, parse_seconds
+from runoutcome._outcome.retry_after import MAX_DELAY_SECONDS, delay_from_headers, delay_from_message, parse_seconds
 
 LONG_S = "\u017f"  # matches "s" in a pattern that ignores case
 

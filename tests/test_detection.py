@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 import detection
 from detection import OURS, RIVALS, Cost, at, compare, cost, doubling, fixed, least, mixture, report, window_for
-from runoutcome import _wait
+from runoutcome._waiting import polling as _wait
 
 pytestmark = pytest.mark.once
 BENCHMARKS = Path(detection.__file__).parent

@@ -41,7 +41,7 @@ from runoutcome import (
     raise_for_status,
     retry_after,
 )
-from runoutcome._dispatch import ACCEPTED, class_for, parse_accept, retry_after_of
+from runoutcome._errors.raising import ACCEPTED, class_for, parse_accept, retry_after_of
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup, ExceptionGroup

@@ -13,11 +13,11 @@ import pytest
 
 from colours import COLOURS, Colour, OpenWorld, Script, World, body_of, open_worlds, refusal, reply
 from runoutcome import RunError
-from runoutcome._clock import AsyncSystemClock, SystemClock
-from runoutcome._drive import AsyncDriver, Driver
-from runoutcome._effects import Pause, Poll, Steps, Submit, Tell
-from runoutcome._gate import AsyncGate, Gate, Pace
-from runoutcome._token import loads
+from runoutcome._drivers.clock import AsyncSystemClock, SystemClock
+from runoutcome._drivers.driver import AsyncDriver, Driver
+from runoutcome._drivers.limiter import AsyncGate, Gate, Pace
+from runoutcome._operations.effects import Pause, Poll, Steps, Submit, Tell
+from runoutcome._waiting.resume_token import loads
 from runoutcome.testing import FaultRule, OutcomeScript, Scenario, parse_fault
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)

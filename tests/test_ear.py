@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from colours import COLOURS, Colour
-from runoutcome import _clock
-from runoutcome._clock import AsyncSystemClock, SystemClock
-from runoutcome._ear import AsyncEar, Ear
+from runoutcome._drivers import clock as _clock
+from runoutcome._drivers.clock import AsyncSystemClock, SystemClock
+from runoutcome._drivers.notices import AsyncEar, Ear
 
 both = pytest.mark.parametrize("colour", COLOURS)
 SOON, LONG = 0.001, 600.0

@@ -46,10 +46,10 @@ from runoutcome import (
     error_for,
     raise_for_status,
 )
-from runoutcome._exception_bases import Origin
-from runoutcome._sdk_parse import TextFormat
-from runoutcome._seen import in_form
-from runoutcome._token import ResumeToken
+from runoutcome._errors.bases import Origin
+from runoutcome._operations.observation import in_form
+from runoutcome._sdk.structured_output import TextFormat
+from runoutcome._waiting.resume_token import ResumeToken
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup

@@ -26,11 +26,12 @@ import pytest
 
 from bodies import body_of
 from colours import RawServer, closed_port
-from runoutcome import AsyncRuns, Catalog, Runs, _http_lines, _sdk, _sdk_request
-from runoutcome._sdk_client import AsyncClientTransport, ClientTransport
-from runoutcome._sdk_fast import AsyncFastTransport, FastTransport
-from runoutcome._sdk_hindrance import hindrance
-from runoutcome._transport import connect, connect_async
+from runoutcome import AsyncRuns, Catalog, Runs, _sdk
+from runoutcome._sdk import http_connections as _http_lines, request_template as _sdk_request
+from runoutcome._sdk.client_transport import AsyncClientTransport, ClientTransport
+from runoutcome._sdk.fast_eligibility import hindrance
+from runoutcome._sdk.fast_transport import AsyncFastTransport, FastTransport
+from runoutcome._sdk.transports import connect, connect_async
 
 BODY = json.dumps(body_of(Catalog.load().find("server_error")[0])).encode()
 PATIENCE = 30.0
@@ -790,6 +791,6 @@ def test_a_transport_has_a_name(polls: Polls) -> None:
 
 def test_the_default_needs_no_h11() -> None:
     """Importing the package, and polling through the client, takes nothing of the extra by itself."""
-    script = "import sys, runoutcome, runoutcome._runs; print('h11' in sys.modules)"
+    script = "import sys, runoutcome, runoutcome._runs.runs; print('h11' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from runoutcome import PollingLostError, is_retryable, retry_after
-from runoutcome._foreign import Traveller, pack
+from runoutcome._errors.sdk_pickling import Traveller, pack
 from runoutcome._sdk import is_api_envelope, native_http_library
 
 KEY = "sk-secret-key-of-ours"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from colours import COLOURS, Colour
-from runoutcome._clock import AsyncSystemClock, SystemClock
-from runoutcome._gate import BURST_SECONDS, AsyncGate, Gate, Pace
+from runoutcome._drivers.clock import AsyncSystemClock, SystemClock
+from runoutcome._drivers.limiter import BURST_SECONDS, AsyncGate, Gate, Pace
 
 rates = st.floats(0.5, 1000)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies
 
-from runoutcome._http_exchange import Exchange, ProtocolError
+from runoutcome._sdk.http_exchange import Exchange, ProtocolError
 
 HEADERS = [(b"Host", b"a.test"), (b"X-Own", b"1")]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-A: 1\r\nX-A: 2\r\n"

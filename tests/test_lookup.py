@@ -10,8 +10,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from runoutcome import Catalog
-from runoutcome._lookup import RESUBMIT_ACTIONS, Failure, Verdict, error_type_of_status, is_retryable_status, lookup
-from runoutcome._model import ERROR_TYPES, Rule
+from runoutcome._catalog.lookup import (
+    RESUBMIT_ACTIONS,
+    Failure,
+    Verdict,
+    error_type_of_status,
+    is_retryable_status,
+    lookup,
+)
+from runoutcome._catalog.rows import ERROR_TYPES, Rule
 
 QUOTA_WORDS = "You exceeded your current quota, please check your plan and billing details."
 TOO_LARGE_WORDS = "Request too large for gpt-5.5"

@@ -12,7 +12,7 @@ import pytest
 
 from bodies import short
 from runoutcome import Catalog, CatalogError
-from runoutcome._overlay import dialects, read_overlay
+from runoutcome._catalog.overlay import dialects, read_overlay
 
 TEXT = """
 name = "gateway"

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from bodies import ROWS, body_of
 from runoutcome import Entry, Outcome, ResubmitBudget, ResubmitPolicy, classify
-from runoutcome._resubmit import MAX_DELAY_SECONDS, Again, NotAgain, Used, decide, resubmit_delay
+from runoutcome._waiting.resubmit import MAX_DELAY_SECONDS, Again, NotAgain, Used, decide, resubmit_delay
 
 
 def failed(code: object, message: str | None = None) -> Outcome:

@@ -23,7 +23,7 @@ from runoutcome import (
     is_retryable,
     raise_for_status,
 )
-from runoutcome._run_result import result_of
+from runoutcome._errors.results import result_of
 from runoutcome._sdk import native_http_library
 
 if sys.version_info < (3, 11):

@@ -12,7 +12,7 @@ import pytest
 import runoutcome
 from colours import COLOURS, PARAMS, OpenWorld, Script, World, body_of, open_worlds
 from runoutcome import AsyncRuns, Runs
-from runoutcome._token import ResumeToken
+from runoutcome._waiting.resume_token import ResumeToken
 from runoutcome.webhooks import Inbox
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)

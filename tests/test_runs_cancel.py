@@ -10,7 +10,7 @@ from openai.types.responses import Response
 
 from colours import COLOURS, OpenWorld, Script, World, body_of, open_worlds, refusal, reply
 from runoutcome import RunGoneError, RunUnknownError
-from runoutcome._token import ResumeToken, loads
+from runoutcome._waiting.resume_token import ResumeToken, loads
 from runoutcome.testing import FaultRule, OutcomeScript, Scenario, parse_fault
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)

@@ -15,7 +15,7 @@ import pytest
 
 from colours import COLOURS, PARAMS, OpenWorld, Script, World, body_of, open_worlds, refusal, reply
 from runoutcome import AsyncRuns, RunCancelledError
-from runoutcome._token import loads
+from runoutcome._waiting.resume_token import loads
 from runoutcome.testing import FaultRule, Scenario, parse_fault
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)
@@ -167,7 +167,7 @@ def test_the_cancel_of_an_interrupt_is_short(worlds: OpenWorld) -> None:
 
 def test_the_cancel_of_an_interrupt_is_short_however_slowly_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that drips does not hold up a sync wait, either: the timeout of a request is for each read of it."""
-    monkeypatch.setattr("runoutcome._leaving.CANCEL_SECONDS", 0.2)
+    monkeypatch.setattr("runoutcome._operations.interrupts.CANCEL_SECONDS", 0.2)
     done = threading.Event()
     script = Script([reply(body_of("queued")), lambda request: done.wait(60) and reply(body_of("cancelled"))])
     with closing(World("sync", answer=script)) as world:
@@ -414,7 +414,7 @@ def test_a_cancelled_scope(world: World, backend: str, on_interrupt: Any) -> Non
 def test_a_cancel_without_an_answer_is_given_up(world: World, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The request that stops the run may not hold up the one who left: after its time it is given up."""
     pytest.importorskip(backend)
-    monkeypatch.setattr("runoutcome._leaving.CANCEL_SECONDS", 0.05)
+    monkeypatch.setattr("runoutcome._operations.interrupts.CANCEL_SECONDS", 0.05)
     run_id = world.submitted("stuck")
     errors: list[Any] = []
 

@@ -27,7 +27,7 @@ from runoutcome import (
     SubmissionUnknownError,
     WaitTimeoutError,
 )
-from runoutcome._token import ResumeToken, loads
+from runoutcome._waiting.resume_token import ResumeToken, loads
 from runoutcome.testing import FaultRule, OutcomeScript, Scenario, parse_fault
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)

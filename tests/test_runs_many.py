@@ -17,7 +17,7 @@ import pytest
 from colours import COLOURS, OpenWorld, Script, World, body_of, open_worlds, refusal, reply
 from runoutcome import Outcome, OutputParseError, RunExceptionGroup, RunResult, WaitTimeoutError
 from runoutcome._sdk import native_http_library
-from runoutcome._token import loads
+from runoutcome._waiting.resume_token import loads
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)
 QUICK: dict[str, Any] = {"poll_interval_ms": 5}

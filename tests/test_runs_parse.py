@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from colours import COLOURS, OpenWorld, Script, World, body_of, open_worlds, refusal, reply
 from runoutcome import OutputParseError, RunFailedError, RunInternalServerError, WaitTimeoutError, is_retryable
-from runoutcome._token import loads
+from runoutcome._waiting.resume_token import loads
 from runoutcome.testing import OutcomeScript, Scenario
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)

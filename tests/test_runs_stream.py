@@ -30,7 +30,7 @@ from runoutcome import (
     WaitTimeoutError,
 )
 from runoutcome._sdk import native_http_library
-from runoutcome._token import loads
+from runoutcome._waiting.resume_token import loads
 from runoutcome.testing import Emulator
 from runoutcome.testing._events import stream_events
 

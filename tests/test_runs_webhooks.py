@@ -14,7 +14,8 @@ import pytest
 from starlette.applications import Starlette
 
 from colours import COLOURS, PARAMS, Colour, World
-from runoutcome import AsyncRuns, RunCancelledError, RunInternalServerError, Runs, _wait
+from runoutcome import AsyncRuns, RunCancelledError, RunInternalServerError, Runs
+from runoutcome._waiting import polling as _wait
 from runoutcome.asgi import webhook_route
 from runoutcome.webhooks import Inbox
 from webhook_samples import SECRET, event, serving, sign
@@ -228,7 +229,7 @@ def test_a_resubmitted_run_has_notices_of_its_own(
     world: Callable[..., NoticedWorld], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that is made again is waited for by its own webhook."""
-    monkeypatch.setattr("runoutcome._resubmit.FIRST_DELAY_SECONDS", {"resubmit": 0.01, "resubmit_later": 0.01})
+    monkeypatch.setattr("runoutcome._waiting.resubmit.FIRST_DELAY_SECONDS", {"resubmit": 0.01, "resubmit_later": 0.01})
     here = world()
     here.response_hooks.append(lambda response: here.end_runs() if response.request.method == "POST" else None)
     response = here.call("create_and_poll", metadata={"emulate": "server_error,completed"}, resubmit=1, **PARAMS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from runoutcome._schedule import SPARE_ENTRIES, Schedule
+from runoutcome._waiting.schedule import SPARE_ENTRIES, Schedule
 
 
 def test_nothing_is_taken_before_it_is_due() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bodies import short
-from runoutcome._schema import problems
+from runoutcome._catalog.json_schema import problems
 
 DATA = files("runoutcome").joinpath("data")
 CATALOG_SCHEMA: dict[str, Any] = json.loads(DATA.joinpath("catalog.schema.json").read_text("utf-8"))

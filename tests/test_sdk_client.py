@@ -22,9 +22,10 @@ from hypothesis import given, strategies
 
 from bodies import REQUEST_ID, body_of, http_response
 from colours import RawServer
-from runoutcome import Catalog, _sdk, _sdk_request
-from runoutcome._sdk_client import AsyncClientTransport, ClientTransport
-from runoutcome._sdk_request import options_of
+from runoutcome import Catalog, _sdk
+from runoutcome._sdk import request_template as _sdk_request
+from runoutcome._sdk.client_transport import AsyncClientTransport, ClientTransport
+from runoutcome._sdk.request_template import options_of
 
 BODY = body_of(Catalog.load().find("server_error")[0])
 URL = "https://api.example.test/v1"

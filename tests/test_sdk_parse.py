@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from runoutcome._sdk import build_run
-from runoutcome._sdk_parse import TextFormat, complaints, unparsed
+from runoutcome._sdk.structured_output import TextFormat, complaints, unparsed
 
 
 class Moon(BaseModel):

@@ -9,8 +9,8 @@ import pytest
 
 from bodies import EXTRAS, http_response
 from runoutcome import Catalog, classify
+from runoutcome._operations.observation import NoRunBodyError, judge_answer
 from runoutcome._sdk import Answer, native_http_library
-from runoutcome._seen import NoRunBodyError, judge_answer
 
 CATALOG = Catalog.load()
 

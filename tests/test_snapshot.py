@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from bodies import ROWS, body_of
 from runoutcome import Catalog, Entry, Outcome, classify
-from runoutcome._snapshot import CODE_CHARS, MESSAGE_CHARS, TOTAL_BYTES, cut, dump, load
+from runoutcome._errors.snapshot import CODE_CHARS, MESSAGE_CHARS, TOTAL_BYTES, cut, dump, load
 
 DECIDED = ("phase", "status", "retryable", "action", "error_class", "error_type", "status_code")
 WORDS = {"ascii": "a", "quotes": '"', "umlauts": "ü", "emoji": "\U0001f600", "nul": "\0", "surrogates": "\ud800"}

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from colours import COLOURS, OpenWorld, World, body_of, open_worlds, reply
-from runoutcome import _workers
+from runoutcome._sdk import worker_threads as _workers
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)
 STUCK: dict[str, Any] = {"queued_seconds": 0.0, "running_seconds": 3600.0}
@@ -85,7 +85,7 @@ def test_a_cancel_that_fails_does_not_keep_the_others(worlds: OpenWorld) -> None
 
 def test_it_takes_10_seconds_at_most(worlds: OpenWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the server does not answer, nobody waits for it longer, and the runs that were not asked are left."""
-    monkeypatch.setattr("runoutcome._leaving.CANCEL_SECONDS", 0.3)
+    monkeypatch.setattr("runoutcome._operations.interrupts.CANCEL_SECONDS", 0.3)
     world = worlds({**STUCK, "faults": [{"route": "cancel", "fault": "stall"}]}, real_time=True)
     ids = [world.submitted() for _ in range(12)]
 

@@ -13,16 +13,16 @@ from hypothesis import given, strategies as st
 
 from colours import body_of, refusal
 from runoutcome import Catalog, PollingLostError, RunGoneError, RunInternalServerError, WaitTimeoutError
-from runoutcome._cursor import Cursor
-from runoutcome._effects import CloseStream, NextEvent, OpenStream, Pause, Poll, Tell
-from runoutcome._following import Emit, Following, close, telling_changes
-from runoutcome._poll import Wait, state_of
+from runoutcome._operations.effects import CloseStream, NextEvent, OpenStream, Pause, Poll, Tell
+from runoutcome._operations.observation import Seen, Wanted
+from runoutcome._operations.poll import Wait, state_of
+from runoutcome._operations.stream import Ended, follow, next_event, result_of
+from runoutcome._operations.stream_state import Emit, Following, close, telling_changes
 from runoutcome._sdk import Answer, native_http_library
-from runoutcome._sdk_stream import NoStreamError, StreamBrokenError
-from runoutcome._seen import Seen, Wanted
-from runoutcome._stream import Ended, follow, next_event, result_of
-from runoutcome._token import ResumeToken, loads
-from runoutcome._wait import WaitPolicy
+from runoutcome._sdk.event_stream import NoStreamError, StreamBrokenError
+from runoutcome._waiting.polling import WaitPolicy
+from runoutcome._waiting.resume_token import ResumeToken, loads
+from runoutcome._waiting.stream_cursor import Cursor
 
 ID = "resp_1"
 SILENCE = TimeoutError("no event came")

@@ -7,8 +7,8 @@ from contextlib import nullcontext
 import pytest
 
 from runoutcome import SubmissionUnknownError
-from runoutcome._effects import Admit, Submit, Tell
-from runoutcome._submit import prepare, submit
+from runoutcome._operations.effects import Admit, Submit, Tell
+from runoutcome._operations.submit import prepare, submit
 
 
 def answered(answer: object) -> object:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, strategies as st
 
-from runoutcome._token import ResumeToken, check_id, loads
+from runoutcome._waiting.resume_token import ResumeToken, check_id, loads
 
 FULL = ResumeToken("resp_1", 1_760_000_000.125, "nonce-1", "2h")
 

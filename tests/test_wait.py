@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from runoutcome import _wait
-from runoutcome._wait import (
+from runoutcome._waiting import polling as _wait
+from runoutcome._waiting.polling import (
     Next,
     Sleep,
     Stop,
@@ -181,7 +181,7 @@ def test_jitter_is_a_factor(jitter: float) -> None:
 
 def test_jitter_drawn_outside_stays_in_its_bounds() -> None:
     """The jitter that the loops draw is within 20 %, both ways."""
-    from runoutcome._poll import jitter
+    from runoutcome._operations.poll import jitter
 
     drawn = [jitter() for _ in range(2000)]
     assert 0.8 <= min(drawn) < 0.85

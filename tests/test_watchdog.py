@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 
-from runoutcome._watchdog import Watchdog
+from runoutcome._sdk.watchdog import Watchdog
 
 
 def test_a_silent_read_ends() -> None:

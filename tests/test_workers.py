@@ -14,8 +14,8 @@ from contextvars import ContextVar
 
 import pytest
 
-from runoutcome import _workers
-from runoutcome._workers import Workers
+from runoutcome._sdk import worker_threads as _workers
+from runoutcome._sdk.worker_threads import Workers
 
 PATIENCE = 30.0
 word = ContextVar("word", default="nobody's")
@@ -191,7 +191,7 @@ atexit.register(lambda: print(workers.call(lambda: "left", 5.0)))
 @pytest.mark.parametrize("code", EXITS.values(), ids=EXITS.keys())
 def test_the_interpreter_exits(code: str) -> None:
     """An interpreter exits with a call still going on, and quietly."""
-    script = f"from runoutcome._workers import Workers\nworkers = Workers()\n{code}\n"
+    script = f"from runoutcome._sdk.worker_threads import Workers\nworkers = Workers()\n{code}\n"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=True
     )

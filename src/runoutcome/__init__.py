@@ -9,17 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._attempts import Attempt as Attempt
-    from ._catalog import CATALOG_VERSION as CATALOG_VERSION, Catalog as Catalog
-    from ._classify import classify as classify
-    from ._dispatch import (
-        error_for as error_for,
-        is_retryable as is_retryable,
-        raise_for_status as raise_for_status,
-        retry_after as retry_after,
-    )
-    from ._exception_bases import RunError as RunError
-    from ._exceptions import (
+    from ._catalog.catalog import CATALOG_VERSION as CATALOG_VERSION, Catalog as Catalog
+    from ._catalog.overlay import CatalogError as CatalogError
+    from ._catalog.rows import Entry as Entry, Outcome as Outcome
+    from ._errors.bases import RunError as RunError
+    from ._errors.exceptions import (
         OutputParseError as OutputParseError,
         PollingLostError as PollingLostError,
         RunAuthenticationError as RunAuthenticationError,
@@ -42,70 +36,76 @@ if TYPE_CHECKING:
         SubmissionUnknownError as SubmissionUnknownError,
         WaitTimeoutError as WaitTimeoutError,
     )
-    from ._model import Entry as Entry, Outcome as Outcome
-    from ._overlay import CatalogError as CatalogError
-    from ._resubmit import ResubmitBudget as ResubmitBudget, ResubmitPolicy as ResubmitPolicy
-    from ._run_result import RunExceptionGroup as RunExceptionGroup, RunResult as RunResult
-    from ._run_stream import AsyncRunStream as AsyncRunStream, RunStream as RunStream
-    from ._runs import AsyncRuns as AsyncRuns, Runs as Runs
-    from ._runs_base import AUTO as AUTO
+    from ._errors.raising import (
+        error_for as error_for,
+        is_retryable as is_retryable,
+        raise_for_status as raise_for_status,
+        retry_after as retry_after,
+    )
+    from ._errors.results import RunExceptionGroup as RunExceptionGroup, RunResult as RunResult
+    from ._outcome.classify import classify as classify
+    from ._runs.options import AUTO as AUTO
+    from ._runs.runs import AsyncRuns as AsyncRuns, Runs as Runs
+    from ._runs.stream import AsyncRunStream as AsyncRunStream, RunStream as RunStream
+    from ._waiting.attempts import Attempt as Attempt
+    from ._waiting.resubmit import ResubmitBudget as ResubmitBudget, ResubmitPolicy as ResubmitPolicy
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "AUTO": "_runs_base",
-    "AsyncRunStream": "_run_stream",
-    "AsyncRuns": "_runs",
-    "Attempt": "_attempts",
-    "CATALOG_VERSION": "_catalog",
-    "Catalog": "_catalog",
-    "CatalogError": "_overlay",
-    "Entry": "_model",
-    "Outcome": "_model",
-    "OutputParseError": "_exceptions",
-    "PollingLostError": "_exceptions",
-    "ResubmitBudget": "_resubmit",
-    "ResubmitPolicy": "_resubmit",
-    "RunAuthenticationError": "_exceptions",
-    "RunBadRequestError": "_exceptions",
-    "RunCancelledError": "_exceptions",
-    "RunConflictError": "_exceptions",
-    "RunContentFilterError": "_exceptions",
-    "RunError": "_exceptions",
-    "RunExceptionGroup": "_run_result",
-    "RunExpiredError": "_exceptions",
-    "RunFailedError": "_exceptions",
-    "RunGoneError": "_exceptions",
-    "RunIncompleteError": "_exceptions",
-    "RunInternalServerError": "_exceptions",
-    "RunNotFoundError": "_exceptions",
-    "RunPendingError": "_exceptions",
-    "RunPermissionDeniedError": "_exceptions",
-    "RunRateLimitError": "_exceptions",
-    "RunResult": "_run_result",
-    "RunStatusError": "_exceptions",
-    "RunStream": "_run_stream",
-    "RunUnknownError": "_exceptions",
-    "RunUnprocessableEntityError": "_exceptions",
-    "Runs": "_runs",
-    "SubmissionUnknownError": "_exceptions",
-    "WaitTimeoutError": "_exceptions",
-    "classify": "_classify",
-    "error_for": "_dispatch",
-    "is_retryable": "_dispatch",
-    "raise_for_status": "_dispatch",
-    "retry_after": "_dispatch",
+    "AUTO": "_runs.options",
+    "AsyncRunStream": "_runs.stream",
+    "AsyncRuns": "_runs.runs",
+    "Attempt": "_waiting.attempts",
+    "CATALOG_VERSION": "_catalog.catalog",
+    "Catalog": "_catalog.catalog",
+    "CatalogError": "_catalog.overlay",
+    "Entry": "_catalog.rows",
+    "Outcome": "_catalog.rows",
+    "OutputParseError": "_errors.exceptions",
+    "PollingLostError": "_errors.exceptions",
+    "ResubmitBudget": "_waiting.resubmit",
+    "ResubmitPolicy": "_waiting.resubmit",
+    "RunAuthenticationError": "_errors.exceptions",
+    "RunBadRequestError": "_errors.exceptions",
+    "RunCancelledError": "_errors.exceptions",
+    "RunConflictError": "_errors.exceptions",
+    "RunContentFilterError": "_errors.exceptions",
+    "RunError": "_errors.exceptions",
+    "RunExceptionGroup": "_errors.results",
+    "RunExpiredError": "_errors.exceptions",
+    "RunFailedError": "_errors.exceptions",
+    "RunGoneError": "_errors.exceptions",
+    "RunIncompleteError": "_errors.exceptions",
+    "RunInternalServerError": "_errors.exceptions",
+    "RunNotFoundError": "_errors.exceptions",
+    "RunPendingError": "_errors.exceptions",
+    "RunPermissionDeniedError": "_errors.exceptions",
+    "RunRateLimitError": "_errors.exceptions",
+    "RunResult": "_errors.results",
+    "RunStatusError": "_errors.exceptions",
+    "RunStream": "_runs.stream",
+    "RunUnknownError": "_errors.exceptions",
+    "RunUnprocessableEntityError": "_errors.exceptions",
+    "Runs": "_runs.runs",
+    "SubmissionUnknownError": "_errors.exceptions",
+    "WaitTimeoutError": "_errors.exceptions",
+    "classify": "_outcome.classify",
+    "error_for": "_errors.raising",
+    "is_retryable": "_errors.raising",
+    "raise_for_status": "_errors.raising",
+    "retry_after": "_errors.raising",
 }
 
 # What the pickles of those names hold, and nobody imports.
 _HELD = {
-    "Alternative": "_model",
-    "Auto": "_runs_base",
-    "Deprecation": "_model",
-    "Rule": "_model",
-    "Surface": "_surface",
-    "Traveller": "_foreign",
-    "TypeRow": "_surface",
+    "Alternative": "_catalog.rows",
+    "Auto": "_runs.options",
+    "Deprecation": "_catalog.rows",
+    "Rule": "_catalog.rows",
+    "Surface": "_catalog.surfaces",
+    "Traveller": "_errors.sdk_pickling",
+    "TypeRow": "_catalog.surfaces",
 }
 
 __all__ = [

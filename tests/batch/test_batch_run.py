@@ -13,7 +13,7 @@ import pytest
 from batches import Batch, KilledError, always, posts_after
 
 from colours import PARAMS, closed_port
-from runoutcome._token import loads
+from runoutcome._waiting.resume_token import loads
 from runoutcome.batch import BatchOptions, JobLine, JobReport, Store, read_jobs, run_batch
 from runoutcome.testing import FaultRule, OutcomeScript, Scenario, parse_fault
 

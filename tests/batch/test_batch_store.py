@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from batches import read_rows
 
-from runoutcome._token import ResumeToken
+from runoutcome._waiting.resume_token import ResumeToken
 from runoutcome.batch import JobLine, Store, StoreError
 
 JOBS = [JobLine(number + 1, name, {"model": "m", "input": name}) for number, name in enumerate("abc")]

@@ -15,7 +15,7 @@ import pytest
 from command import call, complaint
 
 from runoutcome import Catalog, Entry, Outcome, RunError, classify, raise_for_status
-from runoutcome._model import Deprecation
+from runoutcome._catalog.rows import Deprecation
 from runoutcome.cli._errors import UserError
 from runoutcome.cli._explain import outcomes_of_word
 from runoutcome.cli._explanation import pairs as pairs_of

@@ -14,7 +14,7 @@ from command import call, complaint
 from openai import OpenAI
 
 from runoutcome import Catalog, classify
-from runoutcome._overlay import dialects
+from runoutcome._catalog.overlay import dialects
 from runoutcome.cli._errors import UserError
 from runoutcome.cli._overlays import VARIABLE, catalog_in_use, overlaid
 from runoutcome.contract._dump import dump

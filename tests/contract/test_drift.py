@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from runoutcome import Catalog
-from runoutcome._body import read_failure
+from runoutcome._catalog.surfaces import Surface
+from runoutcome._outcome.body import read_failure
 from runoutcome._sdk import SDK_VERSION
-from runoutcome._surface import Surface
 from runoutcome.contract import Finding, Shape, Vocabulary, drift
 from runoutcome.contract._left_out import FIELDS, OBJECTS, READ
 from runoutcome.contract._models import sdk_vocabulary

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from runoutcome import Catalog, Entry
-from runoutcome._model import ERROR_TYPES, Alternative, Deprecation
+from runoutcome._catalog.rows import ERROR_TYPES, Alternative, Deprecation
 from runoutcome.contract._exports import EXPORTS
 
 ROOT = Path(__file__).parents[2]

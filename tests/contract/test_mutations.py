@@ -18,7 +18,7 @@ import pytest
 from vectors import ROOT, VECTORS, agree, outcome_of
 
 from runoutcome import Catalog
-from runoutcome._model import ACTIONS, ERROR_TYPES
+from runoutcome._catalog.rows import ACTIONS, ERROR_TYPES
 from runoutcome.contract._exports import EXPORTS
 
 pytestmark = pytest.mark.once

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runoutcome import Catalog, Entry
-from runoutcome._model import Deprecation
+from runoutcome._catalog.rows import Deprecation
 from runoutcome.cli._errors import UserError
 from runoutcome.cli._overlays import VARIABLE
 from runoutcome.cli._pages import pages as write_pages

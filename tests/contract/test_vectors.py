@@ -14,7 +14,7 @@ import pytest
 from vectors import PATH, ROOT, VECTORS, agree, outcome_of
 
 from runoutcome import Catalog, Outcome
-from runoutcome._model import ACTIONS, ERROR_TYPES
+from runoutcome._catalog.rows import ACTIONS, ERROR_TYPES
 
 GENERATOR = ROOT / "conformance" / "generate.py"
 RENEW = "python conformance/generate.py"

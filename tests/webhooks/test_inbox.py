@@ -13,7 +13,7 @@ import anyio
 import pytest
 from hypothesis import given, strategies as st
 
-from runoutcome._effects import Notices
+from runoutcome._operations.effects import Notices
 from runoutcome.webhooks import Inbox, MemorySeenIds, Notice, Receipt, WebhookError, WebhookSignatureError, _inbox
 from webhook_samples import FOREIGN_SECRET, NOW, OLD_SECRET, SECRET, event, sign
 

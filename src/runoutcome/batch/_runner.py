@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from .. import _sdk
-from .._classify import classify
-from .._dispatch import class_for, is_retryable
-from .._exception_bases import RunError, WaitError
-from .._exceptions import RunGoneError, SubmissionUnknownError
-from .._model import Outcome
-from .._runs import AsyncRuns
-from .._runs_base import AUTO, MaxWait
-from .._submit import split_key
-from .._token import loads
+from .._catalog.rows import Outcome
+from .._errors.bases import RunError, WaitError
+from .._errors.exceptions import RunGoneError, SubmissionUnknownError
+from .._errors.raising import class_for, is_retryable
+from .._operations.submit import split_key
+from .._outcome.classify import classify
+from .._runs.options import AUTO, MaxWait
+from .._runs.runs import AsyncRuns
+from .._waiting.resume_token import loads
 from ._jobs import JobLine, check_sendable
 from ._rows import refused_row, run_row
 from ._store import Past, Store

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from .._catalog import CATALOG_VERSION
+from .._catalog.catalog import CATALOG_VERSION
 from ._catalog import catalog_app
 from ._check import EXIT_CODES as _CHECK_CODES, check
 from ._demo import demo

@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from .._catalog import Catalog
-from .._model import Entry
+from .._catalog.catalog import Catalog
+from .._catalog.rows import Entry
 from ..contract._address import value_of
 from ..contract._dump import dump
 from ..contract._exports import EXPORTS

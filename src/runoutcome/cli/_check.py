@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .._catalog import Catalog
+from .._catalog.catalog import Catalog
 from ..contract import ContractError, Finding, Vocabulary, drift
 from ._errors import Exit, UserError
 from ._render import print_json, print_line, print_table, stderr, stdout

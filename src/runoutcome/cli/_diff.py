@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .._catalog import CATALOG_VERSION
+from .._catalog.catalog import CATALOG_VERSION
 from ..contract import (
     CURRENT,
     ContractError,

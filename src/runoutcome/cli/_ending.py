@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .._catalog import Catalog
-from .._classify import classify
-from .._exception_bases import RunError, WaitError
-from .._exceptions import RunGoneError
-from .._model import Outcome
-from .._token import loads
+from .._catalog.catalog import Catalog
+from .._catalog.rows import Outcome
+from .._errors.bases import RunError, WaitError
+from .._errors.exceptions import RunGoneError
+from .._outcome.classify import classify
+from .._waiting.resume_token import loads
 from ._errors import Exit, exit_of
 from ._render import print_command, print_line, print_pairs, stderr
 from ._text import visible

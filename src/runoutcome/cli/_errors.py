@@ -108,9 +108,10 @@ def _usage(message: str, context: typer.Context | None) -> UserError:
 
 
 def _of_the_api(error: Exception) -> UserError | None:
-    from .. import _exceptions as ours, _sdk  # not above: it loads the SDK, which most commands do without
-    from .._body import look, word
-    from .._exception_bases import RunError, WaitError
+    from .. import _sdk  # not above: it loads the SDK, which most commands do without
+    from .._errors import exceptions as ours
+    from .._errors.bases import RunError, WaitError
+    from .._outcome.body import look, word
 
     if isinstance(error, (RunError, WaitError, ours.RunGoneError)):
         return UserError(f"{type(error).__name__}: {_one_line(error.message)}", exit_of(error))
@@ -129,8 +130,8 @@ def _of_the_api(error: Exception) -> UserError | None:
 
 def exit_of(error: Exception) -> Exit:
     """The exit code for an exception of ours (`RunError`, `WaitTimeoutError`, `RunGoneError`, ...)."""
-    from .._exception_bases import RunError
-    from .._exceptions import RunGoneError
+    from .._errors.bases import RunError
+    from .._errors.exceptions import RunGoneError
 
     if isinstance(error, RunGoneError):
         return Exit.REFUSED

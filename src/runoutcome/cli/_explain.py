@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from .._catalog import Catalog
-from .._lookup import Failure, lookup
-from .._model import Outcome
-from .._overlay import dialects
+from .._catalog.catalog import Catalog
+from .._catalog.lookup import Failure, lookup
+from .._catalog.overlay import dialects
+from .._catalog.rows import Outcome
 from ..contract._sample import outcome_of
 from ._errors import Exit, UserError
 from ._judged import judged

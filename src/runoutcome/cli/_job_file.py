@@ -18,9 +18,9 @@ import typer
 from rich.console import Console
 
 from .. import _sdk
-from .._catalog import Catalog
-from .._classify import classify
-from .._runs import AsyncRuns
+from .._catalog.catalog import Catalog
+from .._outcome.classify import classify
+from .._runs.runs import AsyncRuns
 from ..batch import BatchOptions, JobFileError, JobLine, JobReport, Store, StoreError, read_jobs, run_batch
 from ._client import async_client
 from ._emulate import started_emulator

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._catalog import Catalog
-from .._classify import classify
-from .._model import Outcome
+from .._catalog.catalog import Catalog
+from .._catalog.rows import Outcome
+from .._outcome.classify import classify
 from ._errors import UserError
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from .._catalog import Catalog
-from .._overlay import CatalogError
+from .._catalog.catalog import Catalog
+from .._catalog.overlay import CatalogError
 from ._errors import UserError
 
 VARIABLE = "RUNOUTCOME_CATALOG"

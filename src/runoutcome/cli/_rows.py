@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from .._catalog import Catalog
-from .._model import ACTIONS
+from .._catalog.catalog import Catalog
+from .._catalog.rows import ACTIONS
 from ..contract._address import docs_of
 from ..contract._meaning import Meaning
 from ._errors import UserError

@@ -35,7 +35,7 @@ def run(
     """
     policy = _ambiguous(ambiguous)
     catalog = catalog_in_use()
-    from .._runs_base import AUTO  # not above: it loads the SDK, which most commands do without
+    from .._runs.options import AUTO  # not above: it loads the SDK, which most commands do without
     from ..batch import BatchOptions
     from ._job_file import run_file
 

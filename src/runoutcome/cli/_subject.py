@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .._catalog import Catalog
+from .._catalog.catalog import Catalog
 from ._errors import UserError
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from .._snapshot import cut
+from .._errors.snapshot import cut
 from ..batch import JobReport
 from ._progress import label_of, verdict
 from ._render import print_table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._model import Outcome
+from .._catalog.rows import Outcome
 from ._render import print_line, stderr
 
 

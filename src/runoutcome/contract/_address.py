@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 
-from .._catalog import Catalog
-from .._model import Entry, Rule
+from .._catalog.catalog import Catalog
+from .._catalog.rows import Entry, Rule
 
 DIRECTORY = "docs/catalog"
 INDEX = "README.md"

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, fields
 from typing import Any
 
-from .._catalog import Catalog
-from .._model import Entry
+from .._catalog.catalog import Catalog
+from .._catalog.rows import Entry
 
 _COLUMNS = tuple(spec.name for spec in fields(Entry) if spec.name != "overlay")
 

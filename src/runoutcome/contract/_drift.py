@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from .._catalog import Catalog
-from .._model import FAILURE_CODE, HOME, STATUS
-from .._surface import Surface
+from .._catalog.catalog import Catalog
+from .._catalog.rows import FAILURE_CODE, HOME, STATUS
+from .._catalog.surfaces import Surface
 from ._left_out import FIELDS, OBJECTS, READ
 from ._shape import Shape, Vocabulary, find
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from .._catalog import Catalog
-from .._model import Entry
-from .._surface import Surface
+from .._catalog.catalog import Catalog
+from .._catalog.rows import Entry
+from .._catalog.surfaces import Surface
 
 
 def dump(catalog: Catalog) -> dict[str, Any]:

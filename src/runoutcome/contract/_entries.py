@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
-from .._model import HOME
+from .._catalog.rows import HOME
 from ._change import Change, Severity
 from ._rows import Row, field_change, field_changes
 

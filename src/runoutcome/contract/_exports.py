@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from .._catalog import Catalog
+from .._catalog.catalog import Catalog
 from ._csv import csv_text
 from ._openapi_overlay import overlay_text
 from ._typescript import typescript_text

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from .._catalog import Catalog
-from .._dispatch import class_for
-from .._model import Action, Entry, Outcome, Rule
+from .._catalog.catalog import Catalog
+from .._catalog.rows import Action, Entry, Outcome, Rule
+from .._errors.raising import class_for
 
 WHY: Mapping[Action, str] = {
     "resubmit": "an identical new run may succeed",

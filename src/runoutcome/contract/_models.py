@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from .._catalog import Catalog
+from .._catalog.catalog import Catalog
+from .._catalog.surfaces import Surface
 from .._sdk import SDK_VERSION, sdk_models, sdk_type
-from .._surface import Surface
 from ._shape import Shape, Vocabulary
 
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .._catalog import Catalog
+from .._catalog.catalog import Catalog
 from ._published import ContractError
 from ._shape import Shape, Vocabulary
 

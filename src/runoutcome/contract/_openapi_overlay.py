@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .._catalog import Catalog
-from .._model import ACTIONS, ERROR_TYPES, Entry
-from .._surface import Surface
+from .._catalog.catalog import Catalog
+from .._catalog.rows import ACTIONS, ERROR_TYPES, Entry
+from .._catalog.surfaces import Surface
 
 Action = dict[str, Any]
 

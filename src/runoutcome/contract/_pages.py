@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from .._catalog import Catalog
-from .._model import Entry, Rule
+from .._catalog.catalog import Catalog
+from .._catalog.rows import Entry, Rule
 from ._address import INDEX, anchor_of, link_to, page_of, rule_anchor, value_of
 from ._index import index
 from ._markdown import MARKER, anchor, code, listed, table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._model import Alternative, Entry, Outcome
+from .._catalog.rows import Alternative, Entry, Outcome
 
 
 def basis(entry: Entry) -> str:

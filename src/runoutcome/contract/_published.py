@@ -7,8 +7,8 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-from .._catalog import CATALOG_VERSION
-from .._schema import problems
+from .._catalog.catalog import CATALOG_VERSION
+from .._catalog.json_schema import problems
 from ._change import version_of
 from ._entries import Document
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from .._catalog import Catalog
-from .._classify import classify
-from .._lookup import verdict_of
-from .._model import STATUS, Entry, Outcome
-from .._surface import Surface
+from .._catalog.catalog import Catalog
+from .._catalog.lookup import verdict_of
+from .._catalog.rows import STATUS, Entry, Outcome
+from .._catalog.surfaces import Surface
+from .._outcome.classify import classify
 
 _WORDS = {"null": None, "unknown": "a_word_nobody_knows", "http_status": "503"}
 _ANSWER = {"status_code": 200, "body": {"object": "chat.completion"}}

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from .._catalog import Catalog
-from .._model import ACTIONS, Entry, Rule
+from .._catalog.catalog import Catalog
+from .._catalog.rows import ACTIONS, Entry, Rule
 
 _DECIDING = ("surface", "field", "match", "value", "error_class", "status_code", "error_type", "retryable", "action")
 _WORDS = ("title", "cause", "remedy")

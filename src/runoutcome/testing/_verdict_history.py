@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from .._catalog import Catalog
+from .._catalog.catalog import Catalog
 from ._record import RecordedRequest
 from ._runs import EmulatedRun
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from .._classify import classify
+from .._outcome.classify import classify
 from ._bodies import response_body
 from ._record import RecordedRequest
 from ._runs import EmulatedRun

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from .._wait import CAP_SECONDS, FIRST_DELAY_SECONDS, GROWTH, MAX_RETRY_AFTER_SECONDS
+from .._waiting.polling import CAP_SECONDS, FIRST_DELAY_SECONDS, GROWTH, MAX_RETRY_AFTER_SECONDS
 from ._record import RecordedRequest
 from ._runs import PENDING
 from ._verdict_finding import Finding, finding

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 
-from .._catalog import Catalog
-from .._model import FAILURE_CODE, INCOMPLETE_REASON, STATUS, Entry
+from .._catalog.catalog import Catalog
+from .._catalog.rows import FAILURE_CODE, INCOMPLETE_REASON, STATUS, Entry
 from ._script import STUCK, OutcomeScript
 
 _SURFACE = "response"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from .._delay import parse_seconds
+from .._outcome.retry_after import parse_seconds
 from ._errors import WebhookError
 
 _RUN_EVENT = "response."

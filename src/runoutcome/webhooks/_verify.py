@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from .._arguments import check_number, refuse_type
+from .._checks import check_number, refuse_type
 from ._errors import WebhookError, WebhookSignatureError
 from ._notice import Notice, read_notice
 

@@ -1,0 +1,232 @@
+"""The lookup ladder: which catalog row, rule or fallback decides about one failure. Pure, and total.
+
+    exact (surface, code)  ->  the same code on `response`  ->  numeric code 400-599, read as an HTTP status
+    ->  our own `error_type` in the payload's `error.type`  ->  the server's own `error.type` (class only)
+    ->  the row for "no code" or "unknown code"
+
+Message rules then refine whatever was found: they only ever change `retryable` and `action`. A code the
+catalog knows beats whatever the payload claims about itself.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from .catalog import Catalog
+from .rows import (
+    ACTIONS,
+    ERROR_TYPES,
+    FAILURE,
+    FAILURE_CODE,
+    HOME,
+    RESUBMIT_ACTIONS,
+    Action,
+    Entry,
+    ErrorType,
+    Match,
+    Rule,
+)
+
+_OUR_TYPES: dict[str, ErrorType] = {name: name for name in ERROR_TYPES}
+_ACTIONS: dict[str, Action] = {name: name for name in ACTIONS}
+_HTTP_STATUS = re.compile(r"[45]\d\d", re.ASCII)
+
+
+class Failure(NamedTuple):
+    """What an error object says, in plain words; every field may be missing."""
+
+    code: str | None = None
+    message: str | None = None
+    type: str | None = None
+    param: str | None = None
+    retryable: bool | None = None
+    """`error.retryable` as the payload claims it; believed only beside one of our own `error_type`s."""
+    action: str | None = None
+    is_null: bool = False
+    """There was no error object at all."""
+
+
+class Verdict(NamedTuple):
+    """What the ladder decided."""
+
+    entry: Entry | None
+    error_class: str | None
+    error_type: ErrorType | None
+    status_code: int | None
+    retryable: bool
+    action: Action
+    known: bool
+    rule: Rule | None = None
+    type_overlay: str | None = None
+    """Name of the overlay by whose word for `error.type` the class was found."""
+
+    @property
+    def overlay(self) -> str | None:
+        """Name of the overlay that decided; None where the published catalog did."""
+        decider = self.rule or self.entry
+        return (decider.overlay if decider else None) or self.type_overlay
+
+
+def lookup(catalog: Catalog, surface: str, failure: Failure) -> Verdict:
+    """The verdict on `failure`, as found on `surface`."""
+    verdict = (
+        _by_code(catalog, surface, failure)
+        or _by_http_status(catalog, surface, failure)
+        or _by_our_type(catalog, surface, failure)
+        or _by_upstream_type(catalog, surface, failure)
+        or _by_absence(catalog, surface, failure)
+    )
+    return _refined(catalog, surface, failure, verdict)
+
+
+def lookup_answer(catalog: Catalog, surface: str, failure: Failure, status_code: int) -> Verdict:
+    """The verdict on an HTTP error, as found on `surface`.
+
+    The HTTP status is a fact and gives the class, as it does in the SDK; what may be done about it is the code's to
+    say, where the catalog knows the code.
+    """
+    verdict = _of_http_status(catalog, surface, failure, status_code)
+    coded = _by_code(catalog, surface, failure)
+    if coded is not None:
+        verdict = verdict._replace(entry=coded.entry, retryable=coded.retryable, action=coded.action, known=True)
+    return _refined(catalog, surface, failure, verdict)
+
+
+def names_quota(catalog: Catalog, failure: Failure) -> bool:
+    """Whether `error.type` is a word for used-up quota or unpaid bills: servers put such codes there, too."""
+    entry = catalog.entry(HOME, FAILURE_CODE, "literal", failure.type) if failure.type else None
+    return entry is not None and (entry.error_type, entry.action) == ("rate_limit_error", "fix_account")
+
+
+def _refined(catalog: Catalog, surface: str, failure: Failure, verdict: Verdict) -> Verdict:
+    rule = _matching_rule(catalog, surface, failure)
+    if rule is None or (rule.retryable, rule.action) == (verdict.retryable, verdict.action):
+        return verdict  # nothing to refine, and the row's own words say more than the rule's
+    return verdict._replace(rule=rule, retryable=rule.retryable, action=rule.action)
+
+
+def verdict_of(catalog: Catalog, entry: Entry, *, known: bool) -> Verdict:
+    """What `entry` says; a class without an observed status takes the status of its error type."""
+    status_code = entry.status_code
+    if status_code is None and entry.error_type is not None:
+        status_code = catalog.error_types[entry.error_type].status_code
+    return Verdict(entry, entry.error_class, entry.error_type, status_code, entry.retryable, entry.action, known)
+
+
+def _row(catalog: Catalog, surface: str, failure: Failure) -> Entry | None:
+    """The row for the kind of code this is not: absent, or not in the catalog."""
+    if failure.is_null:
+        place = catalog.surfaces.get(surface)
+        own = catalog.entry(surface, place.failure_field if place else FAILURE, "null")
+        return own or catalog.entry(HOME, FAILURE, "null")
+    return _code_row(catalog, surface, "null" if failure.code is None else "unknown")
+
+
+def _code_row(catalog: Catalog, surface: str, match: Match, code: str | None = None) -> Entry | None:
+    """The row on the surface itself, in the field where it has its codes, else the one on `response`."""
+    place = catalog.surfaces.get(surface)
+    own = catalog.entry(surface, place.code_field if place else FAILURE_CODE, match, code)
+    return own or catalog.entry(HOME, FAILURE_CODE, match, code)
+
+
+def _by_code(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
+    if failure.code is None:
+        return None
+    entry = _code_row(catalog, surface, "literal", failure.code)
+    return verdict_of(catalog, entry, known=True) if entry else None
+
+
+def _by_http_status(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
+    if failure.code is None or not _HTTP_STATUS.fullmatch(failure.code):
+        return None
+    return _of_http_status(catalog, surface, failure, int(failure.code))
+
+
+def _of_http_status(catalog: Catalog, surface: str, failure: Failure, status_code: int) -> Verdict:
+    error_type = error_type_of_status(catalog, status_code)
+    is_quota = names_quota(catalog, failure)
+    retryable = is_retryable_status(catalog, status_code) and not is_quota
+    entry = _code_row(catalog, surface, "http_status")
+    error_class = catalog.error_types[error_type].error_class
+    action: Action = "fix_account" if is_quota else _action_of_status(status_code, retryable)
+    return Verdict(entry, error_class, error_type, status_code, retryable, action, known=False)
+
+
+def _by_our_type(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
+    error_type = _OUR_TYPES.get(failure.type or "")
+    # `api_status_error` means "its actual status", and a payload without a numeric code has none.
+    if error_type is None or error_type == "api_status_error":
+        return None
+    # Unknown, cancelled or incomplete is never made again on a payload's word: only what has an HTTP status.
+    retryable = failure.retryable is True and catalog.error_types[error_type].status_code is not None
+    return _by_type(catalog, surface, failure, error_type, retryable, _claimed_action(failure.action, retryable))
+
+
+def _by_upstream_type(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
+    error_type = catalog.upstream_error_types.get(failure.type or "")
+    if error_type is None:
+        return None
+    verdict = _by_type(catalog, surface, failure, error_type, False, "none")
+    return verdict._replace(type_overlay=catalog.type_overlays.get(failure.type or ""))
+
+
+def _by_type(
+    catalog: Catalog, surface: str, failure: Failure, error_type: ErrorType, retryable: bool, action: Action
+) -> Verdict:
+    row = catalog.error_types[error_type]
+    entry = _row(catalog, surface, failure)
+    return Verdict(entry, row.error_class, error_type, row.status_code, retryable, action, known=False)
+
+
+def _by_absence(catalog: Catalog, surface: str, failure: Failure) -> Verdict:
+    entry = _row(catalog, surface, failure)
+    if entry is None:
+        return Verdict(None, "APIError", "unknown_error", None, False, "none", known=False)
+    return verdict_of(catalog, entry, known=False)
+
+
+def error_type_of_status(catalog: Catalog, status_code: int) -> ErrorType:
+    """The SDK's own status table (`_make_status_error`): named 4xx, anything from 500, else a bare status error."""
+    if status_code >= 500:
+        return "internal_server_error"
+    return catalog.http_statuses.get(status_code, "api_status_error")
+
+
+def is_retryable_status(catalog: Catalog, status_code: int) -> bool:
+    """The SDK's own retry table: 408, 409, 429 and anything from 500."""
+    return status_code >= 500 or status_code in catalog.retryable_statuses
+
+
+def _action_of_status(status_code: int, retryable: bool) -> Action:
+    if retryable:
+        return "resubmit_later" if status_code in (429, 503) else "resubmit"
+    return "fix_account" if status_code in (401, 402, 403) else "change_request"
+
+
+def _claimed_action(claim: str | None, retryable: bool) -> Action:
+    action = _ACTIONS.get(claim or "")
+    # A payload may not contradict itself: only a retryable failure is resubmitted.
+    if action is None or (action in RESUBMIT_ACTIONS) != retryable:
+        return "resubmit" if retryable else "none"
+    return action
+
+
+def _matching_rule(catalog: Catalog, surface: str, failure: Failure) -> Rule | None:
+    if not failure.message:
+        return None
+    message = failure.message.lower()
+    for rule in catalog.rules:
+        if not rule.is_for(surface, failure.code):
+            continue
+        if rule.words and not any(word in message for word in rule.words):
+            continue
+        if _pattern(rule.pattern).search(message):
+            return rule
+    return None
+
+
+@lru_cache(maxsize=256)
+def _pattern(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.ASCII)

@@ -1,0 +1,1 @@
+"""Submit, poll, cancel, job, stream: generators that yield effects and get results."""

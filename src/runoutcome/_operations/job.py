@@ -1,0 +1,151 @@
+"""The steps of one job: submit a run, wait for it, and make it again where the policy allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .. import _sdk
+from .._errors.bases import RunError
+from .._outcome.classify import classify
+from .._sdk.structured_output import TextFormat
+from .._waiting import polling as _wait
+from .._waiting.attempts import Attempt
+from .._waiting.resubmit import Again, NotAgain, ResubmitBudget, ResubmitPolicy, Used, decide
+from .._waiting.resume_token import ResumeToken
+from .effects import Pause, Steps, Tell
+from .interrupts import carrying, recounting, stopping
+from .observation import in_form, seen_by_caller
+from .poll import Wait, jitter, poll, state_of, time_left_of
+from .submit import attempt_key, base_key, prepare, split_key, submit
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one job was asked for."""
+
+    params: Mapping[str, Any] = field(repr=False)
+    wait: Wait
+    resubmit: ResubmitPolicy
+    budget: ResubmitBudget
+    max_retries: int
+    window: str | None = None
+    key: str | None = None
+    on_submitting: Callable[[str], Any] | None = None
+    on_refused: Callable[[str], Any] | None = None
+    on_submitted: Callable[[str], Any] | None = None
+    on_resubmitting: Callable[[Attempt], Any] | None = None
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """How far a job has come."""
+
+    base: str
+    """What the keys of its runs begin with."""
+    number: int
+    """The attempt that is going, or comes next."""
+    began: float
+    """When the first run was submitted, by the monotonic clock."""
+    began_at: float
+    """The same, in seconds since the epoch: for whoever goes on with the job elsewhere."""
+    tokens: int = 0
+    """What the runs that ended have used, as far as that is known."""
+    ended: tuple[Attempt, ...] = ()
+    """Of a job that was resumed, those that ended since."""
+
+    @property
+    def key(self) -> str:
+        return attempt_key(self.base, self.number)
+
+    def after(self, attempt: Attempt) -> _Progress:
+        tokens = self.tokens + (attempt.total_tokens or 0)
+        return replace(self, number=self.number + 1, tokens=tokens, ended=(*self.ended, attempt))
+
+
+def run_job(job: Job, token: ResumeToken | None = None) -> Steps[_sdk.Response]:
+    """Steps of one job; gives the SDK's response. With a `token` they begin by waiting for that run.
+
+    One deadline covers the wait, the resubmissions and the pauses before them. A POST in flight is never cut by it:
+    that would make a paid run nobody can find.
+    """
+    started = job.wait.clock.monotonic()
+    so_far = _begin(job, token)
+    response: Any = None
+    while True:
+        with recounting(so_far.ended):
+            if token is None:
+                token, response = yield from _submit_attempt(job, so_far, started)
+            state = state_of(job.wait.clock, token, known=True, started=started)
+            first = seen_by_caller(response, job.wait.catalog) if response is not None else None
+            try:
+                return (yield from poll(job.wait, token, state, first, just_created=first is not None))
+            except RunError as error:
+                so_far, delay = _after(job, so_far, token, state, error)
+                if delay is None:
+                    raise
+        with carrying(token.dumps()), recounting(so_far.ended):
+            if job.on_resubmitting is not None:
+                yield Tell(job.on_resubmitting, so_far.ended[-1])
+            yield Pause(delay)
+        token = None
+
+
+def created(
+    job_params: Mapping[str, Any], key: str, max_retries: int, text_format: TextFormat | None
+) -> Steps[_sdk.Response]:
+    """Steps of submitting one run that nobody waits for; gives the SDK's response."""
+    response = yield from submit(job_params, key, max_retries)
+    token = ResumeToken(response.id, None, key).dumps()
+    return in_form(text_format, response, classify(response), token)
+
+
+def _submit_attempt(job: Job, so_far: _Progress, started: float) -> Steps[tuple[ResumeToken, Any]]:
+    previous = so_far.ended[-1].response_id if so_far.ended else None
+    params = prepare(job.params, so_far.key, previous)
+    time_left = time_left_of(job.wait, started)
+    response = yield from submit(
+        params, so_far.key, job.max_retries, job.on_submitting, job.on_refused, time_left=time_left
+    )
+    token = ResumeToken(response.id, job.wait.clock.time(), so_far.key, job.window)
+    if so_far.number > 1:
+        token = replace(token, first_submitted_at=so_far.began_at, spent_tokens=so_far.tokens)
+    if job.on_submitted is not None:
+        with carrying(token.dumps()):
+            yield from stopping(job.wait.on_interrupt, token, _tell(job.on_submitted, token.dumps()))
+    return token, response
+
+
+def _tell(function: Callable[[str], Any], argument: str) -> Steps[None]:
+    yield Tell(function, argument)
+
+
+def _begin(job: Job, token: ResumeToken | None) -> _Progress:
+    """Where the job stands at its start, or stood when the run of `token` was submitted."""
+    base, number = (split_key(token.key) if token else None) or (base_key(job.params, job.key), 1)
+    clock = job.wait.clock
+    now, now_at = clock.monotonic(), clock.time()
+    told = (token.first_submitted_at or token.submitted_at) if token else None
+    began_at = now_at if told is None else min(told, now_at)
+    return _Progress(base, number, now - (now_at - began_at), began_at, token.spent_tokens if token else 0)
+
+
+def _after(
+    job: Job, so_far: _Progress, token: ResumeToken, state: _wait.WaitState, error: RunError
+) -> tuple[_Progress, float | None]:
+    """How far the job is when its run has ended so, and the seconds until the next; None where there is none."""
+    if error.outcome.phase != "terminal":
+        return so_far, None
+    so_far = so_far.after(Attempt.of(so_far.number, token.key, error.outcome))
+    error.attempts = so_far.ended
+    job.budget.spend(so_far.ended[-1].total_tokens or 0)
+    now = job.wait.clock.monotonic()
+    left = _wait.remaining(job.wait.policy, state, now)
+    used = Used(so_far.ended[-1].number, now - so_far.began, so_far.tokens, left)
+    match decide(job.resubmit, job.budget, error.outcome, used, now, jitter=jitter()):
+        case Again(delay):
+            return so_far, delay
+        case NotAgain(why):
+            error.not_resubmitted = why
+            return so_far, None

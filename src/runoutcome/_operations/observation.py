@@ -1,0 +1,130 @@
+"""What the answer to a poll shows of a run, and what a caller is given of it in the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import _sdk
+from .._catalog.catalog import Catalog
+from .._catalog.rows import HOME, Outcome
+from .._errors.bases import Origin
+from .._errors.exceptions import OutputParseError
+from .._errors.raising import is_accepted, make_error, origin_of
+from .._outcome.body import Reading, read
+from .._outcome.classify import examine
+from .._outcome.head import read_head
+from .._outcome.judge import judge
+from .._outcome.retry_after import parse_seconds
+from .._sdk.faults import NoRunBodyError as NoRunBodyError, is_poll_fault as is_poll_fault
+from .._sdk.structured_output import TextFormat, complaints, unparsed
+
+_HINT = "openai-poll-after-ms"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A body that a good poll brought, and its outcome."""
+
+    outcome: Outcome
+    origin: Origin
+    hint_seconds: float | None = None
+    """When the server wishes to be asked again."""
+    unread: _sdk.Answer | None = None
+    """The answer whose body was read up to its status only, as the run is pending."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a caller takes for a result, and in which form."""
+
+    accept: frozenset[str] = frozenset()
+    text_format: TextFormat | None = None
+
+
+def seen_by_caller(obj: object, catalog: Catalog) -> Seen:
+    """The body of a response that the caller, or a create, already has."""
+    outcome, reading = examine(obj, catalog=catalog)
+    return Seen(outcome, origin_of(obj, reading))
+
+
+def judge_answer(answer: _sdk.Answer, catalog: Catalog) -> Seen:
+    """What a 2xx answer to a poll shows: of a pending run only the status is read. Raises a poll fault for the rest."""
+    return _pending(answer, catalog) or judge_whole(answer, catalog)
+
+
+def _pending(answer: _sdk.Answer, catalog: Catalog) -> Seen | None:
+    """What is seen of a run that is pending, by the beginning of its body; None if that does not say so."""
+    head, place = read_head(answer.content), catalog.surfaces[HOME]
+    if head is None or head["status"] not in place.pending or not isinstance(head.get("id"), str):
+        return None
+    if head.get("object") != place.object:
+        return None
+    outcome = judge(Reading("run", head, place.object, head["status"], None, head["id"]), place, catalog)
+    origin = Origin(None, None, answer.status_code, answer.request_id, answer.url, answer.http_library)
+    return Seen(outcome, origin, _hint(answer), answer)
+
+
+def judge_whole(answer: _sdk.Answer, catalog: Catalog) -> Seen:
+    """The same by all of the body, for what is to be given to the caller."""
+    try:
+        body = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        raise NoRunBodyError(f"HTTP {answer.status_code} with {_kind_of_page(answer.content)}") from None
+    reading = read(body) if isinstance(body, dict) else Reading("none")
+    run = reading.run
+    is_run = reading.kind == "run" and reading.object in (None, "response") and isinstance(run, dict)
+    if not is_run or not isinstance(run.get("id"), str) or "status" not in run:
+        raise NoRunBodyError(f"HTTP {answer.status_code} with JSON that is no run")
+    outcome = judge(reading, catalog.surfaces[HOME], catalog)
+    # The model is built once, not per poll.
+    ended = _sdk.build_run(run, answer.request_id) if outcome.phase == "terminal" else run
+    return Seen(
+        outcome,
+        Origin(ended, reading.error, answer.status_code, answer.request_id, answer.url, answer.http_library),
+        _hint(answer),
+    )
+
+
+def finish(wanted: Wanted, seen: Seen, token: str) -> _sdk.Response:
+    """The response of a run that is completed or accepted. Raises what any other amounts to, or OutputParseError."""
+    if is_accepted(seen.outcome, wanted.accept):
+        return in_form(wanted.text_format, model_of(seen.origin), seen.outcome, token)
+    raise make_error(seen.outcome, seen.origin) from None
+
+
+def in_form(text_format: TextFormat | None, run: Any, outcome: Outcome, token: str) -> _sdk.Response:
+    """`run` as it is, or as the SDK's parsed response; only the output of a completed run is parsed.
+
+    Raises OutputParseError for an output that is not what `text_format` asked for.
+    """
+    if text_format is None:
+        given: _sdk.Response = run
+        return given
+    response = _sdk.build_run(dict(run), None) if isinstance(run, Mapping) else run
+    if not outcome.ok:
+        return unparsed(response)
+    try:
+        return text_format.parsed(response)
+    except Exception as error:  # the user's own validators raise anything; what was paid for must not be lost with it
+        raise OutputParseError.of(response, outcome, token, text_format.name, complaints(error)) from error
+
+
+def model_of(origin: Origin) -> _sdk.Response:
+    """The SDK's model of the body; what the caller gave himself is given back as it is."""
+    run: Any = origin.run
+    if origin.http_library is not None and isinstance(run, dict):
+        return _sdk.build_run(run, origin.request_id)
+    given: _sdk.Response = run
+    return given
+
+
+def _hint(answer: _sdk.Answer) -> float | None:
+    return parse_seconds(answer.headers.get(_HINT), 0.001)
+
+
+def _kind_of_page(content: bytes) -> str:
+    text = content.lstrip()
+    return "an HTML page" if text.startswith(b"<") else "cut JSON" if text else "an empty body"

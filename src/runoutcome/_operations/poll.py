@@ -1,0 +1,204 @@
+"""The steps of waiting for a run. No I/O: see `_drive` for the loops."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from .. import _sdk
+from .._catalog.catalog import Catalog
+from .._catalog.rows import Outcome
+from .._errors.exceptions import PollingLostError, RunGoneError, RunUnknownError, WaitTimeoutError
+from .._errors.raising import is_accepted, retry_after
+from .._waiting import polling as _wait
+from .._waiting.resume_token import ResumeToken
+from .cancel import cancel
+from .effects import Clock, Pause, Poll, Steps, Tell
+from .interrupts import OnInterrupt, carrying, stopping
+from .observation import (
+    NoRunBodyError,
+    Seen,
+    Wanted,
+    finish,
+    in_form,
+    is_poll_fault,
+    judge_answer,
+    judge_whole,
+    model_of,
+    seen_by_caller,
+)
+
+OnTimeout = Literal["leave", "cancel"]
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What one wait was asked for, and what it is told with."""
+
+    policy: _wait.WaitPolicy
+    clock: Clock
+    catalog: Catalog
+    wanted: Wanted = field(default_factory=Wanted)
+    on_timeout: OnTimeout = "leave"
+    on_interrupt: OnInterrupt = "leave"
+    on_update: Callable[[Outcome], Any] | None = None
+    on_fault: Callable[[BaseException], Any] | None = None
+
+
+def poll(
+    wait: Wait, token: ResumeToken, state: _wait.WaitState, first: Seen | None = None, *, just_created: bool = False
+) -> Steps[_sdk.Response]:
+    """Steps of waiting for one run; gives the SDK's response if it is completed, or accepted.
+
+    `first` is a body the caller already has: a terminal one is judged without a request, and one that our own create
+    has just brought (`just_created`) needs no poll at once. Raises what `Runs.poll` says.
+    """
+    with carrying(token.dumps()):
+        if first is not None and first.outcome.phase == "terminal":
+            yield from _tell_change(wait, None, first)
+            return finish(wait.wanted, first, token.dumps())
+        going = _poll_on(wait, token, state, first if just_created else None)
+        return (yield from stopping(wait.on_interrupt, token, going))
+
+
+def _poll_on(wait: Wait, token: ResumeToken, state: _wait.WaitState, seen: Seen | None) -> Steps[_sdk.Response]:
+    yield from _tell_change(wait, None, seen)
+    last_fault: BaseException | None = None
+    step: _wait.Next = _wait.Sleep(0.0)
+    listens_to: str | None = token.response_id
+    if seen is not None:
+        state, step = _after(wait, state, seen)
+    while True:
+        if isinstance(step, _wait.Stop):
+            return (yield from _stop(wait, token, state, step, seen, last_fault))
+        if step.seconds > 0 and (yield Pause(step.seconds, listens_to)):
+            state = _wait.noticed(state, wait.clock.monotonic())
+        found = yield from _ask(wait, token, state)
+        if isinstance(found, BaseException):
+            state, step = _after_failure(wait, state, found)
+            last_fault = found
+            # A notice says that the run has ended, and not that the server may be asked sooner than it wishes.
+            listens_to = None if retry_after(found) else token.response_id
+            if wait.on_fault is not None and isinstance(step, _wait.Sleep):
+                yield Tell(wait.on_fault, found)
+            continue
+        yield from _tell_change(wait, seen, found)
+        seen, last_fault, listens_to = found, None, token.response_id
+        if found.outcome.phase == "terminal":
+            return finish(wait.wanted, found, token.dumps())
+        state, step = _after(wait, state, found)
+
+
+def state_of(clock: Clock, token: ResumeToken, *, known: bool, started: float | None = None) -> _wait.WaitState:
+    """The state at the start of a wait, whose deadline counts from `started` (from now, if left out)."""
+    now = clock.monotonic()
+    started = now if started is None else started
+    age = max(0.0, clock.time() - token.submitted_at) if token.submitted_at is not None else 0.0
+    created = now - age if token.submitted_at is not None else None
+    return _wait.WaitState(started, age_seconds=age - (now - started), known=known, created=created)
+
+
+def time_left_of(wait: Wait, started: float) -> Callable[[], float]:
+    """A function that gives the seconds until the deadline of what began then; infinity without one."""
+    longest = wait.policy.max_wait_seconds
+    return lambda: math.inf if longest is None else started + longest - wait.clock.monotonic()
+
+
+def _ask(wait: Wait, token: ResumeToken, state: _wait.WaitState) -> Steps[Seen | BaseException]:
+    """One poll: what it brought, or what went wrong with it."""
+    timeout = _wait.poll_seconds(wait.policy, state, wait.clock.monotonic())
+    try:
+        answer: _sdk.Answer = yield Poll(token.response_id, timeout)
+        return judge_answer(answer, wait.catalog)
+    except BaseException as error:  # noqa: BLE001 - whoever asked raises it again unless it is a poll fault
+        return error
+
+
+def _after(wait: Wait, state: _wait.WaitState, seen: Seen) -> tuple[_wait.WaitState, _wait.Next]:
+    after = _wait.unknown if seen.outcome.phase == "unknown" else _wait.pending
+    now = wait.clock.monotonic()
+    return after(wait.policy, state, now, hint_seconds=seen.hint_seconds, jitter=jitter())
+
+
+def _after_failure(wait: Wait, state: _wait.WaitState, error: BaseException) -> tuple[_wait.WaitState, _wait.Next]:
+    """The next step after a poll that gave no body; raises `error` if it is neither a poll fault nor a 404."""
+    now = wait.clock.monotonic()
+    if isinstance(error, _sdk.APIStatusError) and error.status_code == 404:
+        # A page of something in between that says 404 for a run we know is no word of the API.
+        if not state.known or _sdk.is_api_envelope(error):
+            state, step = _wait.missing(wait.policy, state, now)
+            if step == _wait.Stop("missing"):
+                raise error
+            return state, step
+    elif not is_poll_fault(error):
+        raise error
+    return _wait.fault(wait.policy, state, now, retry_after=retry_after(error), jitter=jitter())
+
+
+def _stop(
+    wait: Wait,
+    token: ResumeToken,
+    state: _wait.WaitState,
+    stop: _wait.Stop,
+    seen: Seen | None,
+    cause: BaseException | None,
+) -> Steps[_sdk.Response]:
+    token = replace(token, seen=token.seen or seen is not None)
+    response_id, text = token.response_id, token.dumps()
+    outcome = seen.outcome if seen else None
+    status = outcome.status if outcome else "not known: no poll was answered"
+    waited = wait.clock.monotonic() - state.started
+    if stop.reason == "gone" and isinstance(cause, _sdk.NotFoundError):
+        raise RunGoneError.of(cause, response_id, text) from cause
+    if stop.reason == "lost":
+        raise PollingLostError(
+            f"Polls of the run {response_id} failed for longer than the budget, the last one with "
+            f"{type(cause).__name__}. The run was left alone and may have completed: poll its token to go on.",
+            response_id=response_id,
+            token=text,
+            key=token.key,
+            outcome=outcome,
+        ) from cause
+    ending = "It was left alone and may still complete: poll its token to go on."
+    if wait.on_timeout == "cancel":
+        try:
+            final = yield from cancel(wait.clock, wait.catalog, token, known=state.known, max_retries=0)
+        except Exception as error:  # noqa: BLE001 - a cancel that fails must not hide why it was sent
+            ending = f"It could not be cancelled ({type(error).__name__}) and may still be going: poll its token."
+        else:
+            before, seen = seen, seen_by_caller(final, wait.catalog)
+            yield from _tell_change(wait, before, seen)
+            outcome, ending = seen.outcome, f"It was asked to stop, and is {seen.outcome.status} now."
+            if outcome.phase != "terminal":
+                ending += " It may still complete: poll its token to go on."
+            if outcome.phase == "terminal" and outcome.status != "cancelled":
+                return finish(wait.wanted, seen, text)  # it had ended by itself, and that is what counts
+    if seen is not None and is_accepted(seen.outcome, wait.wanted.accept):
+        with suppress(NoRunBodyError):  # what follows the status may be broken
+            seen = judge_whole(seen.unread, wait.catalog) if seen.unread else seen
+            return in_form(wait.wanted.text_format, model_of(seen.origin), seen.outcome, text)
+    if seen is not None and seen.outcome.phase == "unknown":
+        raise RunUnknownError.of(seen.outcome, replace(seen.origin, run=model_of(seen.origin))) from cause
+    seconds = f"{waited:,.0f}" if waited >= 10 else f"{waited:.1f}"
+    raise WaitTimeoutError(
+        f"The run {response_id} had not ended after {seconds} s (status: {status}). {ending}",
+        response_id=response_id,
+        token=text,
+        key=token.key,
+        outcome=outcome,
+    ) from cause
+
+
+def _tell_change(wait: Wait, before: Seen | None, now: Seen | None) -> Steps[None]:
+    changed = now is not None and (before is None or before.outcome.status != now.outcome.status)
+    if wait.on_update is not None and changed and now is not None:
+        yield Tell(wait.on_update, now.outcome)
+
+
+def jitter() -> float:
+    """A factor for a delay, drawn anew each time."""
+    return random.uniform(1 - _wait.JITTER, 1 + _wait.JITTER)

@@ -1,0 +1,133 @@
+"""The steps that begin to follow a stream: of a run that is there, or of one that is made with it. No I/O."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._outcome.body import look
+from .._sdk import is_given
+from .._sdk.event_stream import NoStreamError
+from .._waiting.polling import window_seconds
+from .._waiting.resume_token import ResumeToken
+from .._waiting.stream_cursor import Cursor
+from .effects import CloseStream, NextEvent, Steps, SubmitStream, Tell
+from .interrupts import stopping
+from .observation import Seen, seen_by_caller
+from .poll import Wait, state_of, time_left_of
+from .stream_state import LONGEST_IDLE_SECONDS, Following, fault_in, leave, telling_changes
+from .submit import prepare, submit, window_of
+
+
+def check_idle(idle_timeout_seconds: float) -> float:
+    """The argument itself; ValueError for what is no length of time."""
+    if not 0 < idle_timeout_seconds <= LONGEST_IDLE_SECONDS:
+        raise ValueError(f"idle_timeout_seconds is more than 0, and a day at most; got {idle_timeout_seconds!r}")
+    return idle_timeout_seconds
+
+
+def follow_run(
+    wait: Wait, token: ResumeToken, starting_after: int | None, idle_seconds: float, first: Seen | None, *, known: bool
+) -> Steps[Following]:
+    """Steps that begin to follow a run that is there: they ask for nothing, but its wait begins when they are taken.
+
+    `first` is a body the caller already has. Raises ValueError for a cursor that is none.
+    """
+    if starting_after is not None and (type(starting_after) is not int or starting_after < 0):
+        raise ValueError(f"starting_after is the sequence_number of an event, 0 or more; got {starting_after!r}")
+
+    def steps() -> Steps[Following]:
+        yield from ()
+        at = Following(telling_changes(wait), token, state_of(wait.clock, token, known=known), idle_seconds)
+        at.cursor = Cursor(token.cursor if starting_after is None else starting_after)
+        at.ended = first if first is not None and first.outcome.phase == "terminal" else None
+        return at
+
+    return steps()
+
+
+def streaming(params: Mapping[str, Any], completion_window: str | None, key: str) -> dict[str, Any]:
+    """The parameters of a create that opens a stream.
+
+    Raises ValueError for parameters that no stream, or none that can be gone on with, can be made of.
+    """
+    window = completion_window or window_of(params)
+    if window_seconds(window) is not None:
+        raise ValueError(f"a run with the completion window {window!r} cannot be streamed: use create_and_poll")
+    asked = {name: value for name, value in params.items() if is_given(value)}
+    for name in ("background", "stream"):
+        if asked.pop(name, None) not in (None, True):
+            raise ValueError(f"create_and_stream sets {name}=True: without it a stream cannot be gone on with")
+    return {**prepare(asked, key), "stream": True}
+
+
+def follow_new_run(
+    wait: Wait,
+    params: Mapping[str, Any],
+    key: str,
+    max_retries: int,
+    idle_seconds: float,
+    on_submitting: Callable[[str], Any] | None = None,
+    on_refused: Callable[[str], Any] | None = None,
+    on_submitted: Callable[[str], Any] | None = None,
+) -> Steps[Following]:
+    """Steps that make a run and begin to follow it; they end when its id is known. Raises what `submit` raises."""
+    started = wait.clock.monotonic()
+    posting, time_left = _posting(idle_seconds), time_left_of(wait, started)
+    begun = yield from submit(params, key, max_retries, on_submitting, on_refused, posting, time_left)
+    token = ResumeToken(begun.id, wait.clock.time(), key)
+    state = state_of(wait.clock, token, known=True, started=started)
+    at = Following(telling_changes(wait), token, state, idle_seconds)
+    if isinstance(begun, _Begun):
+        at.handle, at.held = begun.handle, deque(begun.events)
+    else:
+        at.created = seen_by_caller(begun, wait.catalog)
+    try:
+        if on_submitted is not None:
+            yield from stopping(wait.on_interrupt, token, _tell(on_submitted, token.dumps()))
+    except BaseException as error:
+        yield from leave(at, error)
+        raise
+    return at
+
+
+def _tell(function: Callable[[str], Any], argument: str) -> Steps[None]:
+    yield Tell(function, argument)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A run whose create opened a stream, as far as the stream was read: to the id."""
+
+    id: str
+    handle: Any
+    events: list[Any]
+
+
+def _posting(idle_seconds: float) -> Callable[[dict[str, Any]], Steps[Any]]:
+    """How a create that opens a stream is posted: it has gone through when the id of its run has come."""
+
+    def post(params: dict[str, Any]) -> Steps[Any]:
+        try:
+            handle = yield SubmitStream(params)
+        except NoStreamError as error:
+            return error.answer.content.decode("utf-8", "replace")  # `submit` finds the run in it
+        events: list[Any] = []
+        try:
+            while True:
+                event = yield NextEvent(handle, idle_seconds)
+                if fault := fault_in(event):
+                    raise fault
+                events.append(event)
+                response_id = look(look(event, "response"), "id")
+                if isinstance(response_id, str) and response_id:
+                    return _Begun(response_id, handle, events)
+        except GeneratorExit:
+            raise
+        except BaseException:
+            yield CloseStream(handle)
+            raise
+
+    return post

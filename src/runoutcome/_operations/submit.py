@@ -1,0 +1,168 @@
+"""Submitting a run without ever paying twice in silence: the steps of one guarded create.
+
+A create is sent again only if it is proven that it was not accepted: no connection was made, or the API itself
+answered 408, 409, 429 or 5xx in its own JSON envelope. Where it may have been accepted, `SubmissionUnknownError`
+says so and nothing is sent again: no endpoint lists responses, and `Idempotency-Key` is not relied on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+from urllib.parse import quote
+
+from .. import _sdk
+from .._errors.exceptions import SubmissionUnknownError
+from .._errors.raising import is_retryable, retry_after
+from .._outcome.body import look
+from .._waiting.attempts import attempt_key as attempt_key, split_key as split_key
+from .effects import Admit, Pause, Steps, Submit, Tell
+from .interrupts import tell
+
+KEY = "runoutcome_key"
+WINDOW = "runoutcome_window"
+PREVIOUS = "runoutcome_previous"
+MAX_METADATA_PAIRS, MAX_METADATA_CHARS = 16, 512
+# The SDK's back-off (`_calculate_retry_timeout`, 1.109 to 3.54).
+FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.5, 8.0
+
+Fate = Literal["refused", "resend", "ambiguous", "foreign"]
+
+
+def submit(
+    params: Mapping[str, Any],
+    key: str,
+    max_retries: int,
+    on_submitting: Callable[[str], Any] | None = None,
+    on_refused: Callable[[str], Any] | None = None,
+    post: Callable[[dict[str, Any]], Steps[Any]] | None = None,
+    time_left: Callable[[], float] = lambda: math.inf,
+) -> Steps[Any]:
+    """Steps of one create; gives the SDK's response, whose id is known to be there, or what else `post` gives.
+
+    `params` are complete (see `prepare`). `on_submitting` is told the key before each POST, `on_refused` after one that
+    is proven not to be accepted. It is not sent again where the pause before that would take more than `time_left`,
+    in seconds. Raises the SDK's own error where the API refused or could not be reached, and SubmissionUnknownError
+    where the create may have gone through.
+    """
+    resent = 0
+    while True:
+        with (yield Admit()):  # before anybody is told: what waits for its turn is not being submitted yet
+            if on_submitting is not None:
+                yield Tell(on_submitting, key)
+            try:
+                response = (yield Submit(dict(params))) if post is None else (yield from post(dict(params)))
+            except BaseException as error:  # noqa: BLE001 - raised again below, unless the POST is sent again
+                failure = error
+            else:
+                response = _recovered(response)
+                if not _has_id(response):
+                    raise submission_unknown(key, None)
+                return response
+        fate = fate_of(failure)
+        if fate == "ambiguous":
+            raise submission_unknown(key, failure) from failure
+        if fate != "foreign" and on_refused is not None:
+            yield Tell(on_refused, key)
+        delay = back_off_seconds(failure, resent)
+        if fate != "resend" or resent >= max_retries or delay >= time_left():
+            tell(failure, "run_key", key)  # this may be a KeyboardInterrupt in the middle of the POST
+            raise failure
+        yield Pause(delay)
+        resent += 1
+
+
+def prepare(params: Mapping[str, Any], key: str, previous: str | None = None) -> dict[str, Any]:
+    """The parameters of one create: in the background, stored, and marked with the key.
+
+    `previous` is the id of the run that this one is made in place of. Raises ValueError for parameters that cannot
+    make a background run.
+    """
+    params = {name: value for name, value in params.items() if _sdk.is_given(value)}
+    if params.get("stream"):
+        raise ValueError("a run is polled, not streamed: leave out stream=True, or use create_and_stream")
+    for name in ("background", "store"):
+        if params.get(name) is None:
+            params[name] = True
+    metadata, headers = dict(params.get("metadata") or {}), dict(params.get("extra_headers") or {})
+    if KEY in metadata or len(metadata) < MAX_METADATA_PAIRS:
+        metadata[KEY] = key
+    if (window := window_of(params)) and len(metadata) < MAX_METADATA_PAIRS:
+        metadata[WINDOW] = window  # a response does not name its window, and whoever polls it needs to know
+    if (
+        previous
+        and len(previous) <= MAX_METADATA_CHARS
+        and (PREVIOUS in metadata or len(metadata) < MAX_METADATA_PAIRS)
+    ):
+        metadata[PREVIOUS] = previous
+    if not any(name.lower() == "idempotency-key" for name in headers):
+        headers["Idempotency-Key"] = quote(key, safe="/:@+ ")
+    return {**params, "metadata": metadata, "extra_headers": headers}
+
+
+def window_of(request: object) -> str | None:
+    """The completion window that a request names; before 3.x the SDK takes it in `extra_body` only."""
+    options = look(request, "background_options") or look(look(request, "extra_body"), "background_options")
+    window = look(options, "completion_window")
+    return window if isinstance(window, str) else None
+
+
+def base_key(params: Mapping[str, Any], key: str | None = None) -> str:
+    """What the keys of all attempts of one job share: the caller's own `runoutcome_key`, `key`, or a random nonce."""
+    given = look(params.get("metadata"), KEY)
+    return given if isinstance(given, str) and given else (key or uuid.uuid4().hex)
+
+
+def fate_of(error: BaseException) -> Fate:
+    """What an exception that came out of a POST proves about the run."""
+    if isinstance(error, _sdk.APIStatusError):
+        if _sdk.is_api_envelope(error):
+            return "resend" if is_retryable(error) else "refused"
+        # A proxy that says 408 may have handed the request on.
+        return "ambiguous" if error.status_code >= 500 or error.status_code == 408 else "refused"
+    if _sdk.never_connected(error):
+        return "resend"
+    if _sdk.never_written(error):
+        return "refused"
+    # A 2xx whose body cannot be read (cut JSON), or a connection that broke after something was sent.
+    broken = (_sdk.APIConnectionError, _sdk.APIResponseValidationError, json.JSONDecodeError, UnicodeDecodeError)
+    is_broken = isinstance(error, (*broken, *_sdk.transport_errors())) or _sdk.met_dead_loop(error)
+    return "ambiguous" if is_broken else "foreign"
+
+
+def back_off_seconds(error: BaseException, resent: int) -> float:
+    """The SDK's delay before it sends a request again: the server's wish, else doubling with jitter."""
+    wish = retry_after(error)
+    if wish:
+        return wish
+    return min(FIRST_DELAY_SECONDS * 2.0 ** min(resent, 10), MAX_DELAY_SECONDS) * (1 - 0.25 * random.random())
+
+
+def _recovered(response: object) -> object:
+    """The SDK gives the bare text of an answer with the wrong content type; the run in it was paid for."""
+    if not isinstance(response, str):
+        return response
+    try:
+        body = json.loads(response)
+    except (ValueError, RecursionError):
+        return response
+    return _sdk.build_run(body, None) if isinstance(body, dict) else response
+
+
+def _has_id(response: object) -> bool:
+    response_id = look(response, "id")
+    return isinstance(response_id, str) and bool(response_id)
+
+
+def submission_unknown(key: str, error: BaseException | None) -> SubmissionUnknownError:
+    """The error for a create that may have gone through."""
+    cause = f"{type(error).__name__}" if error is not None else "an answer without a response id"
+    return SubmissionUnknownError(
+        f"The create may or may not have gone through ({cause}); it was not sent again, because the run may be going "
+        f"and paid for. Look for metadata {KEY}={key!r} in the provider's logs before you submit it again.",
+        key=key,
+    )

@@ -1,0 +1,1 @@
+"""From a body, whatever carried it, to one `Outcome`. Pure and total."""

@@ -1,0 +1,197 @@
+"""Reads what a caller has (SDK model, dict, JSON text, stream event, webhook, raw response) into one plain view.
+
+Nothing here knows the SDK: its models are read by attribute, as any other object with the API's field names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Literal, NamedTuple
+
+from .._catalog.lookup import Failure
+
+Kind = Literal["run", "row", "event", "notice", "none"]
+"""`run`: the body of a run, job or file. `row`: a line of a batch's output or error file. `event`: an error without a
+run. `notice`: a status and an id only. `none`: none of these."""
+
+_RUN_EVENT = "response."
+_WEBHOOK = "event"
+_NOTICES = ("batch.", "fine_tuning.job.", "eval.run.", "video.")
+_MAX_COUNT = 2**63  # no count is larger, and Python does not print an int of more than 4300 digits
+
+
+class Answer(NamedTuple):
+    """The HTTP answer that a row of a batch's output holds; its parts are None where the row holds none."""
+
+    status_code: int | None = None
+    body: Any = None
+
+    @property
+    def is_success(self) -> bool:
+        """It is a 2xx."""
+        return self.status_code is not None and 200 <= self.status_code < 300
+
+    @property
+    def is_error(self) -> bool:
+        """It is a 4xx or 5xx."""
+        return self.status_code is not None and 400 <= self.status_code < 600
+
+
+class Reading(NamedTuple):
+    """What was found: the body itself, what it calls itself, its status as text, and its error object."""
+
+    kind: Kind
+    run: Any = None
+    object: str | None = None
+    status: str | None = None
+    error: Any = None
+    response_id: str | None = None
+    request_id: str | None = None
+    """Of the HTTP request, where the body itself tells it: a batch's output does."""
+    answer: Answer = Answer()
+    """Of a row."""
+
+
+def read(obj: object, *, is_row: bool = False) -> Reading:
+    """The reading of `obj`, as a row of a batch's output if the caller says so or it looks like one.
+
+    May raise whatever the object's own attributes raise; `classify` is what never does.
+    """
+    if isinstance(obj, (str, bytes, bytearray, memoryview)):
+        return _read_text(obj, is_row)
+    if is_row and (look(obj, "response") is not None or look(obj, "error") is not None):
+        return _read_row(obj, look(obj, "error"))
+    name = look(obj, "object")
+    if isinstance(name, str) and name != _WEBHOOK:
+        return _read_run(obj, name)
+    content = None if isinstance(obj, Mapping) else getattr(obj, "content", None)
+    if isinstance(content, bytes):  # a raw HTTP response, of any HTTP library
+        return _read_text(content, is_row)
+    return _read_nameless(obj)
+
+
+def _read_text(text: str | bytes | bytearray | memoryview, is_row: bool) -> Reading:
+    try:
+        document = json.loads(text.removeprefix("\ufeff") if isinstance(text, str) else bytes(text))
+    except (ValueError, RecursionError):
+        return Reading("none")
+    return read(document, is_row=is_row) if isinstance(document, dict) else Reading("none")
+
+
+def _read_nameless(obj: object) -> Reading:
+    kind, status, error = look(obj, "type"), look(obj, "status"), look(obj, "error")
+    if isinstance(look(obj, "custom_id"), str) and (error is not None or look(obj, "response") is not None):
+        return _read_row(obj, error)
+    # What has a type is an item of a run's output, or an event; what calls itself something else is no run.
+    if status is not None and kind is None and look(obj, "object") is None:
+        return _read_run(obj, None)
+    if isinstance(kind, str) and kind.startswith(_RUN_EVENT):
+        return _read_event(obj, kind.removeprefix(_RUN_EVENT))
+    if isinstance(kind, str) and kind.startswith(_NOTICES) and (told := word(look(look(obj, "data"), "id"))):
+        return Reading("notice", status=kind.rpartition(".")[2], response_id=told)
+    if kind == "error":
+        return Reading("event", error=error or obj)
+    return Reading("event", error=error) if isinstance(error, Mapping) and error else Reading("none")
+
+
+def _read_run(obj: object, name: str | None, fallback: str | None = None) -> Reading:
+    status = word(look(obj, "status")) or fallback
+    return Reading("run", obj, name, status, look(obj, "error"), word(look(obj, "id")))
+
+
+def _read_row(obj: object, error: object) -> Reading:
+    told = look(obj, "response")
+    status_code, body = look(told, "status_code"), look(told, "body")
+    if isinstance(body, str):  # OGX writes the JSON of the body as a text
+        with suppress(ValueError, RecursionError):
+            body = json.loads(body)
+    answer = Answer(status_code if type(status_code) is int else None, body)
+    request_id = word(look(told, "request_id"))
+    return Reading("row", obj, error=error, response_id=word(look(obj, "id")), request_id=request_id, answer=answer)
+
+
+def _read_event(obj: object, suffix: str) -> Reading:
+    run, data = look(obj, "response"), look(obj, "data")
+    if isinstance(look(run, "id"), str) or isinstance(look(run, "status"), str):
+        name = word(look(run, "object")) or "response"
+        return _read_run(run, name, fallback=suffix if isinstance(look(run, "id"), str) else None)
+    # A webhook carries only the run's id; other stream events (deltas) carry no run at all.
+    is_told = data is not None or run is not None
+    return Reading("notice", status=suffix, response_id=word(look(data, "id"))) if is_told else Reading("none")
+
+
+def read_failure(error: object) -> Failure:
+    """What an error object of whatever type says."""
+    if error is None:
+        return Failure(is_null=True)
+    if isinstance(error, str):
+        return Failure(message=error or None)
+    retryable = look(error, "retryable")
+    kind = word(look(error, "type"))
+    return Failure(
+        code=word(look(error, "code")),
+        message=word(look(error, "message")),
+        type=None if kind == "error" else kind,
+        param=word(look(error, "param")),
+        retryable=retryable if isinstance(retryable, bool) else None,
+        action=word(look(error, "action")),
+    )
+
+
+def read_usage(usage: object) -> dict[str, int] | None:
+    """The token counts of a `usage` object, flat; None where it holds none."""
+    if usage is None:
+        return None
+    counts = {name: look(usage, name) for name in ("input_tokens", "output_tokens", "total_tokens")}
+    for name, older in (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")):
+        counts[name] = look(usage, older) if counts[name] is None else counts[name]
+    counts["cached_tokens"] = look(look(usage, "input_tokens_details"), "cached_tokens")
+    counts["reasoning_tokens"] = look(look(usage, "output_tokens_details"), "reasoning_tokens")
+    return _numbers(counts)
+
+
+def read_counts(counts: object) -> dict[str, int] | None:
+    """The numbers of an object that counts the parts of a job; None where it holds none."""
+    if counts is None:
+        return None
+    return _numbers(counts if isinstance(counts, Mapping) else getattr(counts, "__dict__", {}))
+
+
+def _numbers(counts: Mapping[str, Any]) -> dict[str, int] | None:
+    numbers = {name: count for name, count in counts.items() if type(count) is int and 0 <= count < _MAX_COUNT}
+    return numbers or None
+
+
+def find(obj: object, path: tuple[str, ...]) -> Any:
+    """What lies at the end of `path`, a field name a step; None where a step is missing."""
+    for name in path:
+        obj = look(obj, name)
+    return obj
+
+
+def look(obj: object, name: str) -> Any:
+    """`obj[name]` of a mapping, `obj.name` of anything else; None where there is none."""
+    if obj is None:
+        return None
+    if isinstance(obj, dict):
+        return obj.get(name)
+    extra = getattr(obj, "__pydantic_extra__", None)
+    if isinstance(extra, dict):  # a model: asking it for a field it does not have costs more than all the rest
+        return obj.__dict__[name] if name in obj.__dict__ else extra.get(name)
+    return obj.get(name) if isinstance(obj, Mapping) else getattr(obj, name, None)
+
+
+def word(value: object) -> str | None:
+    """`value` as text, None for null and the empty string; servers send numbers where the API documents text."""
+    if isinstance(value, str):
+        return str(value) or None
+    if value is None:
+        return None
+    try:
+        if isinstance(value, (bool, list, dict)):
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return str(value)
+    except (ValueError, RecursionError):  # an int of more than 4300 digits, a list nested without end
+        return f"<{type(value).__name__}>"

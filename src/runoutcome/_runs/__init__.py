@@ -1,0 +1,1 @@
+"""The face: `Runs`, `AsyncRuns`, their options and streams."""

@@ -1,0 +1,654 @@
+"""`Runs` and `AsyncRuns`: make background runs and wait for them, through the user's own client.
+
+The two are the same methods over the same steps; what differs is the word `await`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from .. import _sdk
+from .._catalog.catalog import Catalog
+from .._catalog.rows import Outcome
+from .._drivers import many as _many
+from .._drivers.clock import AsyncSystemClock, SystemClock
+from .._drivers.driver import AsyncDriver, Driver
+from .._drivers.limiter import AsyncGate, Gate, Pace
+from .._drivers.scheduler import AsyncSchedulers, Scheduler
+from .._errors.raising import Accept
+from .._errors.results import RunResult
+from .._operations.effects import Clock, Notices
+from .._operations.interrupts import OnInterrupt
+from .._operations.poll import OnTimeout
+from .._sdk import transports as _transport
+from .._sdk.transports import Transport
+from .._waiting.attempts import Attempt
+from .._waiting.resubmit import ResubmitBudget, ResubmitPolicy
+from .options import AUTO, MAX_POLLS_IN_FLIGHT, MAX_SUBMITS_IN_FLIGHT, Asked, MaxWait, Run, WaitOptions
+from .streaming import AsyncStreamingRuns, StreamingRuns
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .._sdk.structured_output import ParsedResponse
+
+_T = TypeVar("_T")
+
+
+class Runs(StreamingRuns):
+    """Background runs through an `OpenAI` client (Azure clients too).
+
+    `catalog` decides outcomes (the shipped one by default). `resubmit_budget` bounds resubmissions over all runs of
+    this object; share one between several. `notices` is a `webhooks.Inbox`: with one, a wait ends when the webhook
+    comes, and polls only once a minute or less, in case it is lost. At most `max_polls_in_flight` polls and
+    `max_submits_in_flight` creates are made at the same time, whoever asks for them, and at most
+    `max_polls_per_second` polls a second; the others wait for their turn. `transport="fast"` makes polls beside the
+    client at a fraction of the cost, where nothing of the client is lost by that (docs/transports.md). `clock` is for
+    tests. Raises ValueError for limits that let nothing through or a client that "fast" cannot serve, and
+    TypeError for what is no such client, catalog, budget or inbox.
+    """
+
+    __module__ = "runoutcome"
+
+    def __init__(
+        self,
+        client: _sdk.OpenAI,
+        *,
+        catalog: Catalog | None = None,
+        resubmit_budget: ResubmitBudget | None = None,
+        notices: Notices | None = None,
+        max_polls_in_flight: int = MAX_POLLS_IN_FLIGHT,
+        max_polls_per_second: float | None = None,
+        max_submits_in_flight: int = MAX_SUBMITS_IN_FLIGHT,
+        transport: Transport = "client",
+        clock: Clock | None = None,
+    ) -> None:
+        if isinstance(client, _sdk.AsyncOpenAI):
+            raise TypeError("Runs takes a sync client; use AsyncRuns for an AsyncOpenAI")
+        super().__init__(client, clock or SystemClock(), catalog, resubmit_budget, notices)
+        polls = Pace(max_polls_in_flight, max_polls_per_second)
+        self._driver = Driver(
+            client,
+            self._clock,
+            fetch=_transport.connect(client, transport, max_polls_in_flight),
+            polls=Gate(polls, self._clock),
+            submits=Gate(Pace(max_submits_in_flight), self._clock),
+            notices=notices,
+        )
+        self._scheduler = Scheduler(self._driver)
+
+    @overload
+    def create(self, *, text_format: None = None, **params: Any) -> _sdk.Response: ...
+
+    @overload
+    def create(self, *, text_format: type[_T], **params: Any) -> ParsedResponse[_T]: ...
+
+    def create(self, *, text_format: Any = None, **params: Any) -> _sdk.Response:
+        """Submit one background run; takes what `client.responses.create` takes, and gives its response at once.
+
+        The create is guarded. It sets `background=True` and `store=True` unless given, and notes a fresh key in
+        `metadata["runoutcome_key"]`. It is sent again only where it is proven that the API did not accept it. Raises
+        the SDK's own errors where the API refused, `SubmissionUnknownError` where the run may be going, and
+        ValueError for `stream=True`. With `background=False` the create itself takes as long as its run. With
+        `text_format`, a pydantic model or dataclass, the output is asked for in that form, as `responses.parse` does,
+        and the response is a parsed one; its `output_parsed` is None while the run is pending.
+        """
+        return self._driver.run(self._create_steps(params, text_format))
+
+    @overload
+    def poll(
+        self,
+        run: Run,
+        *,
+        text_format: None = None,
+        **wait: Unpack[WaitOptions],
+    ) -> _sdk.Response: ...
+
+    @overload
+    def poll(
+        self,
+        run: Run,
+        *,
+        text_format: type[_T],
+        **wait: Unpack[WaitOptions],
+    ) -> ParsedResponse[_T]: ...
+
+    def poll(
+        self,
+        run: Run,
+        *,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: Any = None,
+    ) -> _sdk.Response:
+        """Wait until a run ends, and give its response if it is completed, or ended in a way that `accept` names.
+
+        `run` is a response id, a resume token or a response. `max_wait_seconds` bounds everything, the poll in
+        flight too; 0 asks once, None has no limit, and left out it is 1 hour or 1.25 times the completion window.
+        `poll_interval_ms` is a constant delay in milliseconds; left out, the delay grows with the run's age. At the
+        deadline the run is left alone, or cancelled with `on_timeout="cancel"`. `on_update` is called with the
+        `Outcome` of each change of status, `on_fault` with what went wrong in a poll that is simply made again.
+
+        `on_interrupt` says what becomes of the run when Ctrl-C, `SystemExit` or the cancellation of the task ends the
+        wait: it is left alone, or with "cancel" the server is asked once to stop it (10 seconds at most), and what
+        interrupted goes on with a note of what came of that, and `.run_cancelled`. With `text_format`, a pydantic
+        model or dataclass, the response is the SDK's parsed one: `output_parsed` is an instance of it where the run is
+        completed, and None where another end was accepted, or the model refused.
+
+        Raises the `RunError` for a run that ended in any other way; `WaitTimeoutError` at the deadline
+        (`RunUnknownError` for a status nobody knows); `PollingLostError` when polls fail for more than 10 minutes;
+        `RunGoneError` when a known run is gone; `OutputParseError` when the run is completed and its output is not what
+        `text_format` asks for; and the SDK's own error for 401, 403 and other refusals. Whatever
+        leaves carries `.run_token`.
+        """
+        return self._driver.run(
+            self._poll_steps(
+                run,
+                Asked(
+                    max_wait_seconds,
+                    poll_interval_ms,
+                    on_timeout,
+                    accept,
+                    on_update,
+                    on_fault,
+                    completion_window,
+                    on_interrupt,
+                    text_format,
+                ),
+            )
+        )
+
+    @overload
+    def create_and_poll(
+        self,
+        *,
+        resubmit: int | ResubmitPolicy = 0,
+        key: str | None = None,
+        resume: Run | None = None,
+        on_submitting: Callable[[str], Any] | None = None,
+        on_refused: Callable[[str], Any] | None = None,
+        on_submitted: Callable[[str], Any] | None = None,
+        on_resubmitting: Callable[[Attempt], Any] | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: None = None,
+        **params: Any,
+    ) -> _sdk.Response: ...
+
+    @overload
+    def create_and_poll(
+        self,
+        *,
+        resubmit: int | ResubmitPolicy = 0,
+        key: str | None = None,
+        resume: Run | None = None,
+        on_submitting: Callable[[str], Any] | None = None,
+        on_refused: Callable[[str], Any] | None = None,
+        on_submitted: Callable[[str], Any] | None = None,
+        on_resubmitting: Callable[[Attempt], Any] | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: type[_T],
+        **params: Any,
+    ) -> ParsedResponse[_T]: ...
+
+    def create_and_poll(
+        self,
+        *,
+        resubmit: int | ResubmitPolicy = 0,
+        key: str | None = None,
+        resume: Run | None = None,
+        on_submitting: Callable[[str], Any] | None = None,
+        on_refused: Callable[[str], Any] | None = None,
+        on_submitted: Callable[[str], Any] | None = None,
+        on_resubmitting: Callable[[Attempt], Any] | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: Any = None,
+        **params: Any,
+    ) -> _sdk.Response:
+        """Submit a run and wait until it ends; `create` and `poll` in one, and again where `resubmit` allows it.
+
+        `params` are those of `client.responses.create`, the rest those of `poll`. `resubmit` is the number of
+        further runs that may be made when a run ends in a way that is `retryable`, or a `ResubmitPolicy`, which also
+        bounds time and tokens; each names the run before it in `metadata["runoutcome_previous"]`, and what is raised in
+        the end has all of them as `.attempts`. `on_resubmitting` is called with the `Attempt` that ended before the
+        next is made. With `text_format` the request asks for that form, too. `on_submitting` is called with the
+        run's key before each POST, `on_submitted` with its resume token right after it and before the first poll, and
+        `on_refused` with the key of a POST that is proven not to be accepted: store them, and after a crash no paid
+        run is lost, but one whose POST was in flight is to be looked up by its key. `resume` is such a token, or any
+        other name of a run that `poll` takes: the job then begins by waiting for that run. `key` is what the keys of
+        its runs begin with; a random one by default. Raises what `create` and `poll` raise.
+        """
+        return self._driver.run(
+            self._job_steps(
+                params,
+                Asked(
+                    max_wait_seconds,
+                    poll_interval_ms,
+                    on_timeout,
+                    accept,
+                    on_update,
+                    on_fault,
+                    completion_window,
+                    on_interrupt,
+                    text_format,
+                ),
+                resubmit,
+                key,
+                resume,
+                on_submitting,
+                on_refused,
+                on_submitted,
+                on_resubmitting,
+            )
+        )
+
+    @overload
+    def poll_many(
+        self,
+        runs: Iterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: None = None,
+        **wait: Unpack[WaitOptions],
+    ) -> Iterator[RunResult[_sdk.Response]]: ...
+
+    @overload
+    def poll_many(
+        self,
+        runs: Iterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: type[_T],
+        **wait: Unpack[WaitOptions],
+    ) -> Iterator[RunResult[ParsedResponse[_T]]]: ...
+
+    def poll_many(
+        self,
+        runs: Iterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: Any = None,
+    ) -> Iterator[RunResult[Any]]:
+        """Wait for many runs, and give a `RunResult` of each as it ends: an iterator, which raises for no single run.
+
+        `runs` are response ids, resume tokens or responses, in any iterable. With `max_in_flight` at most so many are
+        waited for at once, and the next is drawn from `runs` when one has ended and its result was taken: a generator
+        that submits them is held back so. Each run has `max_wait_seconds` from when it was drawn. The other arguments
+        are those of `poll`; functions are called in the thread that iterates. Whoever stops iterating leaves the runs
+        alone; what is raised meanwhile (Ctrl-C, an error of `runs` itself) carries `.run_tokens` of those not ended.
+        With `on_interrupt="cancel"` Ctrl-C, `SystemExit` and the cancellation of the task first have the server asked
+        to stop each of them (10 seconds at most for all), and carry the ids of those that did as `.runs_cancelled`.
+        Raises ValueError for arguments that make no sense, and TypeError for what names no run, or is a single one.
+        """
+        asked = Asked(
+            max_wait_seconds,
+            poll_interval_ms,
+            on_timeout,
+            accept,
+            on_update,
+            on_fault,
+            completion_window,
+            on_interrupt,
+            text_format,
+        )
+        begin = self._beginning(runs, asked, max_in_flight)
+        return _many.poll_many(self._scheduler, runs, begin, self._catalog, max_in_flight, on_interrupt)
+
+    @overload
+    def gather(
+        self,
+        runs: Iterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: None = None,
+        **wait: Unpack[WaitOptions],
+    ) -> list[_sdk.Response]: ...
+
+    @overload
+    def gather(
+        self,
+        runs: Iterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: type[_T],
+        **wait: Unpack[WaitOptions],
+    ) -> list[ParsedResponse[_T]]: ...
+
+    def gather(
+        self,
+        runs: Iterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: Any = None,
+        **wait: Unpack[WaitOptions],
+    ) -> list[Any]:
+        """Wait for many runs, and give their responses in the order of `runs`.
+
+        Takes what `poll_many` takes. Raises a `RunExceptionGroup` when all have ended and not each has a response: it
+        has the others by what is to be done about them, and every result, also of those that completed.
+        """
+        return _many.responses_of(
+            list(self.poll_many(runs, max_in_flight=max_in_flight, text_format=text_format, **wait))
+        )
+
+    def cancel(self, run: Run) -> _sdk.Response:
+        """Ask the server to stop a run, and give the run in its true state after that.
+
+        `run` is a response id, a resume token or a response. A run that had ended is given as it ended, whatever
+        the server answers to the cancel; while it is still pending it is read again for up to 5 seconds, and then
+        given as it is. Raises the SDK's own error for a run that does not exist or a refusal (401, 403, 5xx), and
+        `RunGoneError` for a run that was known and is gone.
+        """
+        return self._driver.run(self._cancel_steps(run))
+
+
+class AsyncRuns(AsyncStreamingRuns):
+    """Background runs through an `AsyncOpenAI` client (Azure clients too); see `Runs`.
+
+    The callbacks of the async methods may be plain functions or coroutine functions.
+    """
+
+    __module__ = "runoutcome"
+
+    _iterable_by = ("__iter__", "__getitem__", "__aiter__")
+
+    def __init__(
+        self,
+        client: _sdk.AsyncOpenAI,
+        *,
+        catalog: Catalog | None = None,
+        resubmit_budget: ResubmitBudget | None = None,
+        notices: Notices | None = None,
+        max_polls_in_flight: int = MAX_POLLS_IN_FLIGHT,
+        max_polls_per_second: float | None = None,
+        max_submits_in_flight: int = MAX_SUBMITS_IN_FLIGHT,
+        transport: Transport = "client",
+        clock: Clock | None = None,
+    ) -> None:
+        if isinstance(client, _sdk.OpenAI):
+            raise TypeError("AsyncRuns takes an AsyncOpenAI; use Runs for a sync client")
+        super().__init__(client, clock or AsyncSystemClock(), catalog, resubmit_budget, notices)
+        polls = Pace(max_polls_in_flight, max_polls_per_second)
+        self._driver = AsyncDriver(
+            client,
+            self._clock,
+            fetch=_transport.connect_async(client, transport, max_polls_in_flight),
+            polls=AsyncGate(polls, self._clock),
+            submits=AsyncGate(Pace(max_submits_in_flight), self._clock),
+            notices=notices,
+            check_loop=_transport.readiness(transport),
+        )
+        self._schedulers = AsyncSchedulers(self._driver)
+
+    @overload
+    async def create(self, *, text_format: None = None, **params: Any) -> _sdk.Response: ...
+
+    @overload
+    async def create(self, *, text_format: type[_T], **params: Any) -> ParsedResponse[_T]: ...
+
+    async def create(self, *, text_format: Any = None, **params: Any) -> _sdk.Response:
+        """The async twin of `Runs.create`."""
+        return await self._driver.run(self._create_steps(params, text_format))
+
+    @overload
+    async def poll(
+        self,
+        run: Run,
+        *,
+        text_format: None = None,
+        **wait: Unpack[WaitOptions],
+    ) -> _sdk.Response: ...
+
+    @overload
+    async def poll(
+        self,
+        run: Run,
+        *,
+        text_format: type[_T],
+        **wait: Unpack[WaitOptions],
+    ) -> ParsedResponse[_T]: ...
+
+    async def poll(
+        self,
+        run: Run,
+        *,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: Any = None,
+    ) -> _sdk.Response:
+        """The async twin of `Runs.poll`."""
+        return await self._driver.run(
+            self._poll_steps(
+                run,
+                Asked(
+                    max_wait_seconds,
+                    poll_interval_ms,
+                    on_timeout,
+                    accept,
+                    on_update,
+                    on_fault,
+                    completion_window,
+                    on_interrupt,
+                    text_format,
+                ),
+            )
+        )
+
+    @overload
+    async def create_and_poll(
+        self,
+        *,
+        resubmit: int | ResubmitPolicy = 0,
+        key: str | None = None,
+        resume: Run | None = None,
+        on_submitting: Callable[[str], Any] | None = None,
+        on_refused: Callable[[str], Any] | None = None,
+        on_submitted: Callable[[str], Any] | None = None,
+        on_resubmitting: Callable[[Attempt], Any] | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: None = None,
+        **params: Any,
+    ) -> _sdk.Response: ...
+
+    @overload
+    async def create_and_poll(
+        self,
+        *,
+        resubmit: int | ResubmitPolicy = 0,
+        key: str | None = None,
+        resume: Run | None = None,
+        on_submitting: Callable[[str], Any] | None = None,
+        on_refused: Callable[[str], Any] | None = None,
+        on_submitted: Callable[[str], Any] | None = None,
+        on_resubmitting: Callable[[Attempt], Any] | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: type[_T],
+        **params: Any,
+    ) -> ParsedResponse[_T]: ...
+
+    async def create_and_poll(
+        self,
+        *,
+        resubmit: int | ResubmitPolicy = 0,
+        key: str | None = None,
+        resume: Run | None = None,
+        on_submitting: Callable[[str], Any] | None = None,
+        on_refused: Callable[[str], Any] | None = None,
+        on_submitted: Callable[[str], Any] | None = None,
+        on_resubmitting: Callable[[Attempt], Any] | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: Any = None,
+        **params: Any,
+    ) -> _sdk.Response:
+        """The async twin of `Runs.create_and_poll`."""
+        return await self._driver.run(
+            self._job_steps(
+                params,
+                Asked(
+                    max_wait_seconds,
+                    poll_interval_ms,
+                    on_timeout,
+                    accept,
+                    on_update,
+                    on_fault,
+                    completion_window,
+                    on_interrupt,
+                    text_format,
+                ),
+                resubmit,
+                key,
+                resume,
+                on_submitting,
+                on_refused,
+                on_submitted,
+                on_resubmitting,
+            )
+        )
+
+    @overload
+    def poll_many(
+        self,
+        runs: Iterable[Run] | AsyncIterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: None = None,
+        **wait: Unpack[WaitOptions],
+    ) -> AsyncIterator[RunResult[_sdk.Response]]: ...
+
+    @overload
+    def poll_many(
+        self,
+        runs: Iterable[Run] | AsyncIterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: type[_T],
+        **wait: Unpack[WaitOptions],
+    ) -> AsyncIterator[RunResult[ParsedResponse[_T]]]: ...
+
+    def poll_many(
+        self,
+        runs: Iterable[Run] | AsyncIterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        max_wait_seconds: MaxWait = AUTO,
+        poll_interval_ms: float | None = None,
+        on_timeout: OnTimeout = "leave",
+        accept: Accept | Iterable[Accept] = (),
+        on_update: Callable[[Outcome], Any] | None = None,
+        on_fault: Callable[[BaseException], Any] | None = None,
+        completion_window: str | None = None,
+        on_interrupt: OnInterrupt = "leave",
+        text_format: Any = None,
+    ) -> AsyncIterator[RunResult[Any]]:
+        """The async twin of `Runs.poll_many`: an async iterator; `runs` may be one, too."""
+        asked = Asked(
+            max_wait_seconds,
+            poll_interval_ms,
+            on_timeout,
+            accept,
+            on_update,
+            on_fault,
+            completion_window,
+            on_interrupt,
+            text_format,
+        )
+        begin = self._beginning(runs, asked, max_in_flight)
+        return _many.poll_many_async(self._schedulers, runs, begin, self._catalog, max_in_flight, on_interrupt)
+
+    @overload
+    async def gather(
+        self,
+        runs: Iterable[Run] | AsyncIterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: None = None,
+        **wait: Unpack[WaitOptions],
+    ) -> list[_sdk.Response]: ...
+
+    @overload
+    async def gather(
+        self,
+        runs: Iterable[Run] | AsyncIterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: type[_T],
+        **wait: Unpack[WaitOptions],
+    ) -> list[ParsedResponse[_T]]: ...
+
+    async def gather(
+        self,
+        runs: Iterable[Run] | AsyncIterable[Run],
+        *,
+        max_in_flight: int | None = None,
+        text_format: Any = None,
+        **wait: Unpack[WaitOptions],
+    ) -> list[Any]:
+        """The async twin of `Runs.gather`."""
+        results = self.poll_many(runs, max_in_flight=max_in_flight, text_format=text_format, **wait)
+        return _many.responses_of([result async for result in results])
+
+    async def cancel(self, run: Run) -> _sdk.Response:
+        """The async twin of `Runs.cancel`."""
+        return await self._driver.run(self._cancel_steps(run))

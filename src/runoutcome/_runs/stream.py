@@ -1,0 +1,184 @@
+"""`RunStream` and `AsyncRunStream`: what `Runs.stream` and `.create_and_stream` give. The steps are in `_stream`."""
+
+from collections.abc import AsyncIterator, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from .._drivers.driver import AsyncDriver, Driver
+from .._operations.effects import Steps
+from .._operations.interrupts import OnInterrupt, stop_for
+from .._operations.observation import Seen
+from .._operations.stream import Ended, follow, next_event, result_of
+from .._operations.stream_state import EventSteps, Following, carry, close
+
+if TYPE_CHECKING:
+    from .._sdk.event_stream import ResponseStreamEvent
+
+_T = TypeVar("_T")
+
+
+class _StreamBase(Generic[_T]):
+    """What both colours share; `_T` is the type of the final response."""
+
+    _usage = "with runs.stream(run) as stream: ..."
+
+    def __init__(self, driver: Any, begin: Steps[Following], on_interrupt: OnInterrupt = "leave") -> None:
+        self._driver = driver
+        self._begin = begin
+        self._on_interrupt: OnInterrupt = on_interrupt
+        self._is_entered = False
+        self._at: Following | None = None
+        self._steps: EventSteps[Seen] | None = None
+        self._end: Ended | None = None
+        self._error: Exception | None = None
+
+    @property
+    def response_id(self) -> str:
+        """The id of the run."""
+        return self._following.named.response_id
+
+    @property
+    def token(self) -> str:
+        """A resume token that holds the cursor: `Runs.stream` goes on with it after the last event that was given."""
+        return self._following.token.dumps()
+
+    @property
+    def last_sequence_number(self) -> int | None:
+        """The cursor: the server's number of the last event that was given; None before the first that has one."""
+        return self._following.cursor.last
+
+    @property
+    def _following(self) -> Following:
+        if self._at is None:
+            raise RuntimeError(f"nothing is asked for, and no run made, before the with statement: {self._usage}")
+        return self._at
+
+    def _enter(self) -> None:
+        if self._is_entered:
+            raise RuntimeError("a stream is followed once; make another with Runs.stream(stream.token)")
+        self._is_entered = True
+
+    def _started(self, at: Following) -> None:
+        self._at, self._steps = at, follow(at)
+
+    def _next(self) -> Steps[Any]:
+        """Steps that give the next event, or None at the end."""
+        at = self._following
+        if self._error is not None:
+            raise self._error
+        if self._end is not None:
+            return None
+        if self._steps is None:
+            raise RuntimeError(f"the stream was closed before the run {at.named.response_id} ended: poll its token")
+        try:
+            found = yield from next_event(self._steps)
+        except BaseException as error:
+            self._steps = None
+            self._error = error if isinstance(error, Exception) else None
+            raise
+        if not isinstance(found, Ended):
+            return found.event
+        self._end = found
+        return None
+
+    def _result(self) -> _T:
+        assert self._end is not None
+        response: Any = result_of(self._following, self._end.seen)
+        return cast(_T, response)
+
+    def _closing(self) -> Steps[None]:
+        """Steps that close what is open, at any time."""
+        if self._at is not None:
+            yield from close(self._at)
+        if self._steps is not None:
+            self._steps.close()
+            self._steps = None
+
+    def _leaving(self, error: BaseException | None) -> Steps[None]:
+        """Steps of leaving the with statement: also what the caller's own code raises takes the token along."""
+        at = self._at
+        if error is not None and at is not None:
+            carry(error, at)
+        yield from self._closing()
+        if error is not None and at is not None and self._end is None:
+            yield from stop_for(self._on_interrupt, error, at.token)
+
+
+class RunStream(_StreamBase[_T]):
+    """The events of a run, each once and in order, whatever becomes of the connection. A context manager.
+
+    Iterating gives the SDK's own event objects, the terminal one last. It does not raise for a run that failed:
+    `get_final_response` does. It raises what `Runs.poll` raises for a wait that ended before the run did. Leaving the
+    with statement early closes the connection at once and leaves the run alone. Not for several threads at a time.
+    """
+
+    __module__ = "runoutcome"
+
+    _driver: Driver
+
+    def __enter__(self) -> "RunStream[_T]":
+        self._enter()
+        self._started(self._driver.run(self._begin))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._driver.run(self._leaving(error))
+
+    def __iter__(self) -> Iterator["ResponseStreamEvent"]:
+        return self
+
+    def __next__(self) -> "ResponseStreamEvent":
+        event: ResponseStreamEvent | None = self._driver.run(self._next())
+        if event is None:
+            raise StopIteration
+        return event
+
+    def get_final_response(self) -> _T:
+        """Read what is left of the events, and give the response as `Runs.poll` gives it, or raise what it raises."""
+        for _ in self:
+            pass
+        return self._result()
+
+    def close(self) -> None:
+        """Close the connection; the run is left alone. Leaving the with statement does it, too."""
+        self._driver.run(self._closing())
+
+
+class AsyncRunStream(_StreamBase[_T]):
+    """The async twin of `RunStream`: `async with`, `async for`, `await stream.get_final_response()`."""
+
+    __module__ = "runoutcome"
+
+    _driver: AsyncDriver
+    _usage = "async with runs.stream(run) as stream: ..."
+
+    async def __aenter__(self) -> "AsyncRunStream[_T]":
+        self._enter()
+        self._started(await self._driver.run(self._begin))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._driver.run(self._leaving(error))
+
+    def __aiter__(self) -> AsyncIterator["ResponseStreamEvent"]:
+        return self
+
+    async def __anext__(self) -> "ResponseStreamEvent":
+        event: ResponseStreamEvent | None = await self._driver.run(self._next())
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+    async def get_final_response(self) -> _T:
+        """The async twin of `RunStream.get_final_response`."""
+        async for _ in self:
+            pass
+        return self._result()
+
+    async def close(self) -> None:
+        """The async twin of `RunStream.close`."""
+        await self._driver.run(self._closing())

@@ -1,0 +1,217 @@
+"""The stream of a run's events through the user's own client, one event at a time, and no longer than it may take.
+
+With `_sdk` and `_sdk_parse` the only module that knows the SDK. Events are the SDK's own, decoded by it. What goes
+wrong while they are read comes out as StreamBrokenError, or as TimeoutError when the time is up.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import openai
+from openai.types.responses import (
+    Response,
+    ResponseCompletedEvent,
+    ResponseFailedEvent,
+    ResponseIncompleteEvent,
+    ResponseStreamEvent as ResponseStreamEvent,
+)
+
+from .. import _sdk
+from . import event_loop as _async_backend
+from .watchdog import Watchdog
+
+_LAST_EVENTS: Mapping[str | None, Any] = {
+    "completed": (ResponseCompletedEvent, "response.completed"),
+    "incomplete": (ResponseIncompleteEvent, "response.incomplete"),
+}
+_OTHER_LAST_EVENT = (ResponseFailedEvent, "response.failed")
+
+
+class StreamBrokenError(ConnectionError):
+    """A stream that did not go on as it should; like any other poll fault it says nothing about the run."""
+
+
+class NoStreamError(StreamBrokenError):
+    """One body came in place of a stream of events."""
+
+    def __init__(self, answer: _sdk.Answer) -> None:
+        super().__init__(f"HTTP {answer.status_code} with JSON in place of a stream")
+        self.answer = answer
+
+
+def terminal_event(run: Any, status: str | None, number: int) -> Any:
+    """The SDK's event for the end of a run, made here of its body; its `.synthetic` is True.
+
+    Whatever has no event of its own, cancelled for one, is in `response.failed`, as the API has it.
+    """
+    cls, kind = _LAST_EVENTS.get(status, _OTHER_LAST_EVENT)
+    return cls.construct(type=kind, response=run, sequence_number=number, synthetic=True)
+
+
+def note_request(run: Any, request_id: str | None) -> None:
+    """Give the run in an event what the SDK gives only to one that is the whole answer."""
+    if isinstance(run, Response):
+        run._request_id = request_id  # pyright: ignore[reportPrivateUsage] - see `_sdk.build_run`
+
+
+class EventStream:
+    """An open stream; one reader at a time."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._watchdog = Watchdog(_socket_of(stream.response))
+        self.facts = _sdk.facts_of(stream.response)
+        """Status code, request id, address and HTTP library of the answer."""
+
+    def next_event(self, seconds: float) -> Any:
+        """The next event; None at the end. Comments are no events, and so do not lengthen the time."""
+        self._watchdog.watch(seconds)
+        try:
+            event = next(self._stream, None)
+        except Exception as error:
+            raise self._timeout(seconds) or broken_by(error) from error
+        finally:
+            self._watchdog.rest()
+        if event is None and (timeout := self._timeout(seconds)):
+            raise timeout
+        return event
+
+    def close(self) -> None:
+        """Close the connection at once, also in the middle of an answer."""
+        self._watchdog.stop()
+        with suppress(Exception):
+            self._stream.close()
+
+    def _timeout(self, seconds: float) -> TimeoutError | None:
+        return _silent(seconds) if self._watchdog.has_bitten else None
+
+
+class AsyncEventStream:
+    """The async twin of `EventStream`."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.facts = _sdk.facts_of(stream.response)
+
+    async def next_event(self, seconds: float) -> Any:
+        """The next event; None at the end. Comments are no events, and so do not lengthen the time."""
+        with _async_backend.move_on_after(seconds):
+            try:
+                return await self._stream.__anext__()
+            except StopAsyncIteration:
+                return None
+            except Exception as error:
+                raise broken_by(error) from error
+        raise _silent(seconds)
+
+    async def close(self) -> None:
+        """Close the connection at once, also where the task was cancelled."""
+        with _async_backend.CancelScope(shield=True), suppress(Exception):
+            await self._stream.close()
+
+
+def open_stream(
+    client: openai.OpenAI, response_id: str, starting_after: int | None, read_seconds: float
+) -> EventStream:
+    """The stream of a run's events after the one numbered `starting_after`, by one GET without the SDK's retries.
+
+    `read_seconds` bounds each read of the connection, in the opening too. Raises the SDK's errors, NoStreamError, and
+    StreamBrokenError for a page.
+    """
+    return _checked(_responses(client).retrieve(response_id, **_asking(starting_after, read_seconds)))
+
+
+async def open_stream_async(
+    client: openai.AsyncOpenAI, response_id: str, starting_after: int | None, read_seconds: float
+) -> AsyncEventStream:
+    """The async twin of `open_stream`; the opening as a whole takes no longer than one read may."""
+    with _async_backend.move_on_after(read_seconds):
+        return await _checked_async(
+            await _responses(client).retrieve(response_id, **_asking(starting_after, read_seconds))
+        )
+    raise TimeoutError(f"the stream was not opened within {read_seconds:.3g} s")
+
+
+def submit_stream(client: openai.OpenAI, params: Mapping[str, Any]) -> EventStream:
+    """One POST with `stream=True`, without the SDK's retries. Raises what `open_stream` raises."""
+    return _checked(_responses(client).create(**params))
+
+
+async def submit_stream_async(client: openai.AsyncOpenAI, params: Mapping[str, Any]) -> AsyncEventStream:
+    """The async twin of `submit_stream`."""
+    return await _checked_async(await _responses(client).create(**params))
+
+
+def broken_by(error: Exception) -> StreamBrokenError:
+    """What an exception amounts to that came out of reading a stream: whatever it is, what was read was no event."""
+    code = getattr(error, "code", None)
+    told = f": {code}" if isinstance(code, str) and code else ""
+    return StreamBrokenError(f"the stream broke off ({type(error).__name__}{told})")
+
+
+def _silent(seconds: float) -> TimeoutError:
+    return TimeoutError(f"no event came within {seconds:.3g} s")
+
+
+def _responses(client: openai.OpenAI | openai.AsyncOpenAI) -> Any:
+    return client.with_options(max_retries=0).responses
+
+
+def _asking(starting_after: int | None, read_seconds: float) -> dict[str, Any]:
+    after = {} if starting_after is None else {"starting_after": starting_after}
+    return {"stream": True, "timeout": read_seconds, **after}
+
+
+def _checked(stream: Any) -> EventStream:
+    kind = _other_type(stream.response)
+    if kind is None:
+        return EventStream(stream)
+    try:
+        content = stream.response.read() if kind == "json" else b""
+    except Exception as error:
+        raise broken_by(error) from error
+    finally:
+        stream.response.close()
+    raise _no_stream(stream.response, kind, content)
+
+
+async def _checked_async(stream: Any) -> AsyncEventStream:
+    kind = _other_type(stream.response)
+    if kind is None:
+        return AsyncEventStream(stream)
+    try:
+        content = await stream.response.aread() if kind == "json" else b""
+    except Exception as error:
+        raise broken_by(error) from error
+    finally:
+        with _async_backend.CancelScope(shield=True):
+            await stream.response.aclose()
+    raise _no_stream(stream.response, kind, content)
+
+
+def _other_type(response: Any) -> str | None:
+    """What an answer says it is if that is surely no stream; some servers say nothing, or "text/plain"."""
+    name = str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+    return {"application/json": "json", "text/html": "html"}.get(name)
+
+
+def _no_stream(response: Any, kind: str, content: bytes) -> StreamBrokenError:
+    if kind == "html":
+        return StreamBrokenError(f"HTTP {response.status_code} with an HTML page in place of a stream")
+    return NoStreamError(
+        _sdk.Answer(content, response.status_code, response.headers, str(response.url), _sdk.http_library_of(response))
+    )
+
+
+def _socket_of(response: Any) -> socket.socket | None:
+    """The socket of an answer that has it for itself, as with HTTP/1.1 on a real network."""
+    extensions = response.extensions
+    if extensions.get("http_version") not in (b"HTTP/1.1", b"HTTP/1.0"):
+        return None
+    connection = extensions.get("network_stream")
+    found = connection.get_extra_info("socket") if connection is not None else None
+    return found if isinstance(found, socket.socket) else None

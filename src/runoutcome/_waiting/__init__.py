@@ -1,0 +1,1 @@
+"""Values and pure decisions about waiting; `now` is an argument."""

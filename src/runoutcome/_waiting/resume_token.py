@@ -1,0 +1,110 @@
+"""Resume tokens: plain text that says which run to go on with, on this machine or another. No secret inside."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from .._outcome.retry_after import parse_seconds
+
+VERSION = 1
+_LEAVES_ITS_PLACE = re.compile(r"[ /?#\\]")
+_DOTS = ("", ".", "..")
+
+
+@dataclass(frozen=True)
+class ResumeToken:
+    """What is needed to go on waiting for a run that was submitted elsewhere or earlier."""
+
+    response_id: str
+    submitted_at: float | None = None
+    """Wall-clock time of the submission, in seconds since the epoch."""
+    key: str | None = None
+    """The run's `runoutcome_key`, by which it can be found in the provider's logs."""
+    completion_window: str | None = None
+    seen: bool = False
+    """A poll has found the run, so a 404 means that it is gone, not that the id is wrong."""
+    first_submitted_at: float | None = None
+    """When the first run of its job was submitted; None where this is the first."""
+    spent_tokens: int = 0
+    """What the runs of its job that ended before it have used, as far as that is known."""
+    cursor: int | None = None
+    """The number of the last event of its stream that was passed on; None where none was."""
+
+    def dumps(self) -> str:
+        """The token as one line of JSON."""
+        values: dict[str, Any] = {"runoutcome": VERSION, "id": self.response_id}
+        if self.submitted_at is not None:
+            values["at"] = round(self.submitted_at, 3)
+        if self.key is not None:
+            values["key"] = self.key
+        if self.completion_window is not None:
+            values["window"] = self.completion_window
+        if self.seen:
+            values["seen"] = True
+        if self.first_submitted_at is not None:
+            values["first"] = round(self.first_submitted_at, 3)
+        if self.spent_tokens:
+            values["spent"] = self.spent_tokens
+        if self.cursor is not None:
+            values["cursor"] = self.cursor
+        return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+
+
+def loads(text: str) -> ResumeToken:
+    """The token in `text`, which may also be a bare response id.
+
+    Raises ValueError, saying what is wrong, for text that is neither.
+    """
+    text = text.strip()
+    if not text:
+        raise ValueError("an empty text is neither a response id nor a resume token")
+    if not text.startswith("{"):
+        return ResumeToken(text)
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not a resume token: {error}") from None
+    if not isinstance(values, dict):
+        raise ValueError("not a resume token: a JSON object was expected")
+    if values.get("runoutcome") != VERSION:
+        raise ValueError(
+            f"this resume token has version {values.get('runoutcome')!r}; this release reads version {VERSION}"
+        )
+    response_id, spent, cursor = values.get("id"), values.get("spent"), values.get("cursor")
+    if not isinstance(response_id, str) or not response_id:
+        raise ValueError("not a resume token: it holds no response id")
+    return ResumeToken(
+        response_id,
+        _time(values.get("at")),
+        _text(values.get("key")),
+        _text(values.get("window")),
+        values.get("seen") is True,
+        _time(values.get("first")),
+        spent if type(spent) is int and spent > 0 else 0,
+        cursor if type(cursor) is int and cursor >= 0 else None,
+    )
+
+
+def check_id(response_id: str) -> None:
+    """Raises ValueError for an id that would make a request of something else than a run: the id is part of its path.
+
+    Nothing else is asked of an id, as gateways make their own. What a proxy would decode counts as decoded.
+    """
+    for text in (response_id, unquote(response_id)):
+        if text in _DOTS or not text.isprintable() or _LEAVES_ITS_PLACE.search(text):
+            raise ValueError(
+                f"{response_id[:80]!r} is not a response id: an id has no spaces, no line breaks, none of / \\ ? #, "
+                "and is not made of dots"
+            )
+
+
+def _time(value: object) -> float | None:
+    return parse_seconds(value) if not isinstance(value, str) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,133 @@
+"""`BackgroundApi`: what the pytest fixture `background_api` gives. An emulator, and real clients of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack
+from typing import Any, Literal
+
+from .._sdk import AsyncOpenAI, OpenAI, native_http_library
+from ..testing import Emulator, EmulatorError, ManualClock, assert_client_ok
+
+API_KEY = "emulated"
+REAL_TIME_SPEED = 10.0
+"""Runs of the scenario `happy` take 50 ms."""
+
+
+class BackgroundApi(Emulator):
+    """The background API for one test; made from what its marker says.
+
+    Time is real and `speed` times as fast as the scenario says (10 by itself), or, with `clock="manual"`, moved by the
+    test (`speed` is 1 then). With `socket=False` nothing listens, and the clients reach the emulator in the process.
+    Raises what `Emulator` raises, and EmulatorError for another clock.
+    """
+
+    api_key = API_KEY
+
+    def __init__(
+        self,
+        scenario: Any = "happy",
+        *,
+        clock: Literal["real", "manual"] = "real",
+        speed: float | None = None,
+        seed: int | None = None,
+        socket: bool = True,
+        strict: bool = True,
+        webhook_url: str | None = None,
+        webhook_secret: str | None = None,
+    ) -> None:
+        if clock not in ("real", "manual"):
+            raise EmulatorError(f"the clock is 'real' or 'manual', got {clock!r}")
+        self._manual = ManualClock() if clock == "manual" else None
+        super().__init__(
+            scenario,
+            clock=self._manual,
+            speed=speed if speed is not None else 1.0 if self._manual else REAL_TIME_SPEED,
+            seed=seed,
+            webhook_url=webhook_url,
+            webhook_secret=webhook_secret,
+        )
+        self._has_socket = socket
+        self._strict = strict
+        self._clients = ExitStack()
+
+    def start(self) -> BackgroundApi:
+        """Listen, unless there is to be no socket."""
+        if self._has_socket:
+            super().start()
+        return self
+
+    def stop(self) -> None:
+        """Close the clients, every connection and the port."""
+        self._clients.close()
+        super().stop()
+
+    def __enter__(self) -> BackgroundApi:
+        return self.start()
+
+    @property
+    def base_url(self) -> str:
+        """What a client takes as `base_url`."""
+        return super().base_url if self._has_socket else "http://background-api.invalid/v1"
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment variables for code that makes its own client. Raises EmulatorError without a socket."""
+        if not self._has_socket:
+            raise EmulatorError("a client that is made elsewhere needs the socket, which socket=False has switched off")
+        return {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": self.api_key}
+
+    @property
+    def clock(self) -> ManualClock:
+        """The time of the emulator, for `advance`. Raises EmulatorError where the time is real."""
+        if self._manual is None:
+            raise EmulatorError('the time of this test is real; ask with @pytest.mark.background_api(clock="manual")')
+        return self._manual
+
+    def client(self, **options: Any) -> OpenAI:
+        """A real client, closed after the test; `options` are those of `openai.OpenAI`."""
+        if not self._has_socket:
+            http = native_http_library()
+            options.setdefault("http_client", http.Client(transport=self.transport(), follow_redirects=True))
+        return self._clients.enter_context(OpenAI(**self._own, **options))
+
+    def async_client(self, **options: Any) -> AsyncOpenAI:
+        """A real asynchronous client; `options` are those of `openai.AsyncOpenAI`.
+
+        It need not be closed, as it keeps no connection between requests.
+        """
+        http = native_http_library()
+        given = {"transport": None if self._has_socket else self.async_transport()}
+        if "http_client" not in options:
+            limits = http.Limits(max_keepalive_connections=0)
+            options["http_client"] = http.AsyncClient(limits=limits, follow_redirects=True, **given)
+        return AsyncOpenAI(**self._own, **options)
+
+    def allow_unconsumed(self) -> None:
+        """Outcomes that were scripted may be left over in this test."""
+        self._strict = False
+
+    def assert_client_ok(self, allow: Collection[str] = ()) -> None:
+        """Raises AssertionError that names what the client did wrong; the kinds of findings in `allow` are passed over.
+
+        Raises ValueError for a kind that there is not.
+        """
+        assert_client_ok(self.verdict(), allow)
+
+    @property
+    def complaint(self) -> str | None:
+        """What a strict test fails with at its end; None where every scripted outcome was taken."""
+        if not self._strict or not (left := self.unconsumed):
+            return None
+        listed = ", ".join(f"'{name}'" for name in left)
+        return (
+            f"background_api: {len(left)} scripted outcome(s) that no create came for: {listed}.\n"
+            f"{len(self.runs)} run(s) were created. Either the code under test made fewer runs than scripted, or their "
+            "requests did not fit `match`, or had markers of their own.\n"
+            "If that is meant: background_api.allow_unconsumed(), @pytest.mark.background_api(strict=False), or "
+            "background_api_strict = false in the configuration of pytest."
+        )
+
+    @property
+    def _own(self) -> dict[str, Any]:
+        return {"base_url": self.base_url, "api_key": self.api_key}

@@ -11,7 +11,7 @@ import pytest
 
 from golden.make import PROTOCOLS, facts_of
 
-RELEASES = sorted(path.parent for path in Path(__file__).parent.glob("*/facts.json"))
+RELEASES = sorted(path.parent for path in (Path(__file__).parents[1] / "golden").glob("*/facts.json"))
 PICKLES = [path for release in RELEASES for path in sorted(release.glob("*.pickle"))]
 
 

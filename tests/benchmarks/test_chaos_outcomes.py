@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-PATH = Path(__file__).parents[1] / "benchmarks" / "chaos_outcomes.py"
+PATH = Path(__file__).parents[2] / "benchmarks" / "chaos_outcomes.py"
 PROMPT, TEXT = "Write report 1.", "Otters do well in space."
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from runoutcome.testing import Emulator
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 BLOCKS = {
     f"{page.relative_to(ROOT)}-{number}": block

@@ -31,7 +31,7 @@ import openai
 from dispatch import LONG_ITEM, RUN
 from runoutcome import AsyncRuns, Runs
 from runoutcome._drivers.clock import SystemClock
-from runoutcome._outcome.head import read_head
+from runoutcome._outcome.body import read_head
 from tables import table
 
 IN_FLIGHT = 50

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from runoutcome import Catalog, Entry
-from runoutcome._catalog.surfaces import Surface
+from runoutcome._catalog.rows import Surface
 
 Vector = dict[str, Any]
 Fields = dict[str, Any]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from errors import error
 from openai.types.responses import Response
+
+from errors import error
 
 ATTEMPTS = 3
 ANSWER = "answer"

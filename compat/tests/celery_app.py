@@ -8,8 +8,8 @@ from typing import Any
 
 import openai
 from celery import Celery
-from errors import raise_error
 
+from errors import raise_error
 from runoutcome import is_retryable, retry_after
 
 RETRIES = 2

@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Any
 
 import openai
-from errors import EVERY, error
 
+from errors import EVERY, error
 from runoutcome import RunError, is_retryable, retry_after
 
 PROTOCOLS = range(2, 6)

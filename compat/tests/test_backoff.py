@@ -9,8 +9,8 @@ import backoff
 import openai
 import pytest
 from attempts import ATTEMPTS, Work
-from errors import DELAY_SECONDS, NOT_RETRYABLE, RETRYABLE, error
 
+from errors import DELAY_SECONDS, NOT_RETRYABLE, RETRYABLE, error
 from runoutcome import is_retryable, retry_after
 
 PACKAGE = "backoff"

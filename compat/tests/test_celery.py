@@ -15,8 +15,9 @@ import openai
 import pytest
 from celery import Celery
 from celery.result import AsyncResult
-from errors import EVERY, NOT_RETRYABLE, RETRYABLE, error, leaked
 from facts import common_facts_of
+
+from errors import EVERY, NOT_RETRYABLE, RETRYABLE, error, leaked
 
 PACKAGE = "celery"
 WITH = ("kombu", "billiard")

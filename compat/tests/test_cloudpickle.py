@@ -7,8 +7,9 @@ import sys
 
 import cloudpickle
 import pytest
-from errors import EVERY, error, leaked
 from facts import facts_of
+
+from errors import EVERY, error, leaked
 
 PACKAGE = "cloudpickle"
 CALL = "import pickle, sys; print(*pickle.load(sys.stdin.buffer)())"

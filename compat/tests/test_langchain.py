@@ -7,7 +7,6 @@ from typing import Any
 import openai
 import pytest
 from attempts import ANSWER, ATTEMPTS, Work, completed
-from errors import DELAY_SECONDS, EVERY, NOT_RETRYABLE, RETRYABLE, STATUS_ERRORS, caught, error
 from langchain.agents import create_agent
 from langchain.agents.middleware import ModelRetryMiddleware
 from langchain_core.exceptions import (
@@ -22,6 +21,7 @@ from langchain_core.exceptions import (
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_openai import ChatOpenAI
 
+from errors import DELAY_SECONDS, EVERY, NOT_RETRYABLE, RETRYABLE, STATUS_ERRORS, caught, error
 from runoutcome import is_retryable, retry_after
 
 PACKAGE = "langchain-openai"

@@ -10,9 +10,9 @@ import litellm
 import openai
 import pytest
 from attempts import ANSWER, ATTEMPTS, Work
-from errors import DELAY_SECONDS, EVERY, NOT_RETRYABLE, RETRYABLE, STATUS_ERRORS, caught, error
 from litellm.llms.custom_llm import CustomLLMError
 
+from errors import DELAY_SECONDS, EVERY, NOT_RETRYABLE, RETRYABLE, STATUS_ERRORS, caught, error
 from runoutcome import Catalog, Entry, RunStatusError, error_for, is_retryable
 
 PACKAGE = "litellm"

@@ -10,9 +10,9 @@ import multiprocessing
 from typing import Any
 
 import pytest
-from errors import EVERY, error, leaked
 from facts import common_facts_of
 
+from errors import EVERY, error, leaked
 from runoutcome import RunError
 
 PACKAGE = "Python standard library"

@@ -10,9 +10,9 @@ import pytest
 from agents import Agent, ModelRetrySettings, ModelSettings, OpenAIResponsesModel, RunConfig, Runner, retry_policies
 from agents.retry import ModelRetryAdviceRequest
 from attempts import ANSWER, ATTEMPTS, Work, completed
-from errors import DELAY_SECONDS, EVERY, FINAL, NOT_RETRYABLE, RETRYABLE, STATUS_ERRORS, error
 from openai import AsyncOpenAI
 
+from errors import DELAY_SECONDS, EVERY, FINAL, NOT_RETRYABLE, RETRYABLE, STATUS_ERRORS, error
 from runoutcome import is_retryable
 
 PACKAGE = "openai-agents"

@@ -11,10 +11,10 @@ from typing import Any
 
 import openai
 import pytest
-from errors import leaked
 from facts import CLASSES, PROTOCOLS
 
 import runoutcome
+from errors import leaked
 
 PACKAGE = "Python standard library"
 HERE = Path(__file__).parent

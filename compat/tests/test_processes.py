@@ -10,8 +10,9 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.pool import Pool
 
 import pytest
-from errors import EVERY, error, leaked, raise_error
 from facts import common_facts_of, facts_of
+
+from errors import EVERY, error, leaked, raise_error
 
 PACKAGE = "Python standard library"
 SECONDS = 30

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from attempts import ANSWER, Work, completed
-from errors import DELAY_SECONDS, EVERY, FINAL, NOT_RETRYABLE, RETRYABLE, STATUS_ERRORS, WAITS, caught, error
 from openai import APIError, AsyncOpenAI
 from pydantic_ai import Agent, ModelHTTPError
 from pydantic_ai.exceptions import (
@@ -27,6 +26,7 @@ from pydantic_ai.models.openai import OpenAIResponsesModel
 from pydantic_ai.models.test import TestModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
+from errors import DELAY_SECONDS, EVERY, FINAL, NOT_RETRYABLE, RETRYABLE, STATUS_ERRORS, WAITS, caught, error
 from runoutcome import is_retryable
 
 PACKAGE = "pydantic-ai-slim"

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import sentry_sdk
-from errors import EVERY, FINAL, RETRYABLE, error, leaked
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
+from errors import EVERY, FINAL, RETRYABLE, error, leaked
 from runoutcome import RunError
 
 PACKAGE = "sentry-sdk"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import stamina
 from attempts import ATTEMPTS, Work
-from errors import DELAY_SECONDS, NOT_RETRYABLE, RETRYABLE, error
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
+from errors import DELAY_SECONDS, NOT_RETRYABLE, RETRYABLE, error
 from runoutcome import is_retryable, retry_after
 
 PACKAGE = "stamina"

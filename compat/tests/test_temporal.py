@@ -7,13 +7,13 @@ import json
 from datetime import timedelta
 
 import pytest
-from errors import EVERY, RETRYABLE, STATUS_ERRORS, WAITS, caught, error, leaked, raise_error
 from temporalio.api.failure.v1 import Failure
 from temporalio.converter import DataConverter, DefaultFailureConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 import runoutcome
+from errors import EVERY, RETRYABLE, STATUS_ERRORS, WAITS, caught, error, leaked, raise_error
 from runoutcome import RunError, is_retryable, retry_after
 
 PACKAGE = "temporalio"

@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 from agents import ModelProvider, ModelSettings, OpenAIResponsesModel
 from attempts import Work, completed
-from errors import DELAY_SECONDS, FINAL, RETRYABLE, STATUS_ERRORS, caught, error
 from openai import AsyncOpenAI
 from temporalio.exceptions import ApplicationError
 from temporalio.openai_agents._invoke_model_activity import ActivityModelInput, ModelActivity
 from temporalio.testing import ActivityEnvironment
+
+from errors import DELAY_SECONDS, FINAL, RETRYABLE, STATUS_ERRORS, caught, error
 
 PACKAGE = "temporalio-openai-agents"
 WITH = ("temporalio", "openai-agents")

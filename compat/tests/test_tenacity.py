@@ -8,9 +8,9 @@ from contextlib import suppress
 import pytest
 import tenacity
 from attempts import ATTEMPTS, Work
-from errors import DELAY_SECONDS, NOT_RETRYABLE, RETRYABLE, error
 from openai import OpenAI
 
+from errors import DELAY_SECONDS, NOT_RETRYABLE, RETRYABLE, error
 from runoutcome import RunRateLimitError, Runs, is_retryable, retry_after
 from runoutcome.testing import Emulator
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._catalog.catalog import CATALOG_VERSION as CATALOG_VERSION, Catalog as Catalog
     from ._catalog.overlay import CatalogError as CatalogError
-    from ._catalog.rows import Entry as Entry, Outcome as Outcome
+    from ._catalog.rows import Entry as Entry
     from ._errors.bases import RunError as RunError
     from ._errors.exceptions import (
         OutputParseError as OutputParseError,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from ._errors.results import RunExceptionGroup as RunExceptionGroup, RunResult as RunResult
     from ._outcome.classify import classify as classify
+    from ._outcome.outcome import Outcome as Outcome
     from ._runs.options import AUTO as AUTO
     from ._runs.runs import AsyncRuns as AsyncRuns, Runs as Runs
     from ._runs.stream import AsyncRunStream as AsyncRunStream, RunStream as RunStream
@@ -61,7 +62,7 @@ _HOMES = {
     "Catalog": "_catalog.catalog",
     "CatalogError": "_catalog.overlay",
     "Entry": "_catalog.rows",
-    "Outcome": "_catalog.rows",
+    "Outcome": "_outcome.outcome",
     "OutputParseError": "_errors.exceptions",
     "PollingLostError": "_errors.exceptions",
     "ResubmitBudget": "_waiting.resubmit",
@@ -103,9 +104,9 @@ _HELD = {
     "Auto": "_runs.options",
     "Deprecation": "_catalog.rows",
     "Rule": "_catalog.rows",
-    "Surface": "_catalog.surfaces",
+    "Surface": "_catalog.rows",
     "Traveller": "_errors.sdk_pickling",
-    "TypeRow": "_catalog.surfaces",
+    "TypeRow": "_catalog.rows",
 }
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runoutcome import Catalog
-from runoutcome._catalog.surfaces import Surface
+from runoutcome._catalog.rows import Surface
 from runoutcome._outcome.body import read_failure
 from runoutcome._sdk import SDK_VERSION
 from runoutcome.contract import Finding, Shape, Vocabulary, drift

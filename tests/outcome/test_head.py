@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bodies import EXTRAS, short
-from runoutcome._outcome.head import HEAD_BYTES, read_head
+from runoutcome._outcome.body import HEAD_BYTES, read_head
 
 HEAD = {"id": "resp_1", "object": "response", "created_at": 1, "status": "in_progress"}
 JSON = st.recursive(

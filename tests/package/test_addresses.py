@@ -64,7 +64,7 @@ def test_a_pickle_names_public_addresses(name: str, protocol: int) -> None:
 
 def test_a_process_that_knows_private_rooms_only_pickles_the_same() -> None:
     """The address of a class does not depend on who asked for it first."""
-    private = "from runoutcome._catalog.rows import Outcome"
+    private = "from runoutcome._outcome.outcome import Outcome"
     public = "from runoutcome import Outcome"
     dumped: list[Any] = [
         subprocess.run(

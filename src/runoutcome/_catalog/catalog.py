@@ -12,8 +12,7 @@ from typing import Any
 
 from .extend import Extension
 from .overlay import Source, read_overlay
-from .rows import Alternative, Deprecation, Entry, ErrorType, Match, Rule
-from .surfaces import Surface, TypeRow
+from .rows import Alternative, Deprecation, Entry, ErrorType, Match, Rule, Surface, TypeRow
 
 CATALOG_VERSION = "1.1.0"
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from .overlay import Overlay, broken
-from .rows import HOME, RESUBMIT_ACTIONS, STATUS, Action, Alternative, Entry, ErrorType, Match, Rule
-from .surfaces import Surface, TypeRow
+from .rows import HOME, RESUBMIT_ACTIONS, STATUS, Action, Alternative, Entry, ErrorType, Match, Rule, Surface, TypeRow
 
 Find = Callable[[str, str, Match, str | None], Entry | None]
 _REMEDY = "See the documentation of this server."

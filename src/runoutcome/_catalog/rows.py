@@ -1,11 +1,10 @@
-"""The values everything else speaks in: `Entry`, `Rule`, `Outcome`. No I/O, no SDK, no decisions."""
+"""Rows of the catalog: entries, rules, surfaces and error types. Frozen values, no decisions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, get_args
 
-Phase = Literal["pending", "terminal", "unknown"]
 Match = Literal["literal", "null", "unknown", "http_status"]
 Confidence = Literal["high", "medium", "low"]
 Action = Literal[
@@ -136,124 +135,49 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a body says became of its run, and what may be done about it. Made by `classify`."""
+class Surface:
+    """One kind of object that says "200 OK" for a failure: where its status is, and what its statuses mean."""
 
     __module__ = "runoutcome"
 
-    phase: Phase
-    status: str | None = None
-    ok: bool = False
-    """It is completed (`succeeded`, for a fine-tuning job), and nothing has to be raised."""
-    surface: str | None = None
-    code: str | None = None
-    reason: str | None = None
-    message: str | None = None
-    param: str | None = None
-    error_class: str | None = None
-    """Name of the `openai` class this amounts to; None where the SDK has none."""
-    error_type: ErrorType | None = None
-    status_code: int | None = None
-    """The HTTP status the same root cause gives synchronously; None where none is known."""
-    retryable: bool = False
-    """An identical *new* run may succeed. Never implies that asking again for this run changes anything."""
-    action: Action = "none"
-    known: bool = False
-    """A catalog row for this literal code, reason or status decided."""
-    retry_after: float | None = None
-    """Seconds the server asked to wait before a new run."""
-    retry_after_source: str | None = None
-    response_id: str | None = None
-    """The id of the run, or of whatever else the body is."""
-    model: str | None = None
-    """None while it is pending, too: of a pending body only status, id and counts are read."""
-    usage: Mapping[str, int] | None = field(default=None, hash=False)
-    has_output: bool = False
-    counts: Mapping[str, int] | None = field(default=None, hash=False)
-    """How many parts of a batch, file batch or eval run ended in which way, as the body counts them."""
-    entry: Entry | None = None
-    rule: Rule | None = None
-    catalog_version: str | None = None
-    overlay: str | None = None
-    """Name of the overlay that decided, None where the shipped catalog did."""
+    name: str
+    object: str | None
+    """What its bodies call themselves; None where they do not."""
+    status_field: str
+    pending: frozenset[str]
+    terminal: frozenset[str]
+    decided_by: Mapping[str, str]
+    """Status -> the field whose value decides, for the statuses that need one."""
+    completed: frozenset[str] = frozenset({"completed"})
+    aliases: tuple[str, ...] = ()
+    failure_field: str = FAILURE
+    output_field: str | None = None
+    counts_field: str | None = None
+    legacy: bool = False
+    sdk_model: str | None = None
+    openapi_schema: str | None = None
 
-    @classmethod
-    def of(cls, phase: Phase, **fields: Any) -> "Outcome":
-        """An outcome of these fields; internal.
+    @cached_property
+    def code_field(self) -> str:
+        """The field that holds a failure's code."""
+        return f"{self.failure_field}.code"
 
-        The constructor of a frozen dataclass sets field by field, which takes longer than judging a pending run: this
-        sets them at once, and leaves defaults to the class.
-        """
-        outcome = object.__new__(cls)
-        outcome.__dict__.update(fields, phase=phase)
-        return outcome
+    @cached_property
+    def failure_path(self) -> tuple[str, ...]:
+        """Where the error object is, or the list of them."""
+        return tuple(self.failure_field.split("."))
 
-    @property
-    def title(self) -> str:
-        """What happened, in a few words."""
-        words = self.rule or self.entry
-        return words.title if words else (self._overlaid or "No run body")
-
-    @property
-    def cause(self) -> str:
-        """Why it happened, one or two sentences."""
-        words = self.rule or self.entry
-        return words.cause if words else (self._overlaid or "This object says nothing about a run.")
-
-    @property
-    def remedy(self) -> str:
-        """What a person should do, one or two sentences."""
-        if self.phase == "unknown" and self.status is None:
-            return "Fetch the run by its id and judge that body; nothing is known about the run itself."
-        if self.retryable and self.rule is None and self.entry and not self.entry.retryable:
-            return "The server itself says that submitting the same request again may succeed."
-        words = self.rule or self.entry
-        return words.remedy if words else "Fetch the run by its id and judge that body."
-
-    @property
-    def _overlaid(self) -> str | None:
-        """Words for an outcome out of a pickle: the overlay that decided did not travel with it."""
-        return f"Decided by the overlay {self.overlay!r}." if self.overlay is not None else None
-
-    @property
-    def label(self) -> str:
-        """The failure's own word: its code, else its reason, else its status."""
-        return self.code or self.reason or self.status or "no status"
-
-    def describe(self) -> str:
-        """Title, cause, remedy and the server's own message, as one line of text."""
-        text = f"{self.label}: {self.title}. {self.cause} {self.remedy}"
-        return f"{text} Server message: {self.message}" if self.message else text
-
-    def to_dict(self) -> dict[str, Any]:
-        """Every field as JSON; `entry` and `rule` by their ids."""
-        fields = {name: getattr(self, name) for name in _OUTCOME_FIELDS}
-        for name in ("usage", "counts"):
-            fields[name] = dict(fields[name]) if fields[name] is not None else None
-        fields["entry"] = self.entry.id if self.entry else None
-        fields["rule"] = self.rule.id if self.rule else None
-        return fields
-
-    def problem(self) -> dict[str, Any]:
-        """An RFC 9457 problem document; `type` is `about:blank`, so `title` is the HTTP phrase where there is one."""
-        document: dict[str, Any] = {"type": "about:blank", "title": self.title, "detail": self.describe()}
-        if self.status_code is not None and self.status_code >= 400:
-            document["status"] = self.status_code
-            document["title"] = _phrase(self.status_code) or self.title
-        if self.response_id:
-            document["instance"] = self.response_id
-        extensions = ("status", "code", "reason", "param", "error_type", "retryable", "action", "retry_after")
-        document.update({_PROBLEM_NAMES.get(name, name): getattr(self, name) for name in extensions})
-        return {key: value for key, value in document.items() if value is not None}
+    @cached_property
+    def output_path(self) -> tuple[str, ...] | None:
+        """Where the result is; None where the body does not hold it."""
+        return tuple(self.output_field.split(".")) if self.output_field else None
 
 
-_OUTCOME_FIELDS = tuple(Outcome.__dataclass_fields__)
-# `status` is taken by RFC 9457 for the HTTP status.
-_PROBLEM_NAMES = {"status": "run_status"}
+@dataclass(frozen=True)
+class TypeRow:
+    """What one `error_type` amounts to: an `openai` class name and the HTTP status that goes with it, or None."""
 
+    __module__ = "runoutcome"
 
-def _phrase(status_code: int) -> str | None:
-    try:
-        return HTTPStatus(status_code).phrase
-    except ValueError:
-        return None
+    error_class: str | None
+    status_code: int | None

@@ -7,9 +7,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .. import _sdk
-from .._catalog.rows import Action, Entry, ErrorType, Outcome, Phase, Rule
+from .._catalog.rows import Action, Entry, ErrorType, Rule
 from .._outcome.body import look, word
 from .._outcome.classify import classify
+from .._outcome.outcome import Outcome, Phase
 from .._waiting.attempts import Attempt, unpack
 from .._waiting.resubmit import Refusal
 from .._waiting.resume_token import ResumeToken, loads

@@ -27,8 +27,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _sdk
-from .._catalog.rows import Outcome
 from .._outcome.body import look, word
+from .._outcome.outcome import Outcome
 from .._waiting.attempts import Attempt, unpack
 from . import snapshot as _snapshot
 from .bases import STATE, TEXT, Origin, RunError, WaitError, id_in, token_in, travelled_in

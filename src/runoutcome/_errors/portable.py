@@ -10,7 +10,7 @@ import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .._catalog.rows import Outcome
+from .._outcome.outcome import Outcome
 from .._waiting.attempts import Attempt, pack
 from . import snapshot as _snapshot
 

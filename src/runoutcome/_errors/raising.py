@@ -11,10 +11,10 @@ from typing import Any, Literal, TypeVar
 from .. import _sdk
 from .._catalog.catalog import Catalog
 from .._catalog.lookup import Failure, is_retryable_status, lookup, names_quota
-from .._catalog.rows import Outcome
 from .._checks import check_type
 from .._outcome.body import Reading, look, word
 from .._outcome.classify import examine
+from .._outcome.outcome import Outcome
 from .._outcome.retry_after import parse_seconds
 from . import exceptions as errors
 from .bases import Origin, RunError

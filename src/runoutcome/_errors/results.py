@@ -7,9 +7,10 @@ from typing import Any, Generic, TypeVar
 
 from .. import _sdk
 from .._catalog.catalog import Catalog
-from .._catalog.rows import Action, Outcome
+from .._catalog.rows import Action
 from .._outcome.classify import classify
 from .._outcome.judge import no_body
+from .._outcome.outcome import Outcome
 from .._sdk.faults import is_poll_fault
 from .bases import RunError, WaitError
 from .exceptions import OutputParseError, RunGoneError

@@ -12,7 +12,8 @@ from dataclasses import fields, replace
 from typing import Any
 
 from .._catalog.catalog import Catalog
-from .._catalog.rows import Entry, Outcome
+from .._catalog.rows import Entry
+from .._outcome.outcome import Outcome
 
 MESSAGE_CHARS = 300
 CODE_CHARS = 100

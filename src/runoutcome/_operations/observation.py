@@ -9,14 +9,14 @@ from typing import Any
 
 from .. import _sdk
 from .._catalog.catalog import Catalog
-from .._catalog.rows import HOME, Outcome
+from .._catalog.rows import HOME
 from .._errors.bases import Origin
 from .._errors.exceptions import OutputParseError
 from .._errors.raising import is_accepted, make_error, origin_of
-from .._outcome.body import Reading, read
+from .._outcome.body import Reading, read, read_head
 from .._outcome.classify import examine
-from .._outcome.head import read_head
 from .._outcome.judge import judge
+from .._outcome.outcome import Outcome
 from .._outcome.retry_after import parse_seconds
 from .._sdk.faults import NoRunBodyError as NoRunBodyError, is_poll_fault as is_poll_fault
 from .._sdk.structured_output import TextFormat, complaints, unparsed

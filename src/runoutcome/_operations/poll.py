@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from .. import _sdk
 from .._catalog.catalog import Catalog
-from .._catalog.rows import Outcome
 from .._errors.exceptions import PollingLostError, RunGoneError, RunUnknownError, WaitTimeoutError
 from .._errors.raising import is_accepted, retry_after
+from .._outcome.outcome import Outcome
 from .._waiting import polling as _wait
 from .._waiting.resume_token import ResumeToken
 from .cancel import cancel

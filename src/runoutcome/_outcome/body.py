@@ -6,6 +6,7 @@ Nothing here knows the SDK: its models are read by attribute, as any other objec
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
@@ -20,6 +21,14 @@ _RUN_EVENT = "response."
 _WEBHOOK = "event"
 _NOTICES = ("batch.", "fine_tuning.job.", "eval.run.", "video.")
 _MAX_COUNT = 2**63  # no count is larger, and Python does not print an int of more than 4300 digits
+
+
+HEAD_BYTES = 4096
+"""How far the status is looked for. The API writes it fourth, after the id, the object and the time of creation."""
+_OPEN = re.compile(r"[ \t\n\r]*\{")
+_NAME = re.compile(r'[ \t\n\r]*"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')
+_COMMA = re.compile(r"[ \t\n\r]*,")
+_decode = json.JSONDecoder().raw_decode
 
 
 class Answer(NamedTuple):
@@ -195,3 +204,23 @@ def word(value: object) -> str | None:
         return str(value)
     except (ValueError, RecursionError):  # an int of more than 4300 digits, a list nested without end
         return f"<{type(value).__name__}>"
+
+
+def read_head(content: bytes) -> dict[str, Any] | None:
+    """The fields of a JSON object up to and with `status`; None if that takes reading all of it.
+
+    What comes after them is not looked at, except that it ends as an object does: a cut body is no head.
+    """
+    if not content[-8:].rstrip().endswith(b"}"):
+        return None
+    text = content[:HEAD_BYTES].decode("utf-8", "ignore")
+    place, head = _OPEN.match(text), dict[str, Any]()
+    while place and (name := _NAME.match(text, place.end())):
+        try:
+            head[name[1]], end = _decode(text, name.end())
+        except (ValueError, RecursionError):  # a value that goes beyond the head, or is no JSON
+            return None
+        if name[1] == "status":
+            return head
+        place = _COMMA.match(text, end)
+    return None

@@ -6,10 +6,10 @@ from typing import Any
 
 from .._catalog.catalog import Catalog
 from .._catalog.lookup import lookup
-from .._catalog.rows import HOME, Outcome
-from .._catalog.surfaces import Surface
+from .._catalog.rows import HOME, Surface
 from .body import Reading, find, look, read, read_failure
 from .judge import ROW, judge, no_body
+from .outcome import Outcome
 
 _OWN_ERROR = ("error",)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from .._catalog.catalog import Catalog
 from .._catalog.lookup import Failure, Verdict, lookup, lookup_answer, verdict_of
-from .._catalog.rows import HOME, INCOMPLETE_REASON, STATUS, Entry, Outcome, Phase
-from .._catalog.surfaces import Surface
+from .._catalog.rows import HOME, INCOMPLETE_REASON, STATUS, Entry, Surface
 from .body import Reading, find, look, read_counts, read_failure, read_usage, word
+from .outcome import Outcome, Phase
 from .retry_after import delay_from_headers, delay_from_message
 
 ROW = "batch.output_row"

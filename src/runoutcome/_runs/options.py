@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 from .. import _sdk
 from .._catalog.catalog import Catalog
-from .._catalog.rows import HOME, Outcome
+from .._catalog.rows import HOME
 from .._checks import check_functions, check_number, check_type, check_whole_number, refuse_type
 from .._drivers.many import Begin
 from .._errors.raising import Accept, parse_accept
@@ -23,6 +23,7 @@ from .._operations.observation import Seen, Wanted, seen_by_caller
 from .._operations.poll import OnTimeout
 from .._operations.submit import KEY, WINDOW, attempt_key, base_key, prepare, window_of
 from .._outcome.body import look, word
+from .._outcome.outcome import Outcome
 from .._sdk.structured_output import TextFormat
 from .._waiting import polling as _wait
 from .._waiting.attempts import Attempt

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .. import _sdk
 from .._catalog.catalog import Catalog
-from .._catalog.rows import Outcome
 from .._drivers import many as _many
 from .._drivers.clock import AsyncSystemClock, SystemClock
 from .._drivers.driver import AsyncDriver, Driver
@@ -21,6 +20,7 @@ from .._errors.results import RunResult
 from .._operations.effects import Clock, Notices
 from .._operations.interrupts import OnInterrupt
 from .._operations.poll import OnTimeout
+from .._outcome.outcome import Outcome
 from .._sdk import transports as _transport
 from .._sdk.transports import Transport
 from .._waiting.attempts import Attempt

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .. import _sdk
-from .._catalog.rows import Outcome
 from .._checks import check_functions, check_number
 from .._drivers.driver import AsyncDriver, Driver
 from .._errors.raising import Accept
@@ -16,6 +15,7 @@ from .._operations.poll import OnTimeout
 from .._operations.stream_start import check_idle, follow_new_run, follow_run, streaming
 from .._operations.stream_state import IDLE_TIMEOUT_SECONDS, Following
 from .._operations.submit import attempt_key, base_key
+from .._outcome.outcome import Outcome
 from .options import AUTO, Asked, MaxWait, Run, RunsBase, WaitOptions, _formatted, _is_known, token_of
 from .stream import AsyncRunStream, RunStream
 

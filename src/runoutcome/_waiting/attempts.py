@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._catalog.rows import Outcome
+from .._outcome.outcome import Outcome
 
 TRAVEL_BYTES = 240
 """What the attempts of an exception that travels may weigh; the newest are kept."""

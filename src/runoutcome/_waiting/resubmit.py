@@ -4,8 +4,8 @@ import threading
 from dataclasses import dataclass
 from typing import Literal
 
-from .._catalog.rows import Outcome
 from .._checks import check_finite_number, check_whole_number
+from .._outcome.outcome import Outcome
 
 FIRST_DELAY_SECONDS = {"resubmit": 1.0, "resubmit_later": 5.0}
 MAX_DELAY_SECONDS = 120.0

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from .. import _sdk
-from .._catalog.rows import Outcome
+from .._outcome.outcome import Outcome
 from ._jobs import JobLine
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from .. import _sdk
-from .._catalog.rows import Outcome
 from .._errors.bases import RunError, WaitError
 from .._errors.exceptions import RunGoneError, SubmissionUnknownError
 from .._errors.raising import class_for, is_retryable
 from .._operations.submit import split_key
 from .._outcome.classify import classify
+from .._outcome.outcome import Outcome
 from .._runs.options import AUTO, MaxWait
 from .._runs.runs import AsyncRuns
 from .._waiting.resume_token import loads

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._catalog.catalog import Catalog
-from .._catalog.rows import Outcome
 from .._errors.bases import RunError, WaitError
 from .._errors.exceptions import RunGoneError
 from .._outcome.classify import classify
+from .._outcome.outcome import Outcome
 from .._waiting.resume_token import loads
 from ._errors import Exit, exit_of
 from ._render import print_command, print_line, print_pairs, stderr

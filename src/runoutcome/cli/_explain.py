@@ -11,7 +11,7 @@ import typer
 from .._catalog.catalog import Catalog
 from .._catalog.lookup import Failure, lookup
 from .._catalog.overlay import dialects
-from .._catalog.rows import Outcome
+from .._outcome.outcome import Outcome
 from ..contract._sample import outcome_of
 from ._errors import Exit, UserError
 from ._judged import judged

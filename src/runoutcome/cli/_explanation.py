@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from .._catalog.rows import Entry, Outcome, Rule
+from .._catalog.rows import Entry, Rule
+from .._outcome.outcome import Outcome
 from ..contract._address import docs_of, value_of
 from ..contract._meaning import Meaning
 from ..contract._phrases import advice, basis, http, other_view, since

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._catalog.catalog import Catalog
-from .._catalog.rows import Outcome
 from .._outcome.classify import classify
+from .._outcome.outcome import Outcome
 from ._errors import UserError
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._catalog.rows import Outcome
+from .._outcome.outcome import Outcome
 from ._render import print_line, stderr
 
 

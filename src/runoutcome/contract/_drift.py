@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from .._catalog.catalog import Catalog
-from .._catalog.rows import FAILURE_CODE, HOME, STATUS
-from .._catalog.surfaces import Surface
+from .._catalog.rows import FAILURE_CODE, HOME, STATUS, Surface
 from ._left_out import FIELDS, OBJECTS, READ
 from ._shape import Shape, Vocabulary, find
 

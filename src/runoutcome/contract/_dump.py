@@ -7,8 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .._catalog.catalog import Catalog
-from .._catalog.rows import Entry
-from .._catalog.surfaces import Surface
+from .._catalog.rows import Entry, Surface
 
 
 def dump(catalog: Catalog) -> dict[str, Any]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .._catalog.catalog import Catalog
-from .._catalog.rows import Entry, Rule
-from .._catalog.surfaces import Surface
+from .._catalog.rows import Entry, Rule, Surface
 from ._address import link_to, rule_anchor, value_of
 from ._markdown import anchor, code, listed, table
 

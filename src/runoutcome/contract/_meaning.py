@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .._catalog.catalog import Catalog
-from .._catalog.rows import Action, Entry, Outcome, Rule
+from .._catalog.rows import Action, Entry, Rule
 from .._errors.raising import class_for
+from .._outcome.outcome import Outcome
 
 WHY: Mapping[Action, str] = {
     "resubmit": "an identical new run may succeed",

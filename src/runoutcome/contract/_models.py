@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from .._catalog.catalog import Catalog
-from .._catalog.surfaces import Surface
+from .._catalog.rows import Surface
 from .._sdk import SDK_VERSION, sdk_models, sdk_type
 from ._shape import Shape, Vocabulary
 

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .._catalog.catalog import Catalog
-from .._catalog.rows import ACTIONS, ERROR_TYPES, Entry
-from .._catalog.surfaces import Surface
+from .._catalog.rows import ACTIONS, ERROR_TYPES, Entry, Surface
 
 Action = dict[str, Any]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .._catalog.rows import Alternative, Entry, Outcome
+from .._catalog.rows import Alternative, Entry
+from .._outcome.outcome import Outcome
 
 
 def basis(entry: Entry) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 from .._catalog.catalog import Catalog
 from .._catalog.lookup import verdict_of
-from .._catalog.rows import STATUS, Entry, Outcome
-from .._catalog.surfaces import Surface
+from .._catalog.rows import STATUS, Entry, Surface
 from .._outcome.classify import classify
+from .._outcome.outcome import Outcome
 
 _WORDS = {"null": None, "unknown": "a_word_nobody_knows", "http_status": "503"}
 _ANSWER = {"status_code": 200, "body": {"object": "chat.completion"}}

@@ -41,7 +41,7 @@ class Catalog:
     def __post_init__(self) -> None:
         index = {(entry.surface, entry.field, entry.match, entry.value): entry for entry in self.entries}
         object.__setattr__(self, "_index", index)
-        names = {name: place for place in self.surfaces.values() for name in (place.object, *place.aliases) if name}
+        names = {name: each for each in self.surfaces.values() for name in (each.object, *each.aliases) if name}
         object.__setattr__(self, "_objects", names)
 
     @classmethod

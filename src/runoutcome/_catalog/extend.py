@@ -68,8 +68,8 @@ class Extension:
         surfaces = dict(self._surfaces)
         for row in self._overlay.entries:
             if phase := row.get("phase"):
-                place = surfaces[row.get("surface", HOME)]
-                surfaces[place.name] = _with_status(place, row["value"], phase)
+                surface = surfaces[row.get("surface", HOME)]
+                surfaces[surface.name] = _with_status(surface, row["value"], phase)
         return surfaces
 
     @property
@@ -143,16 +143,16 @@ class Extension:
         }
 
 
-def _with_status(place: Surface, status: str, phase: str) -> Surface:
+def _with_status(surface: Surface, status: str, phase: str) -> Surface:
     sets: dict[str, frozenset[str]] = {
-        "pending": place.pending,
-        "terminal": place.terminal,
-        "completed": place.completed,
+        "pending": surface.pending,
+        "terminal": surface.terminal,
+        "completed": surface.completed,
     }
     kept = {name: statuses - {status} for name, statuses in sets.items()}
     for name in ("terminal", "completed") if phase == "completed" else (phase,):
         kept[name] |= {status}
-    return replace(place, pending=kept["pending"], terminal=kept["terminal"], completed=kept["completed"])
+    return replace(surface, pending=kept["pending"], terminal=kept["terminal"], completed=kept["completed"])
 
 
 class _RowError(Exception):

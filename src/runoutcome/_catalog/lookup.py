@@ -1,11 +1,11 @@
-"""The lookup ladder: which catalog row, rule or fallback decides about one failure. Pure, and total.
+"""The lookup ladder: the row, rule or fallback that decides about a failure, a reason or a status. Pure and total.
 
     exact (surface, code)  ->  the same code on `response`  ->  numeric code 400-599, read as an HTTP status
     ->  our own `error_type` in the payload's `error.type`  ->  the server's own `error.type` (class only)
-    ->  the row for "no code" or "unknown code"
+    ->  the row for "no code" or "unknown code", on the surface or on `response`
 
-Message rules then refine whatever was found: they only ever change `retryable` and `action`. A code the
-catalog knows beats whatever the payload claims about itself.
+Message rules then refine the verdict: they change only `retryable` and `action`. A code that the catalog knows
+beats what the payload claims about itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from .rows import (
     FAILURE,
     FAILURE_CODE,
     HOME,
+    INCOMPLETE_REASON,
     RESUBMIT_ACTIONS,
+    STATUS,
     Action,
     Entry,
     ErrorType,
@@ -76,7 +78,7 @@ def lookup(catalog: Catalog, surface: str, failure: Failure) -> Verdict:
         or _by_http_status(catalog, surface, failure)
         or _by_our_type(catalog, surface, failure)
         or _by_upstream_type(catalog, surface, failure)
-        or _by_absence(catalog, surface, failure)
+        or verdict_of(catalog, _failure_row(catalog, surface, failure))
     )
     return _refined(catalog, surface, failure, verdict)
 
@@ -107,34 +109,55 @@ def _refined(catalog: Catalog, surface: str, failure: Failure, verdict: Verdict)
     return verdict._replace(rule=rule, retryable=rule.retryable, action=rule.action)
 
 
-def verdict_of(catalog: Catalog, entry: Entry, *, known: bool) -> Verdict:
-    """What `entry` says; a class without an observed status takes the status of its error type."""
+def lookup_value(catalog: Catalog, surface: str, field: str, value: str | None) -> Verdict:
+    """The verdict on one value of a field, such as a status."""
+    if entry := _literal_row(catalog, surface, field, value):
+        return verdict_of(catalog, entry, known=True)
+    return verdict_of(catalog, _fallback_row(catalog, surface, field, field, value))
+
+
+def lookup_reason(catalog: Catalog, surface: str, field: str, reason: str | None, status: str | None) -> Verdict:
+    """The verdict on the reason of a status; a reason without a row is an unknown reason, or decides nothing."""
+    if entry := _literal_row(catalog, surface, field, reason):
+        return verdict_of(catalog, entry, known=True)
+    if status == "incomplete":
+        return verdict_of(catalog, _fallback_row(catalog, surface, field, INCOMPLETE_REASON, reason))
+    return lookup_value(catalog, surface, STATUS, status)._replace(known=reason is None)
+
+
+def verdict_of(catalog: Catalog, entry: Entry | None, *, known: bool = False) -> Verdict:
+    """The verdict that `entry` gives; a class without an observed status takes the status of its error type."""
+    if entry is None:
+        return Verdict(None, "APIError", "unknown_error", None, False, "none", known=False)
     status_code = entry.status_code
     if status_code is None and entry.error_type is not None:
         status_code = catalog.error_types[entry.error_type].status_code
     return Verdict(entry, entry.error_class, entry.error_type, status_code, entry.retryable, entry.action, known)
 
 
-def _row(catalog: Catalog, surface: str, failure: Failure) -> Entry | None:
-    """The row for the kind of code this is not: absent, or not in the catalog."""
+def _literal_row(catalog: Catalog, surface: str, field: str, value: str | None) -> Entry | None:
+    return catalog.entry(surface, field, "literal", value) if value is not None else None
+
+
+def _fallback_row(catalog: Catalog, surface: str, field: str, home_field: str, value: str | None) -> Entry | None:
+    """The row for no value, or for a value without a row of its own; `home_field` is the same field on `response`."""
+    matches: tuple[Match, ...] = ("null", "unknown") if value is None else ("unknown",)
+    rows = (catalog.entry(*home, match) for home in ((surface, field), (HOME, home_field)) for match in matches)
+    return next((row for row in rows if row), None)
+
+
+def _failure_row(catalog: Catalog, surface: str, failure: Failure) -> Entry | None:
+    """The row for a failure whose code has no row of its own."""
+    own = catalog.surfaces.get(surface) or catalog.surfaces[HOME]
     if failure.is_null:
-        place = catalog.surfaces.get(surface)
-        own = catalog.entry(surface, place.failure_field if place else FAILURE, "null")
-        return own or catalog.entry(HOME, FAILURE, "null")
-    return _code_row(catalog, surface, "null" if failure.code is None else "unknown")
-
-
-def _code_row(catalog: Catalog, surface: str, match: Match, code: str | None = None) -> Entry | None:
-    """The row on the surface itself, in the field where it has its codes, else the one on `response`."""
-    place = catalog.surfaces.get(surface)
-    own = catalog.entry(surface, place.code_field if place else FAILURE_CODE, match, code)
-    return own or catalog.entry(HOME, FAILURE_CODE, match, code)
+        return _fallback_row(catalog, surface, own.failure_field, FAILURE, None)
+    return _fallback_row(catalog, surface, own.code_field, FAILURE_CODE, failure.code)
 
 
 def _by_code(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
-    if failure.code is None:
-        return None
-    entry = _code_row(catalog, surface, "literal", failure.code)
+    own = catalog.surfaces.get(surface) or catalog.surfaces[HOME]
+    entry = _literal_row(catalog, surface, own.code_field, failure.code)
+    entry = entry or _literal_row(catalog, HOME, FAILURE_CODE, failure.code)
     return verdict_of(catalog, entry, known=True) if entry else None
 
 
@@ -148,7 +171,7 @@ def _of_http_status(catalog: Catalog, surface: str, failure: Failure, status_cod
     error_type = error_type_of_status(catalog, status_code)
     is_quota = names_quota(catalog, failure)
     retryable = is_retryable_status(catalog, status_code) and not is_quota
-    entry = _code_row(catalog, surface, "http_status")
+    entry = catalog.entry(surface, FAILURE_CODE, "http_status") or catalog.entry(HOME, FAILURE_CODE, "http_status")
     error_class = catalog.error_types[error_type].error_class
     action: Action = "fix_account" if is_quota else _action_of_status(status_code, retryable)
     return Verdict(entry, error_class, error_type, status_code, retryable, action, known=False)
@@ -176,15 +199,8 @@ def _by_type(
     catalog: Catalog, surface: str, failure: Failure, error_type: ErrorType, retryable: bool, action: Action
 ) -> Verdict:
     row = catalog.error_types[error_type]
-    entry = _row(catalog, surface, failure)
+    entry = _failure_row(catalog, surface, failure)
     return Verdict(entry, row.error_class, error_type, row.status_code, retryable, action, known=False)
-
-
-def _by_absence(catalog: Catalog, surface: str, failure: Failure) -> Verdict:
-    entry = _row(catalog, surface, failure)
-    if entry is None:
-        return Verdict(None, "APIError", "unknown_error", None, False, "none", known=False)
-    return verdict_of(catalog, entry, known=False)
 
 
 def error_type_of_status(catalog: Catalog, status_code: int) -> ErrorType:

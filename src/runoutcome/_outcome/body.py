@@ -214,13 +214,13 @@ def read_head(content: bytes) -> dict[str, Any] | None:
     if not content[-8:].rstrip().endswith(b"}"):
         return None
     text = content[:HEAD_BYTES].decode("utf-8", "ignore")
-    place, head = _OPEN.match(text), dict[str, Any]()
-    while place and (name := _NAME.match(text, place.end())):
+    match, head = _OPEN.match(text), dict[str, Any]()
+    while match and (name := _NAME.match(text, match.end())):
         try:
             head[name[1]], end = _decode(text, name.end())
         except (ValueError, RecursionError):  # a value that goes beyond the head, or is no JSON
             return None
         if name[1] == "status":
             return head
-        place = _COMMA.match(text, end)
+        match = _COMMA.match(text, end)
     return None

@@ -35,8 +35,8 @@ def examine(obj: object, *, surface: str | None = None, catalog: Catalog | None 
         outcome = _outcome_within(obj)
         if outcome is not None:
             return outcome, Reading("none")
-        reading, place = _locate(read(obj, is_row=surface == ROW), surface, catalog)
-        return judge(reading, place, catalog), reading
+        reading, kind = _locate(read(obj, is_row=surface == ROW), surface, catalog)
+        return judge(reading, kind, catalog), reading
     except Exception:  # noqa: BLE001 - total by contract: an object may raise anything from its attributes
         return no_body(catalog), Reading("none")
 
@@ -57,18 +57,18 @@ def _locate(reading: Reading, named: str | None, catalog: Catalog) -> tuple[Read
     if reading.kind != "run":
         return reading, None
     if named is not None:
-        place = catalog.surfaces.get(named)
+        surface = catalog.surfaces.get(named)
     else:
-        place = catalog.surfaces[HOME] if reading.object is None else catalog.surface_of(reading.object)
-    if place is None or place.failure_path == _OWN_ERROR:
-        return reading, place
-    error = find(reading.run, place.failure_path)
-    return reading._replace(error=_decisive(error, place, catalog) if isinstance(error, list) else error), place
+        surface = catalog.surfaces[HOME] if reading.object is None else catalog.surface_of(reading.object)
+    if surface is None or surface.failure_path == _OWN_ERROR:
+        return reading, surface
+    error = find(reading.run, surface.failure_path)
+    return reading._replace(error=_decisive(error, surface, catalog) if isinstance(error, list) else error), surface
 
 
-def _decisive(errors: list[Any], place: Surface, catalog: Catalog) -> Any:
+def _decisive(errors: list[Any], surface: Surface, catalog: Catalog) -> Any:
     """The first error by which a new attempt is pointless, else the first: together they fail if one of them does."""
-    pointless = (error for error in errors if not lookup(catalog, place.name, read_failure(error)).retryable)
+    pointless = (error for error in errors if not lookup(catalog, surface.name, read_failure(error)).retryable)
     return next(pointless, errors[0] if errors else None)
 
 

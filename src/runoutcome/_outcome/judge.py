@@ -1,4 +1,4 @@
-"""From what was read to its outcome: which field of which surface decides, and what the catalog says about it. Pure."""
+"""The outcome of a reading: the field of the surface that decides, and the catalog's verdict on it. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from .._catalog.catalog import Catalog
-from .._catalog.lookup import Failure, Verdict, lookup, lookup_answer, verdict_of
-from .._catalog.rows import HOME, INCOMPLETE_REASON, STATUS, Entry, Surface
+from .._catalog.lookup import Failure, Verdict, lookup, lookup_answer, lookup_reason, lookup_value
+from .._catalog.rows import HOME, STATUS, Surface
 from .body import Reading, find, look, read_counts, read_failure, read_usage, word
 from .outcome import Outcome, Phase
 from .retry_after import delay_from_headers, delay_from_message
@@ -16,10 +16,10 @@ from .retry_after import delay_from_headers, delay_from_message
 ROW = "batch.output_row"
 
 
-def judge(reading: Reading, place: Surface | None, catalog: Catalog) -> Outcome:
-    """The outcome of what was read; `place` is the surface of a run's body, None where nobody knows it."""
+def judge(reading: Reading, surface: Surface | None, catalog: Catalog) -> Outcome:
+    """The outcome of what was read; `surface` is the surface of a run's body, None where nobody knows it."""
     if reading.kind == "run":
-        return _judge_run(reading, place, catalog) if place else no_body(catalog)
+        return _judge_run(reading, surface, catalog) if surface else no_body(catalog)
     if reading.kind == "row":
         return _judge_row(reading, catalog)
     if reading.kind == "event":
@@ -38,7 +38,7 @@ def no_body(catalog: Catalog) -> Outcome:
 
 def _judge_row(row: Reading, catalog: Catalog) -> Outcome:
     """A row without a run inside: a request that was never made, an HTTP error, or the answer of another endpoint."""
-    place, answer = catalog.surfaces[ROW], row.answer
+    surface, answer = catalog.surfaces[ROW], row.answer
     failure = read_failure(row.error)
     if isinstance(row.error, str):  # some servers put the code beside it
         failure = failure._replace(code=word(look(answer.body, "code")))
@@ -47,41 +47,30 @@ def _judge_row(row: Reading, catalog: Catalog) -> Outcome:
     elif row.error is not None:
         verdict = lookup(catalog, ROW, failure)
     elif answer.is_success and isinstance(answer.body, Mapping) and answer.body:
-        verdict = _of_value(catalog, place, STATUS, "completed")
-        return _judged_by_status(verdict, row._replace(status="completed"), catalog, place)
+        verdict = lookup_value(catalog, ROW, STATUS, "completed")
+        return _judged_by_status(verdict, row._replace(status="completed"), catalog, surface)
     else:  # a 200 without a body proves nothing: unknown is never success
         return replace(no_body(catalog), surface=ROW, response_id=row.response_id)
-    return _failed(verdict, failure, row._replace(status="failed"), catalog, place, phase=_phase("failed", place))
+    return _failed(verdict, failure, row._replace(status="failed"), catalog, surface, phase=_phase("failed", surface))
 
 
-def _judge_run(reading: Reading, place: Surface, catalog: Catalog) -> Outcome:
+def _judge_run(reading: Reading, surface: Surface, catalog: Catalog) -> Outcome:
     status = reading.status
-    field = place.decided_by.get(status or "")
+    field = surface.decided_by.get(status or "")
     if field is None:
-        return _judged_by_status(_of_value(catalog, place, STATUS, status), reading, catalog, place)
-    if field == place.code_field:
+        return _judged_by_status(lookup_value(catalog, surface.name, STATUS, status), reading, catalog, surface)
+    if field == surface.code_field:
         failure = read_failure(reading.error)
-        verdict = lookup(catalog, place.name, failure)
-        return _failed(verdict, failure, reading, catalog, place, phase=_phase(status, place))
+        verdict = lookup(catalog, surface.name, failure)
+        return _failed(verdict, failure, reading, catalog, surface, phase=_phase(status, surface))
     reason = word(find(reading.run, tuple(field.split("."))))
-    verdict = _of_reason(catalog, place, field, reason, status)
-    return _from(verdict, reading, catalog, place, _phase(status, place), reason=reason)
+    verdict = lookup_reason(catalog, surface.name, field, reason, status)
+    return _from(verdict, reading, catalog, surface, _phase(status, surface), reason=reason)
 
 
-def _judged_by_status(verdict: Verdict, reading: Reading, catalog: Catalog, place: Surface) -> Outcome:
-    ok, phase = reading.status in place.completed, _phase(reading.status, place)
-    return _from(verdict, reading, catalog, place, phase, ok=ok)
-
-
-def _of_reason(catalog: Catalog, place: Surface, field: str, reason: str | None, status: str | None) -> Verdict:
-    """The verdict for a reason; without a row for it, that of an incomplete run, or what the status alone says."""
-    if reason is not None and (entry := catalog.entry(place.name, field, "literal", reason)):
-        return verdict_of(catalog, entry, known=True)
-    if status == "incomplete":
-        own = _fallback(catalog, place.name, field, reason)
-        entry = own or _fallback(catalog, HOME, INCOMPLETE_REASON, reason)
-        return _verdict_of(catalog, entry)
-    return _of_value(catalog, place, STATUS, status)._replace(known=reason is None)
+def _judged_by_status(verdict: Verdict, reading: Reading, catalog: Catalog, surface: Surface) -> Outcome:
+    ok, phase = reading.status in surface.completed, _phase(reading.status, surface)
+    return _from(verdict, reading, catalog, surface, phase, ok=ok)
 
 
 def _phase(status: str | None, surface: Surface) -> Phase:
@@ -90,26 +79,8 @@ def _phase(status: str | None, surface: Surface) -> Phase:
     return "terminal" if status in surface.terminal else "unknown"
 
 
-def _of_value(catalog: Catalog, place: Surface, field: str, value: str | None) -> Verdict:
-    """The verdict for a status: its literal row, else the row for null, else the one for unknown."""
-    if value is not None and (entry := catalog.entry(place.name, field, "literal", value)):
-        return verdict_of(catalog, entry, known=True)
-    return _verdict_of(catalog, _fallback(catalog, place.name, field, value) or _fallback(catalog, HOME, field, value))
-
-
-def _fallback(catalog: Catalog, surface: str, field: str, value: str | None) -> Entry | None:
-    own = catalog.entry(surface, field, "null") if value is None else None
-    return own or catalog.entry(surface, field, "unknown")
-
-
-def _verdict_of(catalog: Catalog, entry: Entry | None) -> Verdict:
-    if entry is None:
-        return Verdict(None, "APIError", "unknown_error", None, False, "none", known=False)
-    return verdict_of(catalog, entry, known=False)
-
-
 def _failed(
-    verdict: Verdict, failure: Failure, reading: Reading, catalog: Catalog, place: Surface, *, phase: Phase
+    verdict: Verdict, failure: Failure, reading: Reading, catalog: Catalog, surface: Surface, *, phase: Phase
 ) -> Outcome:
     delay = delay_from_headers(look(reading.error, "headers"))
     if delay is None and verdict.error_class == "RateLimitError" and verdict.retryable:
@@ -119,7 +90,7 @@ def _failed(
         verdict,
         reading,
         catalog,
-        place,
+        surface,
         phase,
         code=failure.code,
         message=failure.message,
@@ -129,21 +100,23 @@ def _failed(
     )
 
 
-def _from(verdict: Verdict, reading: Reading, catalog: Catalog, place: Surface, phase: Phase, **fields: Any) -> Outcome:
+def _from(
+    verdict: Verdict, reading: Reading, catalog: Catalog, surface: Surface, phase: Phase, **fields: Any
+) -> Outcome:
     run = reading.run
     if phase != "pending":
         body = reading.answer.body if reading.kind == "row" else run
         fields["usage"] = read_usage(look(body, "usage"))
         # The body of an HTTP error is not something that was produced.
         answered = reading.kind != "row" or reading.status == "completed"
-        fields["has_output"] = answered and bool(place.output_path and find(run, place.output_path))
+        fields["has_output"] = answered and bool(surface.output_path and find(run, surface.output_path))
         fields["model"] = word(look(body, "model"))
-    if place.counts_field:
-        fields["counts"] = read_counts(look(run, place.counts_field))
+    if surface.counts_field:
+        fields["counts"] = read_counts(look(run, surface.counts_field))
     return Outcome.of(
         phase,
         status=reading.status,
-        surface=place.name,
+        surface=surface.name,
         error_class=verdict.error_class,
         error_type=verdict.error_type,
         status_code=verdict.status_code,

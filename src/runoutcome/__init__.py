@@ -45,9 +45,10 @@ if TYPE_CHECKING:
     from ._errors.results import RunExceptionGroup as RunExceptionGroup, RunResult as RunResult
     from ._outcome.classify import classify as classify
     from ._outcome.outcome import Outcome as Outcome
+    from ._runs.aio import AsyncRuns as AsyncRuns
     from ._runs.options import AUTO as AUTO
-    from ._runs.runs import AsyncRuns as AsyncRuns, Runs as Runs
     from ._runs.stream import AsyncRunStream as AsyncRunStream, RunStream as RunStream
+    from ._runs.sync import Runs as Runs
     from ._waiting.attempts import Attempt as Attempt
     from ._waiting.resubmit import ResubmitBudget as ResubmitBudget, ResubmitPolicy as ResubmitPolicy
 
@@ -56,7 +57,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AUTO": "_runs.options",
     "AsyncRunStream": "_runs.stream",
-    "AsyncRuns": "_runs.runs",
+    "AsyncRuns": "_runs.aio",
     "Attempt": "_waiting.attempts",
     "CATALOG_VERSION": "_catalog.catalog",
     "Catalog": "_catalog.catalog",
@@ -88,7 +89,7 @@ _HOMES = {
     "RunStream": "_runs.stream",
     "RunUnknownError": "_errors.exceptions",
     "RunUnprocessableEntityError": "_errors.exceptions",
-    "Runs": "_runs.runs",
+    "Runs": "_runs.sync",
     "SubmissionUnknownError": "_errors.exceptions",
     "WaitTimeoutError": "_errors.exceptions",
     "classify": "_outcome.classify",

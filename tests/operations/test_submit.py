@@ -8,7 +8,7 @@ import pytest
 
 from runoutcome import SubmissionUnknownError
 from runoutcome._operations.effects import Admit, Submit, Tell
-from runoutcome._operations.submit import prepare, submit
+from runoutcome._operations.submit import submit, with_key
 
 
 def answered(answer: object) -> object:
@@ -45,26 +45,26 @@ def test_a_window_is_kept_with_the_run() -> None:
     """The completion window goes into the metadata, where whoever polls the run finds it."""
     options = {"background_options": {"completion_window": "8h"}}
     for params in (options, {"extra_body": options}):
-        assert prepare(params, "k-1")["metadata"] == {"runoutcome_key": "k-1", "runoutcome_window": "8h"}
+        assert with_key(params, "k-1")["metadata"] == {"runoutcome_key": "k-1", "runoutcome_window": "8h"}
 
 
 def test_a_run_names_the_one_before_it() -> None:
     """The id of the run that it is made in place of goes into the metadata; the first has none."""
-    assert prepare({}, "k-2", "resp_1")["metadata"] == {"runoutcome_key": "k-2", "runoutcome_previous": "resp_1"}
-    assert prepare({}, "k-1")["metadata"] == {"runoutcome_key": "k-1"}
+    assert with_key({}, "k-2", "resp_1")["metadata"] == {"runoutcome_key": "k-2", "runoutcome_previous": "resp_1"}
+    assert with_key({}, "k-1")["metadata"] == {"runoutcome_key": "k-1"}
 
 
 @pytest.mark.parametrize(("pairs", "has"), [(14, True), (15, False), (16, False)])
 def test_the_link_takes_no_room_from_the_user(pairs: int, has: bool) -> None:
     """Where 16 pairs are used the run is made without the link."""
-    metadata = prepare({"metadata": {f"mine{n}": "x" for n in range(pairs)}}, "k-2", "resp_1")["metadata"]
+    metadata = with_key({"metadata": {f"mine{n}": "x" for n in range(pairs)}}, "k-2", "resp_1")["metadata"]
     assert ("runoutcome_previous" in metadata) is has
     assert len(metadata) <= 16
 
 
 def test_an_id_that_is_no_metadata_is_no_link() -> None:
     """An id longer than a value may be would have the whole create refused."""
-    assert "runoutcome_previous" not in prepare({}, "k-2", "r" * 513)["metadata"]
+    assert "runoutcome_previous" not in with_key({}, "k-2", "r" * 513)["metadata"]
 
 
 class ClosedError(BaseException):

@@ -791,6 +791,6 @@ def test_a_transport_has_a_name(polls: Polls) -> None:
 
 def test_the_default_needs_no_h11() -> None:
     """Importing the package, and polling through the client, takes nothing of the extra by itself."""
-    script = "import sys, runoutcome, runoutcome._runs.runs; print('h11' in sys.modules)"
+    script = "import sys, runoutcome, runoutcome._runs.sync; print('h11' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

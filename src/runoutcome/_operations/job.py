@@ -18,7 +18,7 @@ from .effects import Pause, Steps, Tell
 from .interrupts import carrying, recounting, stopping
 from .observation import in_form, seen_by_caller
 from .poll import Wait, jitter, poll, state_of, time_left_of
-from .submit import attempt_key, base_key, prepare, split_key, submit
+from .submit import attempt_key, split_key, submit, with_key
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,14 @@ class Job:
     """What one job was asked for."""
 
     params: Mapping[str, Any] = field(repr=False)
+    """Those of each create, without its key."""
+    key: str
+    """The keys of its runs begin with it."""
     wait: Wait
     resubmit: ResubmitPolicy
     budget: ResubmitBudget
     max_retries: int
     window: str | None = None
-    key: str | None = None
     on_submitting: Callable[[str], Any] | None = None
     on_refused: Callable[[str], Any] | None = None
     on_submitted: Callable[[str], Any] | None = None
@@ -103,7 +105,7 @@ def created(
 
 def _submit_attempt(job: Job, so_far: _Progress, started: float) -> Steps[tuple[ResumeToken, Any]]:
     previous = so_far.ended[-1].response_id if so_far.ended else None
-    params = prepare(job.params, so_far.key, previous)
+    params = with_key(job.params, so_far.key, previous)
     time_left = time_left_of(job.wait, started)
     response = yield from submit(
         params, so_far.key, job.max_retries, job.on_submitting, job.on_refused, time_left=time_left
@@ -123,7 +125,7 @@ def _tell(function: Callable[[str], Any], argument: str) -> Steps[None]:
 
 def _begin(job: Job, token: ResumeToken | None) -> _Progress:
     """Where the job stands at its start, or stood when the run of `token` was submitted."""
-    base, number = (split_key(token.key) if token else None) or (base_key(job.params, job.key), 1)
+    base, number = (split_key(token.key) if token else None) or (job.key, 1)
     clock = job.wait.clock
     now, now_at = clock.monotonic(), clock.time()
     told = (token.first_submitted_at or token.submitted_at) if token else None

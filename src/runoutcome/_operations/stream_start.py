@@ -17,15 +17,8 @@ from .effects import CloseStream, NextEvent, Steps, SubmitStream, Tell
 from .interrupts import stopping
 from .observation import Seen, seen_by_caller
 from .poll import Wait, state_of, time_left_of
-from .stream_state import LONGEST_IDLE_SECONDS, Following, fault_in, leave, telling_changes
-from .submit import prepare, submit, window_of
-
-
-def check_idle(idle_timeout_seconds: float) -> float:
-    """The argument itself; ValueError for what is no length of time."""
-    if not 0 < idle_timeout_seconds <= LONGEST_IDLE_SECONDS:
-        raise ValueError(f"idle_timeout_seconds is more than 0, and a day at most; got {idle_timeout_seconds!r}")
-    return idle_timeout_seconds
+from .stream_state import Following, fault_in, leave, telling_changes
+from .submit import prepare, submit, window_of, with_key
 
 
 def follow_run(
@@ -33,19 +26,13 @@ def follow_run(
 ) -> Steps[Following]:
     """Steps that begin to follow a run that is there: they ask for nothing, but its wait begins when they are taken.
 
-    `first` is a body the caller already has. Raises ValueError for a cursor that is none.
+    `first` is a body the caller already has.
     """
-    if starting_after is not None and (type(starting_after) is not int or starting_after < 0):
-        raise ValueError(f"starting_after is the sequence_number of an event, 0 or more; got {starting_after!r}")
-
-    def steps() -> Steps[Following]:
-        yield from ()
-        at = Following(telling_changes(wait), token, state_of(wait.clock, token, known=known), idle_seconds)
-        at.cursor = Cursor(token.cursor if starting_after is None else starting_after)
-        at.ended = first if first is not None and first.outcome.phase == "terminal" else None
-        return at
-
-    return steps()
+    yield from ()
+    at = Following(telling_changes(wait), token, state_of(wait.clock, token, known=known), idle_seconds)
+    at.cursor = Cursor(token.cursor if starting_after is None else starting_after)
+    at.ended = first if first is not None and first.outcome.phase == "terminal" else None
+    return at
 
 
 def streaming(params: Mapping[str, Any], completion_window: str | None, key: str) -> dict[str, Any]:
@@ -60,7 +47,7 @@ def streaming(params: Mapping[str, Any], completion_window: str | None, key: str
     for name in ("background", "stream"):
         if asked.pop(name, None) not in (None, True):
             raise ValueError(f"create_and_stream sets {name}=True: without it a stream cannot be gone on with")
-    return {**prepare(asked, key), "stream": True}
+    return {**with_key(prepare(asked), key), "stream": True}
 
 
 def follow_new_run(

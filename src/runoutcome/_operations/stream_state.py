@@ -19,7 +19,6 @@ from .poll import Wait
 
 _T = TypeVar("_T")
 IDLE_TIMEOUT_SECONDS = 60.0
-LONGEST_IDLE_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)

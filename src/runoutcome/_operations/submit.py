@@ -76,11 +76,10 @@ def submit(
         resent += 1
 
 
-def prepare(params: Mapping[str, Any], key: str, previous: str | None = None) -> dict[str, Any]:
-    """The parameters of one create: in the background, stored, and marked with the key.
+def prepare(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that all creates of one job share: in the background, and stored.
 
-    `previous` is the id of the run that this one is made in place of. Raises ValueError for parameters that cannot
-    make a background run.
+    Raises ValueError for parameters that cannot make a background run.
     """
     params = {name: value for name, value in params.items() if _sdk.is_given(value)}
     if params.get("stream"):
@@ -88,17 +87,18 @@ def prepare(params: Mapping[str, Any], key: str, previous: str | None = None) ->
     for name in ("background", "store"):
         if params.get(name) is None:
             params[name] = True
+    return params
+
+
+def with_key(params: Mapping[str, Any], key: str, previous: str | None = None) -> dict[str, Any]:
+    """The parameters of one create, marked with its key; `previous` is the id of the run that it replaces."""
     metadata, headers = dict(params.get("metadata") or {}), dict(params.get("extra_headers") or {})
-    if KEY in metadata or len(metadata) < MAX_METADATA_PAIRS:
-        metadata[KEY] = key
-    if (window := window_of(params)) and len(metadata) < MAX_METADATA_PAIRS:
-        metadata[WINDOW] = window  # a response does not name its window, and whoever polls it needs to know
-    if (
-        previous
-        and len(previous) <= MAX_METADATA_CHARS
-        and (PREVIOUS in metadata or len(metadata) < MAX_METADATA_PAIRS)
-    ):
-        metadata[PREVIOUS] = previous
+    if previous is not None and len(previous) > MAX_METADATA_CHARS:
+        previous = None  # an id that is too long for a value would have the whole create refused
+    # The window: a response does not name it, and a later poll needs it.
+    for name, value in ((KEY, key), (WINDOW, window_of(params)), (PREVIOUS, previous)):
+        if value and (name in metadata or len(metadata) < MAX_METADATA_PAIRS):
+            metadata[name] = value
     if not any(name.lower() == "idempotency-key" for name in headers):
         headers["Idempotency-Key"] = quote(key, safe="/:@+ ")
     return {**params, "metadata": metadata, "extra_headers": headers}

@@ -16,8 +16,8 @@ from .._errors.raising import class_for, is_retryable
 from .._operations.submit import split_key
 from .._outcome.classify import classify
 from .._outcome.outcome import Outcome
+from .._runs.aio import AsyncRuns
 from .._runs.options import AUTO, MaxWait
-from .._runs.runs import AsyncRuns
 from .._waiting.resume_token import loads
 from ._jobs import JobLine, check_sendable
 from ._rows import refused_row, run_row

@@ -20,7 +20,7 @@ from rich.console import Console
 from .. import _sdk
 from .._catalog.catalog import Catalog
 from .._outcome.classify import classify
-from .._runs.runs import AsyncRuns
+from .._runs.aio import AsyncRuns
 from ..batch import BatchOptions, JobFileError, JobLine, JobReport, Store, StoreError, read_jobs, run_batch
 from ._client import async_client
 from ._emulate import started_emulator

@@ -51,7 +51,7 @@ def wait(
     )
     with _interruptible("The run was left alone. To go on:", again):
         from .._runs.options import AUTO
-        from .._runs.runs import Runs
+        from .._runs.sync import Runs
         from ._client import sync_client
         from ._ending import OUR_ERRORS, Ending
         from ._telling import FaultTeller, tell_status
@@ -83,7 +83,7 @@ def cancel(run: Run, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
     catalog = catalog_in_use()
     again = _command("cancel", token, json=as_json, base_url=base_url)
     with _interruptible("The request may have gone out or not. To ask again:", again):
-        from .._runs.runs import Runs
+        from .._runs.sync import Runs
         from ._client import sync_client
 
         outcome = classify(Runs(sync_client(base_url), catalog=catalog).cancel(token), catalog=catalog)

@@ -12,7 +12,8 @@ import pytest
 
 from runoutcome import PollingLostError, is_retryable, retry_after
 from runoutcome._errors.sdk_pickling import Traveller, pack
-from runoutcome._sdk import is_api_envelope, native_http_library
+from runoutcome._sdk import native_http_library
+from runoutcome._sdk.faults import read_fault
 
 KEY = "sk-secret-key-of-ours"
 PROMPT = "Write about the secret plan."
@@ -63,7 +64,7 @@ def test_a_refusal_arrives_as_what_it_was() -> None:
     assert (arrived.type, arrived.param, arrived.body["message"]) == ("x", None, "No quota.")
     assert (arrived.run_token, arrived.message) == ("resp_1", str(arrived))
     assert (is_retryable(arrived), retry_after(arrived)) == (is_retryable(error), retry_after(error)) == (False, 7.0)
-    assert is_api_envelope(arrived)
+    assert read_fault(arrived).from_api
     assert arrived.response.synthetic
     assert travelled(arrived).status_code == 429
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-import anyio
 import openai
 import pytest
 from openai import OpenAI
@@ -86,70 +85,3 @@ def test_a_run_is_built_as_the_sdk_builds_it(answering: Callable[..., OpenAI]) -
     assert type(ours) is type(theirs)
     assert (ours._request_id, ours.to_dict()) == (theirs._request_id, theirs.to_dict())
     assert classify(ours) == classify(theirs)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("ConnectError", True),
-        ("ConnectTimeout", True),
-        ("PoolTimeout", True),
-        ("ProxyError", True),
-        ("UnsupportedProtocol", True),
-        ("ReadTimeout", False),
-        ("WriteTimeout", False),
-        ("ReadError", False),
-        ("WriteError", False),
-        ("RemoteProtocolError", False),
-        ("DecodingError", False),
-    ],
-)
-def test_what_was_never_connected(answering: Callable[..., OpenAI], http: Any, name: str, expected: bool) -> None:
-    """Only where no connection was made a request was never sent; the SDK's error for it says so by its cause."""
-
-    def answer(request: Any) -> Any:
-        raise getattr(http, name)("m", request=request)
-
-    with pytest.raises(openai.APIConnectionError) as caught:
-        answering(answer).responses.create(model="m", input="x")
-    assert _sdk.never_connected(caught.value) is expected
-    assert isinstance(caught.value.__cause__, _sdk.transport_errors())
-
-
-@pytest.mark.parametrize("error", [ValueError(), TimeoutError(), ConnectionRefusedError()], ids=repr)
-def test_what_is_no_error_of_sending(error: Exception) -> None:
-    """Nothing is proven about a request by an error that did not come from the HTTP library."""
-    assert not _sdk.never_connected(error)
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (b'{"error": {"message": "m"}}', True),
-        (b'{"error": {}}', True),
-        (b'{"error": "m"}', False),
-        (b'{"error": null}', False),
-        (b'{"message": "m"}', False),
-        (b"[]", False),
-        (b"<html>502</html>", False),
-        (b"", False),
-        (b"\xff\xfe", False),
-        (b"[" * 100_000, False),
-    ],
-    ids=lambda value: repr(value)[:30],
-)
-def test_the_apis_own_envelope(http: Any, content: bytes, expected: bool) -> None:
-    """Only the API's own JSON envelope is an answer of the API; a page of something in between is not."""
-    response = http.Response(502, content=content, request=http.Request("POST", "https://a.test"))
-    assert _sdk.is_api_envelope(openai.InternalServerError("m", response=response, body=None)) is expected
-
-
-@pytest.mark.parametrize(
-    "error",
-    [OSError(), ConnectionResetError(), TimeoutError(), anyio.EndOfStream(), anyio.BrokenResourceError()],
-    ids=lambda error: type(error).__name__,
-)
-def test_transport_errors(error: Exception) -> None:
-    """What can come out of a socket while a body is read is a transport error; a programming error is none."""
-    assert isinstance(error, _sdk.transport_errors())
-    assert not isinstance(ValueError(), _sdk.transport_errors())

@@ -11,7 +11,7 @@ from .._catalog.rows import Action
 from .._outcome.classify import classify
 from .._outcome.judge import no_body
 from .._outcome.outcome import Outcome
-from .._sdk.faults import is_poll_fault
+from .._sdk.faults import read_fault
 from .bases import RunError, WaitError
 from .exceptions import OutputParseError, RunGoneError
 from .sdk_pickling import Traveller, pack
@@ -182,6 +182,7 @@ def _part_of(error: Exception) -> str:
 
 def _is_refused_id(error: Exception) -> bool:
     """The server has nothing under this id, or will not look: its token would be answered the same way."""
-    if isinstance(error, RunError) or not isinstance(error, _sdk.APIStatusError):
+    if isinstance(error, RunError):
         return False
-    return 400 <= error.status_code < 500 and error.status_code not in _ABOUT_THE_KEY and not is_poll_fault(error)
+    fault = read_fault(error)
+    return fault.kind == "answered" and fault.status_code not in _ABOUT_THE_KEY and not fault.is_poll_fault

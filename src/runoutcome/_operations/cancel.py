@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
-
 from .. import _sdk
 from .._catalog.catalog import Catalog
 from .._errors.bases import Origin
 from .._errors.exceptions import RunGoneError, RunUnknownError
 from .._outcome.classify import examine
+from .._sdk.faults import read_fault
 from .._waiting.resume_token import ResumeToken
 from .effects import Cancel, Clock, Pause, Poll, Steps
 from .interrupts import carrying
-from .observation import Seen, is_poll_fault, judge_whole, model_of, seen_by_caller
+from .observation import Seen, judge_whole, model_of, seen_by_caller
 
 CONFIRM_SECONDS = 5.0
 """For how long after its answer a cancel may take effect before the run is given as it is."""
 FIRST_DELAY_SECONDS, GROWTH = 0.5, 1.5
-_UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError, _sdk.APIResponseValidationError)
 
 
 def cancel(
@@ -55,15 +53,15 @@ def _confirm(
             if told.outcome.phase == "terminal":
                 return model_of(told.origin)
         except Exception as error:
-            is_missing = isinstance(error, _sdk.NotFoundError)
-            if not (is_poll_fault(error) or (is_missing and known)):
+            fault = read_fault(error)
+            if not (fault.is_poll_fault or (fault.status_code == 404 and known)):
                 raise
             failure = error
         if clock.monotonic() + delay > until:
             break
         yield Pause(delay)
         delay *= GROWTH
-    if isinstance(failure, _sdk.NotFoundError) and _sdk.is_api_envelope(failure):
+    if isinstance(failure, _sdk.NotFoundError) and read_fault(failure).from_api:
         raise RunGoneError.of(failure, token.response_id, token.dumps()) from failure
     if told is not None:  # also where it could not be read again: this is the last that is known
         return model_of(told.origin)
@@ -74,6 +72,5 @@ def _confirm(
 
 def _may_be_taken(error: Exception) -> bool:
     """Whether a cancel that was answered so may have done its work, or had none to do; the run itself says so."""
-    if isinstance(error, _sdk.APIStatusError):
-        return error.status_code in (400, 404, 409)
-    return isinstance(error, (_sdk.APIConnectionError, *_UNREADABLE, *_sdk.transport_errors()))
+    fault = read_fault(error)
+    return fault.status_code in (400, 404, 409) if fault.kind == "answered" else fault.kind != "foreign"

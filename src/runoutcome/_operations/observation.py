@@ -18,7 +18,7 @@ from .._outcome.classify import examine
 from .._outcome.judge import judge
 from .._outcome.outcome import Outcome
 from .._outcome.retry_after import parse_seconds
-from .._sdk.faults import NoRunBodyError as NoRunBodyError, is_poll_fault as is_poll_fault
+from .._sdk.faults import NoRunBodyError
 from .._sdk.structured_output import TextFormat, complaints, unparsed
 
 _HINT = "openai-poll-after-ms"

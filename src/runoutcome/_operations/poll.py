@@ -12,20 +12,19 @@ from typing import Any, Literal
 from .. import _sdk
 from .._catalog.catalog import Catalog
 from .._errors.exceptions import PollingLostError, RunGoneError, RunUnknownError, WaitTimeoutError
-from .._errors.raising import is_accepted, retry_after
+from .._errors.raising import is_accepted
 from .._outcome.outcome import Outcome
+from .._sdk.faults import Fault, NoRunBodyError, read_fault
 from .._waiting import polling as _wait
 from .._waiting.resume_token import ResumeToken
 from .cancel import cancel
 from .effects import Clock, Pause, Poll, Steps, Tell
 from .interrupts import OnInterrupt, carrying, stopping
 from .observation import (
-    NoRunBodyError,
     Seen,
     Wanted,
     finish,
     in_form,
-    is_poll_fault,
     judge_answer,
     judge_whole,
     model_of,
@@ -77,12 +76,13 @@ def _poll_on(wait: Wait, token: ResumeToken, state: _wait.WaitState, seen: Seen 
             return (yield from _stop(wait, token, state, step, seen, last_fault))
         if step.seconds > 0 and (yield Pause(step.seconds, listens_to)):
             state = _wait.noticed(state, wait.clock.monotonic())
-        found = yield from _ask(wait, token, state)
+        found = yield from ask(wait, token, state)
         if isinstance(found, BaseException):
-            state, step = _after_failure(wait, state, found)
+            fault = read_fault(found)
+            state, step = after_failure(wait, state, found, fault)
             last_fault = found
             # A notice says that the run has ended, and not that the server may be asked sooner than it wishes.
-            listens_to = None if retry_after(found) else token.response_id
+            listens_to = None if fault.retry_after else token.response_id
             if wait.on_fault is not None and isinstance(step, _wait.Sleep):
                 yield Tell(wait.on_fault, found)
             continue
@@ -108,7 +108,7 @@ def time_left_of(wait: Wait, started: float) -> Callable[[], float]:
     return lambda: math.inf if longest is None else started + longest - wait.clock.monotonic()
 
 
-def _ask(wait: Wait, token: ResumeToken, state: _wait.WaitState) -> Steps[Seen | BaseException]:
+def ask(wait: Wait, token: ResumeToken, state: _wait.WaitState) -> Steps[Seen | BaseException]:
     """One poll: what it brought, or what went wrong with it."""
     timeout = _wait.poll_seconds(wait.policy, state, wait.clock.monotonic())
     try:
@@ -124,19 +124,21 @@ def _after(wait: Wait, state: _wait.WaitState, seen: Seen) -> tuple[_wait.WaitSt
     return after(wait.policy, state, now, hint_seconds=seen.hint_seconds, jitter=jitter())
 
 
-def _after_failure(wait: Wait, state: _wait.WaitState, error: BaseException) -> tuple[_wait.WaitState, _wait.Next]:
+def after_failure(
+    wait: Wait, state: _wait.WaitState, error: BaseException, fault: Fault
+) -> tuple[_wait.WaitState, _wait.Next]:
     """The next step after a poll that gave no body; raises `error` if it is neither a poll fault nor a 404."""
     now = wait.clock.monotonic()
-    if isinstance(error, _sdk.APIStatusError) and error.status_code == 404:
+    if fault.status_code == 404:
         # A page of something in between that says 404 for a run we know is no word of the API.
-        if not state.known or _sdk.is_api_envelope(error):
+        if not state.known or fault.from_api:
             state, step = _wait.missing(wait.policy, state, now)
             if step == _wait.Stop("missing"):
                 raise error
             return state, step
-    elif not is_poll_fault(error):
+    elif not fault.is_poll_fault:
         raise error
-    return _wait.fault(wait.policy, state, now, retry_after=retry_after(error), jitter=jitter())
+    return _wait.fault(wait.policy, state, now, retry_after=fault.retry_after, jitter=jitter())
 
 
 def _stop(

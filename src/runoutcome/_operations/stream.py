@@ -18,15 +18,15 @@ from typing import Any
 
 from .. import _sdk
 from .._errors.bases import Origin, RunError
-from .._errors.raising import retry_after
 from .._outcome.body import look
 from .._sdk.event_stream import NoStreamError, StreamBrokenError, note_request, terminal_event
+from .._sdk.faults import NoRunBodyError, read_fault
 from .._waiting import polling as _wait
 from .._waiting.stream_cursor import TERMINAL_EVENTS
 from .effects import NextEvent, OpenStream, Pause, Steps, Tell
 from .interrupts import carrying
-from .observation import NoRunBodyError, Seen, finish, is_poll_fault, judge_whole, seen_by_caller
-from .poll import _after_failure, _ask, jitter, poll
+from .observation import Seen, finish, judge_whole, seen_by_caller
+from .poll import after_failure, ask, jitter, poll
 from .stream_state import Emit, EventSteps, Following, close, fault_in, leave, tell_update
 
 MAX_FRUITLESS = 5
@@ -161,13 +161,14 @@ def _not_opened(at: Following, error: Exception) -> Exception | None:
         except NoRunBodyError as garbage:
             return garbage
         return None  # the server gives the run itself: it has not heard of streams
-    if isinstance(error, _sdk.APIStatusError) and error.status_code not in (401, 403):
-        # A run that was just created may not be there for everybody yet.
-        is_early = error.status_code == 404 and _wait.is_fresh(at.state, at.wait.clock.monotonic())
-        return error if is_poll_fault(error) or (is_early and at.state.known) else None
-    if not is_poll_fault(error):
+    fault = read_fault(error)
+    if fault.is_poll_fault:
+        return error
+    if fault.status_code in (None, 401, 403):
         raise error
-    return error
+    # A run that was just created may not be there for everybody yet.
+    is_early = fault.status_code == 404 and _wait.is_fresh(at.state, at.wait.clock.monotonic())
+    return error if is_early and at.state.known else None
 
 
 def _next(at: Following) -> Steps[Any]:
@@ -180,7 +181,7 @@ def _next(at: Following) -> Steps[Any]:
     try:
         event = yield NextEvent(at.handle, seconds)
     except Exception as error:
-        if not is_poll_fault(error):
+        if not read_fault(error).is_poll_fault:
             raise
         return error
     return fault_in(event) or event
@@ -251,7 +252,9 @@ def _judged(at: Following, event: Any) -> Seen:
 def _back_off(at: Following, error: Exception) -> Steps[bool]:
     """Wait as after a poll fault; False if there is no time left for that, or no patience."""
     now = at.wait.clock.monotonic()
-    at.state, step = _wait.fault(at.wait.policy, at.state, now, retry_after=retry_after(error), jitter=jitter())
+    at.state, step = _wait.fault(
+        at.wait.policy, at.state, now, retry_after=read_fault(error).retry_after, jitter=jitter()
+    )
     if isinstance(step, _wait.Stop):
         return False
     yield from _wait_after(at, error, step)
@@ -267,13 +270,13 @@ def _wait_after(at: Following, error: BaseException, step: _wait.Sleep) -> Steps
 def _ask_run(at: Following) -> Steps[Seen | None]:
     """Ask the run itself until it answers; None if it does not. Raises what a poll raises at once, such as 401."""
     while True:
-        found = yield from _ask(at.wait, at.token, at.state)
+        found = yield from ask(at.wait, at.token, at.state)
         if isinstance(found, Seen):
             # The server is there, so that a new row of faults begins; the delays go on growing.
             at.state = replace(at.state, known=True, polls=at.state.polls + 1, first_fault=None)
             yield from tell_update(at, found)
             return found
-        at.state, step = _after_failure(at.wait, at.state, found)
+        at.state, step = after_failure(at.wait, at.state, found, read_fault(found))
         if isinstance(step, _wait.Stop):
             return None
         yield from _wait_after(at, found, step)

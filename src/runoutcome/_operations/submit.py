@@ -17,8 +17,9 @@ from urllib.parse import quote
 
 from .. import _sdk
 from .._errors.exceptions import SubmissionUnknownError
-from .._errors.raising import is_retryable, retry_after
+from .._errors.raising import is_retryable
 from .._outcome.body import look
+from .._sdk.faults import read_fault
 from .._waiting.attempts import attempt_key as attempt_key, split_key as split_key
 from .effects import Admit, Pause, Steps, Submit, Tell
 from .interrupts import tell
@@ -119,25 +120,22 @@ def base_key(params: Mapping[str, Any], key: str | None = None) -> str:
 
 def fate_of(error: BaseException) -> Fate:
     """What an exception that came out of a POST proves about the run."""
-    if isinstance(error, _sdk.APIStatusError):
-        if _sdk.is_api_envelope(error):
+    fault = read_fault(error)
+    if fault.status_code is not None:
+        if fault.from_api:
             return "resend" if is_retryable(error) else "refused"
         # A proxy that says 408 may have handed the request on.
-        return "ambiguous" if error.status_code >= 500 or error.status_code == 408 else "refused"
-    if _sdk.never_connected(error):
-        return "resend"
-    if _sdk.never_written(error):
-        return "refused"
-    # A 2xx whose body cannot be read (cut JSON), or a connection that broke after something was sent.
-    broken = (_sdk.APIConnectionError, _sdk.APIResponseValidationError, json.JSONDecodeError, UnicodeDecodeError)
-    is_broken = isinstance(error, (*broken, *_sdk.transport_errors())) or _sdk.met_dead_loop(error)
-    return "ambiguous" if is_broken else "foreign"
+        return "ambiguous" if fault.status_code >= 500 or fault.status_code == 408 else "refused"
+    if fault.kind == "foreign":
+        return "foreign"
+    if fault.sent == "never":
+        return "resend" if fault.kind == "unreachable" else "refused"
+    return "ambiguous"
 
 
 def back_off_seconds(error: BaseException, resent: int) -> float:
     """The SDK's delay before it sends a request again: the server's wish, else doubling with jitter."""
-    wish = retry_after(error)
-    if wish:
+    if wish := read_fault(error).retry_after:
         return wish
     return min(FIRST_DELAY_SECONDS * 2.0 ** min(resent, 10), MAX_DELAY_SECONDS) * (1 - 0.25 * random.random())
 

@@ -15,7 +15,6 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-import anyio  # the SDK's own async backend, on every line
 import openai
 from openai import (
     APIConnectionError as APIConnectionError,
@@ -131,49 +130,6 @@ class Answer:
     def request_id(self) -> str | None:
         """The `x-request-id` of the answer."""
         return self.headers.get("x-request-id")
-
-
-def transport_errors() -> tuple[type[BaseException], ...]:
-    """What can come out of a request without being an `openai` error: the body is read outside the SDK's own net."""
-    loaded = (sys.modules.get("httpx"), sys.modules.get("httpx2"))
-    own = [cls for module in loaded if module for cls in (module.HTTPError, module.StreamError)]
-    return (*own, OSError, anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
-
-
-_DEAD_LOOP = ("Event loop is closed", "attached to a different loop", "bound to a different event loop")
-
-
-def never_connected(error: BaseException) -> bool:
-    """Whether no connection was made for this request: refused, DNS, TLS, connect or pool timeout."""
-    return _is_caused_by(error, ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"))
-
-
-def never_written(error: BaseException) -> bool:
-    """Whether the HTTP library refused to write this request, for a header it may not send."""
-    return _is_caused_by(error, ("LocalProtocolError",))
-
-
-def met_dead_loop(error: BaseException) -> bool:
-    """Whether a pooled connection belongs to an event loop that has ended: a second `asyncio.run` over one client.
-
-    The request may have been sent. openai 1.109 and 2.x make an APIConnectionError of it; 3.x lets it through.
-    """
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in _DEAD_LOOP)
-
-
-def _is_caused_by(error: BaseException, names: tuple[str, ...]) -> bool:
-    cause = error.__cause__ if isinstance(error, APIConnectionError) else error
-    loaded = (sys.modules.get("httpx"), sys.modules.get("httpx2"))
-    return isinstance(cause, tuple(getattr(module, name) for module in loaded if module for name in names))
-
-
-def is_api_envelope(error: APIStatusError) -> bool:
-    """Whether the answer is the API's own JSON error, and not a page of something in between."""
-    try:
-        document = json.loads(error.response.content)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(document, dict) and isinstance(document.get("error"), dict)
 
 
 def sdk_type(path: str) -> Any | None:

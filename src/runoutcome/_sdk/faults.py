@@ -1,20 +1,126 @@
-"""What an exception that came out of a request says: whether it is about the run at all."""
+"""One reader for a failed request: `read_fault` says in plain fields what an exception proves.
+
+    kind            from                                                        sent
+    answered        an HTTP error status                                        answered
+    garbage         a 2xx that cannot be read: a page, cut JSON                 answered
+    unreachable     no connection was made (refused, DNS, connect timeout)      never
+                    no whole answer came (timeout, reset, dead event loop)      maybe
+    refused_here    the HTTP library would not write the request                never
+    foreign         anything else: a hook of the caller, Ctrl-C                 maybe
+
+Each operation decides by a small table over these fields; nothing else asks for the class of such an exception.
+"""
 
 from __future__ import annotations
 
-from . import APIConnectionError, APIStatusError, met_dead_loop, transport_errors
+import json
+import math
+import sys
+import time
+from dataclasses import dataclass, field
+from email.utils import mktime_tz, parsedate_tz
+from typing import Any, Literal
+
+import anyio
+
+from . import APIConnectionError, APIResponseValidationError, APIStatusError
+
+Kind = Literal["answered", "unreachable", "garbage", "refused_here", "foreign"]
+Sent = Literal["never", "maybe", "answered"]
 
 _KEEP_POLLING = (408, 409, 429)
+_NO_CONNECTION = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError")
+_DEAD_LOOP = ("Event loop is closed", "attached to a different loop", "bound to a different event loop")
 
 
 class NoRunBodyError(Exception):
     """A 2xx answer to a poll that is no run body: HTML, `{}`, cut or empty JSON."""
 
 
-def is_poll_fault(error: BaseException) -> bool:
-    """Whether what came of a poll says nothing about the run, so that it is simply asked again. A 404 is none."""
+_GARBAGE = (NoRunBodyError, APIResponseValidationError, json.JSONDecodeError, UnicodeDecodeError)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The meaning of one failed request."""
+
+    kind: Kind
+    sent: Sent = "maybe"
+    """Whether the request was sent."""
+    status_code: int | None = None
+    from_api: bool = False
+    """The answer is the API's own JSON error, and not a page of something in between."""
+    retry_after: float | None = None
+    """Seconds that the answer asks to wait."""
+    words: Any = field(default=None, repr=False)
+    """The error object of the answer, as the server sent it."""
+
+    @property
+    def is_poll_fault(self) -> bool:
+        """A poll that failed so says nothing about the run and is simply made again. A 404 is no poll fault."""
+        if self.status_code is not None:
+            return self.status_code in _KEEP_POLLING or not 400 <= self.status_code < 500
+        return self.kind != "foreign"
+
+
+def read_fault(error: BaseException) -> Fault:
+    """The fault that an exception amounts to. Raises nothing."""
     if isinstance(error, APIStatusError):
-        return error.status_code in _KEEP_POLLING or not 400 <= error.status_code < 500
-    if isinstance(error, (NoRunBodyError, APIConnectionError, *transport_errors())):
-        return True
-    return met_dead_loop(error)
+        headers = error.response.headers
+        return Fault(
+            "answered", "answered", error.status_code, _is_envelope(error), retry_after_of(headers), error.body
+        )
+    if isinstance(error, _GARBAGE):
+        return Fault("garbage", "answered")
+    cause = error.__cause__ if isinstance(error, APIConnectionError) else error
+    if isinstance(cause, _http_classes("LocalProtocolError")):
+        return Fault("refused_here", "never")
+    if isinstance(cause, _http_classes(*_NO_CONNECTION)):
+        return Fault("unreachable", "never")
+    if isinstance(error, (APIConnectionError, *transport_errors())) or _met_dead_loop(error):
+        return Fault("unreachable")
+    return Fault("foreign")
+
+
+def transport_errors() -> tuple[type[BaseException], ...]:
+    """Classes that can leave a request without being an `openai` error: a body is read outside the SDK's own net."""
+    own = _http_classes("HTTPError", "StreamError")
+    return (*own, OSError, anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
+
+
+def retry_after_of(headers: Any) -> float | None:
+    """Seconds by `retry-after-ms` or `Retry-After` (seconds or an HTTP date) of an answer; None if neither is sane."""
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers.get(name, "")) * scale
+        except (TypeError, ValueError):
+            continue
+        if 0 <= seconds < math.inf:
+            return seconds
+    date = parsedate_tz(headers.get("retry-after") or "")
+    try:
+        return max(0.0, mktime_tz(date) - time.time()) if date else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _http_classes(*names: str) -> tuple[type[BaseException], ...]:
+    """The classes of these names in the HTTP libraries that are loaded."""
+    loaded = (sys.modules.get("httpx"), sys.modules.get("httpx2"))
+    return tuple(getattr(module, name) for module in loaded if module for name in names)
+
+
+def _met_dead_loop(error: BaseException) -> bool:
+    """Whether a pooled connection belongs to an event loop that has ended: a second `asyncio.run` over one client.
+
+    openai 1.109 and 2.x make an APIConnectionError of it; 3.x lets it through.
+    """
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in _DEAD_LOOP)
+
+
+def _is_envelope(error: APIStatusError) -> bool:
+    try:
+        document = json.loads(error.response.content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and isinstance(document.get("error"), dict)

@@ -18,6 +18,7 @@ from .._outcome.classify import classify
 from .._outcome.outcome import Outcome
 from .._runs.aio import AsyncRuns
 from .._runs.options import AUTO, MaxWait
+from .._sdk.faults import read_fault
 from .._waiting.resume_token import loads
 from ._jobs import JobLine, check_sendable
 from ._rows import refused_row, run_row
@@ -309,10 +310,9 @@ _HELD = (
 
 def concerns_every_job(error: _sdk.APIStatusError | _sdk.APIConnectionError, outcome: Outcome) -> bool:
     """Whether the next job would be refused just the same: no connection, no API there, a bad key, no quota."""
-    if isinstance(error, _sdk.APIStatusError):
-        is_elsewhere = error.status_code in (404, 405) and not _sdk.is_api_envelope(error)
-        return error.status_code in (401, 403) or is_elsewhere or outcome.action == "fix_account"
-    return True
+    fault = read_fault(error)
+    is_elsewhere = fault.status_code in (404, 405) and not fault.from_api
+    return fault.status_code in (None, 401, 403) or is_elsewhere or outcome.action == "fix_account"
 
 
 def _short_name(custom_id: str) -> str:

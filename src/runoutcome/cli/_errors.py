@@ -112,6 +112,7 @@ def _of_the_api(error: Exception) -> UserError | None:
     from .._errors import exceptions as ours
     from .._errors.bases import RunError, WaitError
     from .._outcome.body import look, word
+    from .._sdk.faults import transport_errors
 
     if isinstance(error, (RunError, WaitError, ours.RunGoneError)):
         return UserError(f"{type(error).__name__}: {_one_line(error.message)}", exit_of(error))
@@ -123,7 +124,7 @@ def _of_the_api(error: Exception) -> UserError | None:
         cause = f" ({error.__cause__})" if error.__cause__ else ""
         return UserError(f"no answer from {error.request.url}: {error.message}{cause}", Exit.UNFINISHED)
     is_file_error = isinstance(error, OSError) and not isinstance(error, (ConnectionError, TimeoutError))
-    if isinstance(error, _sdk.transport_errors()) and not is_file_error:  # while an answer was read
+    if isinstance(error, transport_errors()) and not is_file_error:  # while an answer was read
         return UserError(f"no whole answer from the API: {type(error).__name__}: {error}", Exit.UNFINISHED)
     return UserError(_one_line(str(error))) if isinstance(error, _sdk.OpenAIError) else None
 

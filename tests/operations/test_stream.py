@@ -16,8 +16,8 @@ from runoutcome import Catalog, PollingLostError, RunGoneError, RunInternalServe
 from runoutcome._operations.effects import CloseStream, NextEvent, OpenStream, Pause, Poll, Tell
 from runoutcome._operations.observation import Seen, Wanted
 from runoutcome._operations.poll import Wait, state_of
-from runoutcome._operations.stream import Ended, follow, next_event, result_of
-from runoutcome._operations.stream_state import Emit, Following, close, telling_changes
+from runoutcome._operations.stream import Follower, next_event
+from runoutcome._operations.stream_events import Emit, Ended
 from runoutcome._sdk import Answer, native_http_library
 from runoutcome._sdk.event_stream import NoStreamError, StreamBrokenError
 from runoutcome._waiting.polling import WaitPolicy
@@ -151,21 +151,21 @@ class Handle:
     facts: Any
 
 
-def following(server: Server, *, known: bool = True, **options: Any) -> Following:
+def following(server: Server, *, known: bool = True, **options: Any) -> Follower:
     """The beginning of following the server's run."""
     policy = WaitPolicy(options.pop("max_wait_seconds", 3600.0), options.pop("interval_seconds", None))
     callbacks = {name: options.pop(name, None) for name in ("on_update", "on_fault")}
     wait = Wait(policy, server, Catalog.load(), Wanted(frozenset(options.pop("accept", ()))), **callbacks)
     token = ResumeToken(ID)
-    return Following(telling_changes(wait), token, state_of(server, token, known=known), **options)
+    return Follower(wait, token, state_of(server, token, known=known), **options)
 
 
 def play(
-    server: Server, at: Following | None = None, *, event_seconds: float = 0.0, **options: Any
+    server: Server, at: Follower | None = None, *, event_seconds: float = 0.0, **options: Any
 ) -> tuple[list[Any], Seen]:
     """The events that come, and the end; whoever gets them takes so long for each."""
     at = at or following(server, **options)
-    steps = follow(at)
+    steps = at.follow()
     events: list[Any] = []
     result: Any = None
     failure: BaseException | None = None
@@ -485,7 +485,7 @@ def test_a_pending_run_that_is_accepted() -> None:
     at = following(server, max_wait_seconds=60.0, accept=["pending"])
     events, seen = play(server, at)
     assert (events, seen.outcome.phase) == ([], "pending")
-    assert result_of(at, seen).status == "in_progress"
+    assert at.result(seen).status == "in_progress"
 
 
 def test_polls_that_fail_for_too_long() -> None:
@@ -514,7 +514,7 @@ def test_a_run_that_failed_is_raised_only_when_asked_for() -> None:
     errors = []
     for _ in range(2):
         with pytest.raises(RunInternalServerError) as caught:
-            result_of(at, seen)
+            at.result(seen)
         errors.append(caught.value)
     assert errors[0] is not errors[1]
     assert (errors[0].request_id, errors[0].poll_status_code, errors[0].code) == ("req_1", 200, "server_error")
@@ -566,7 +566,7 @@ def test_faults_are_told() -> None:
 def test_the_steps_stop_at_each_event() -> None:
     """What drives the steps gets one event at a time, then what the run has become."""
     server = Server(events_of(2))
-    steps = follow(following(server))
+    steps = following(server).follow()
     found: list[Any] = []
     while not (found and isinstance(found[-1], Ended)):
         part, result = next_event(steps), None
@@ -584,10 +584,10 @@ def test_closing_twice_closes_once() -> None:
     """Nothing is closed that is not open."""
     server = Server([])
     at = following(server)
-    assert list(close(at)) == []
+    assert list(at.close()) == []
     at.handle = handle = object()
-    assert list(close(at)) == [CloseStream(handle)]
-    assert list(close(at)) == []
+    assert list(at.close()) == [CloseStream(handle)]
+    assert list(at.close()) == []
 
 
 # Whatever comes

@@ -1,7 +1,7 @@
-"""What the steps of waiting and submitting ask for. Values only; `_drive` carries them out.
+"""Effects: the requests, pauses and calls that the steps of an operation ask for. Values only.
 
-The steps (`_poll`, `_submit`, `_job`) are generators without I/O: they yield an effect and get its result back, or have
-its exception thrown into them. So there is one logic, whoever drives it.
+The steps (`poll`, `submit`, `job`) are generators without I/O: they yield an effect and get its result back, or have
+its exception thrown into them. A driver carries the effects out, so there is one logic for both colours.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 _T = TypeVar("_T")
+_E = TypeVar("_E")
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,11 @@ Immediate = Poll | Admit | Submit | Cancel | Tell | StreamEffect
 """What is done at once; a `Pause` is slept by whoever has the time."""
 Effect = Immediate | Pause
 Steps = Generator[Effect, Any, _T]
+
+
+def resume(steps: Generator[_E, Any, Any], result: Any, error: BaseException | None = None) -> _E:
+    """The next effect of `steps`, given the last one's result or exception. Raises StopIteration at their end."""
+    return steps.send(result) if error is None else steps.throw(error)
 
 
 class Clock(Protocol):

@@ -17,22 +17,23 @@ from .effects import CloseStream, NextEvent, Steps, SubmitStream, Tell
 from .interrupts import stopping
 from .observation import Seen, seen_by_caller
 from .poll import Wait, state_of, time_left_of
-from .stream_state import Following, fault_in, leave, telling_changes
+from .stream import Follower
+from .stream_events import fault_in
 from .submit import prepare, submit, window_of, with_key
 
 
 def follow_run(
     wait: Wait, token: ResumeToken, starting_after: int | None, idle_seconds: float, first: Seen | None, *, known: bool
-) -> Steps[Following]:
+) -> Steps[Follower]:
     """Steps that begin to follow a run that is there: they ask for nothing, but its wait begins when they are taken.
 
     `first` is a body the caller already has.
     """
     yield from ()
-    at = Following(telling_changes(wait), token, state_of(wait.clock, token, known=known), idle_seconds)
-    at.cursor = Cursor(token.cursor if starting_after is None else starting_after)
-    at.ended = first if first is not None and first.outcome.phase == "terminal" else None
-    return at
+    state = state_of(wait.clock, token, known=known)
+    cursor = Cursor(token.cursor if starting_after is None else starting_after)
+    ended = first if first is not None and first.outcome.phase == "terminal" else None
+    return Follower(wait, token, state, idle_seconds, cursor, ended=ended)
 
 
 def streaming(params: Mapping[str, Any], completion_window: str | None, key: str) -> dict[str, Any]:
@@ -59,25 +60,25 @@ def follow_new_run(
     on_submitting: Callable[[str], Any] | None = None,
     on_refused: Callable[[str], Any] | None = None,
     on_submitted: Callable[[str], Any] | None = None,
-) -> Steps[Following]:
+) -> Steps[Follower]:
     """Steps that make a run and begin to follow it; they end when its id is known. Raises what `submit` raises."""
     started = wait.clock.monotonic()
     posting, time_left = _posting(idle_seconds), time_left_of(wait, started)
     begun = yield from submit(params, key, max_retries, on_submitting, on_refused, posting, time_left)
     token = ResumeToken(begun.id, wait.clock.time(), key)
     state = state_of(wait.clock, token, known=True, started=started)
-    at = Following(telling_changes(wait), token, state, idle_seconds)
+    follower = Follower(wait, token, state, idle_seconds)
     if isinstance(begun, _Begun):
-        at.handle, at.held = begun.handle, deque(begun.events)
+        follower.handle, follower.held = begun.handle, deque(begun.events)
     else:
-        at.created = seen_by_caller(begun, wait.catalog)
+        follower.created = seen_by_caller(begun, wait.catalog)
     try:
         if on_submitted is not None:
             yield from stopping(wait.on_interrupt, token, _tell(on_submitted, token.dumps()))
     except BaseException as error:
-        yield from leave(at, error)
+        yield from follower.leave(error)
         raise
-    return at
+    return follower
 
 
 def _tell(function: Callable[[str], Any], argument: str) -> Steps[None]:

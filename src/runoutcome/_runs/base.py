@@ -18,8 +18,8 @@ from .._operations.effects import Clock, Notices, Steps
 from .._operations.job import Job, created, run_job
 from .._operations.observation import Seen, Wanted, seen_by_caller
 from .._operations.poll import Wait, poll, state_of
+from .._operations.stream import Follower
 from .._operations.stream_start import follow_new_run, follow_run, streaming
-from .._operations.stream_state import Following
 from .._operations.submit import KEY, WINDOW, attempt_key, base_key, prepare, window_of, with_key
 from .._outcome.body import look, word
 from .._sdk.structured_output import TextFormat
@@ -108,13 +108,13 @@ class RunsBase:
         )
         return run_job(job, token)
 
-    def _stream_steps(self, run: Run, options: StreamOptions) -> Steps[Following]:
+    def _stream_steps(self, run: Run, options: StreamOptions) -> Steps[Follower]:
         token, response = token_of(run)
         wait, known = self._wait(options, token.completion_window), _is_known(token, response)
         first = self._given(response)
         return follow_run(wait, token, options.starting_after, options.idle_timeout_seconds, first, known=known)
 
-    def _new_stream_steps(self, params: Mapping[str, Any], options: NewStreamOptions) -> Steps[Following]:
+    def _new_stream_steps(self, params: Mapping[str, Any], options: NewStreamOptions) -> Steps[Follower]:
         output, params = _formatted(options.text_format, params)
         key = attempt_key(base_key(params, options.key), 1)
         return follow_new_run(

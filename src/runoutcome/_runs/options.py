@@ -16,7 +16,7 @@ from .._checks import check_number, check_type, check_whole_number, refuse_type
 from .._errors.raising import Accept
 from .._operations.interrupts import OnInterrupt
 from .._operations.poll import OnTimeout
-from .._operations.stream_state import IDLE_TIMEOUT_SECONDS
+from .._operations.stream import IDLE_TIMEOUT_SECONDS
 from .._outcome.outcome import Outcome
 from .._waiting.attempts import Attempt
 from .._waiting.polling import window_seconds

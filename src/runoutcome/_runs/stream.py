@@ -8,8 +8,8 @@ from .._drivers.driver import AsyncDriver, Driver
 from .._operations.effects import Steps
 from .._operations.interrupts import OnInterrupt, stop_for
 from .._operations.observation import Seen
-from .._operations.stream import Ended, follow, next_event, result_of
-from .._operations.stream_state import EventSteps, Following, carry, close
+from .._operations.stream import Follower, next_event
+from .._operations.stream_events import Ended, EventSteps
 
 if TYPE_CHECKING:
     from .._sdk.event_stream import ResponseStreamEvent
@@ -20,14 +20,14 @@ _T = TypeVar("_T")
 class _StreamBase(Generic[_T]):
     """What both colours share; `_T` is the type of the final response."""
 
-    _usage = "with runs.stream(run) as stream: ..."
+    _usage = "with runs.stream(...) as stream:"
 
-    def __init__(self, driver: Any, begin: Steps[Following], on_interrupt: OnInterrupt = "leave") -> None:
+    def __init__(self, driver: Any, begin: Steps[Follower], on_interrupt: OnInterrupt = "leave") -> None:
         self._driver = driver
         self._begin = begin
         self._on_interrupt: OnInterrupt = on_interrupt
         self._is_entered = False
-        self._at: Following | None = None
+        self._entered: Follower | None = None
         self._steps: EventSteps[Seen] | None = None
         self._end: Ended | None = None
         self._error: Exception | None = None
@@ -35,41 +35,43 @@ class _StreamBase(Generic[_T]):
     @property
     def response_id(self) -> str:
         """The id of the run."""
-        return self._following.named.response_id
+        return self._follower.named.response_id
 
     @property
     def token(self) -> str:
         """A resume token that holds the cursor: `Runs.stream` goes on with it after the last event that was given."""
-        return self._following.token.dumps()
+        return self._follower.token.dumps()
 
     @property
     def last_sequence_number(self) -> int | None:
         """The cursor: the server's number of the last event that was given; None before the first that has one."""
-        return self._following.cursor.last
+        return self._follower.cursor.last
 
     @property
-    def _following(self) -> Following:
-        if self._at is None:
-            raise RuntimeError(f"nothing is asked for, and no run made, before the with statement: {self._usage}")
-        return self._at
+    def _follower(self) -> Follower:
+        if self._entered is None:
+            raise RuntimeError(f"a stream begins with its with statement: write `{self._usage}`")
+        return self._entered
 
     def _enter(self) -> None:
         if self._is_entered:
             raise RuntimeError("a stream is followed once; make another with Runs.stream(stream.token)")
         self._is_entered = True
 
-    def _started(self, at: Following) -> None:
-        self._at, self._steps = at, follow(at)
+    def _started(self, follower: Follower) -> None:
+        self._entered, self._steps = follower, follower.follow()
 
     def _next(self) -> Steps[Any]:
         """Steps that give the next event, or None at the end."""
-        at = self._following
+        follower = self._follower
         if self._error is not None:
             raise self._error
         if self._end is not None:
             return None
         if self._steps is None:
-            raise RuntimeError(f"the stream was closed before the run {at.named.response_id} ended: poll its token")
+            raise RuntimeError(
+                f"the stream was closed before the run {follower.named.response_id} ended: poll its token"
+            )
         try:
             found = yield from next_event(self._steps)
         except BaseException as error:
@@ -83,25 +85,25 @@ class _StreamBase(Generic[_T]):
 
     def _result(self) -> _T:
         assert self._end is not None
-        response: Any = result_of(self._following, self._end.seen)
+        response: Any = self._follower.result(self._end.seen)
         return cast(_T, response)
 
     def _closing(self) -> Steps[None]:
         """Steps that close what is open, at any time."""
-        if self._at is not None:
-            yield from close(self._at)
+        if self._entered is not None:
+            yield from self._entered.close()
         if self._steps is not None:
             self._steps.close()
             self._steps = None
 
     def _leaving(self, error: BaseException | None) -> Steps[None]:
         """Steps of leaving the with statement: also what the caller's own code raises takes the token along."""
-        at = self._at
-        if error is not None and at is not None:
-            carry(error, at)
+        follower = self._entered
+        if error is not None and follower is not None:
+            follower.carry(error)
         yield from self._closing()
-        if error is not None and at is not None and self._end is None:
-            yield from stop_for(self._on_interrupt, error, at.token)
+        if error is not None and follower is not None and self._end is None:
+            yield from stop_for(self._on_interrupt, error, follower.token)
 
 
 class RunStream(_StreamBase[_T]):
@@ -152,7 +154,7 @@ class AsyncRunStream(_StreamBase[_T]):
     __module__ = "runoutcome"
 
     _driver: AsyncDriver
-    _usage = "async with runs.stream(run) as stream: ..."
+    _usage = "async with runs.stream(...) as stream:"
 
     async def __aenter__(self) -> "AsyncRunStream[_T]":
         self._enter()

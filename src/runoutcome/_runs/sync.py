@@ -17,7 +17,7 @@ from .._errors.results import RunResult
 from .._operations.effects import Clock, Notices
 from .._operations.interrupts import OnInterrupt
 from .._operations.poll import OnTimeout
-from .._operations.stream_state import IDLE_TIMEOUT_SECONDS
+from .._operations.stream import IDLE_TIMEOUT_SECONDS
 from .._outcome.outcome import Outcome
 from .._sdk import transports as _transport
 from .._sdk.transports import Transport

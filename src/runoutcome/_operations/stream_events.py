@@ -1,0 +1,45 @@
+"""Values of a followed stream: an event to hand on, the end, and faults that stand in place of an event."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from .._outcome.body import look, word
+from .._sdk.event_stream import StreamBrokenError
+from .effects import Effect
+from .observation import Seen
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Emit:
+    """An event for the caller who iterates."""
+
+    event: Any
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end of the events, and what the run has become."""
+
+    seen: Seen
+
+
+EventSteps = Generator[Effect | Emit, Any, _T]
+
+
+def fault_in(event: object) -> StreamBrokenError | None:
+    """What is wrong with what was read in place of an event.
+
+    An `error` event is the connection speaking: if it is about the run, the run says so, too.
+    """
+    if event is None:
+        return StreamBrokenError("the stream ended before the run did")
+    kind = look(event, "type")
+    if kind == "error":
+        told = word(look(event, "code")) or word(look(look(event, "error"), "code")) or "no code"
+        return StreamBrokenError(f"the stream broke off with an error event ({told})")
+    return None if isinstance(kind, str) else StreamBrokenError("the stream brought something that is no event")

@@ -20,7 +20,7 @@ import openai
 from openai.types.responses import Response
 
 from runoutcome import Catalog, classify, error_for, raise_for_status
-from runoutcome._operations.observation import judge_answer
+from runoutcome._operations.observation import observe_answer
 from runoutcome._sdk import Answer, native_http_library
 from tables import table
 
@@ -101,7 +101,7 @@ def subjects() -> list[Subject]:
 
     def polled(content: str) -> Callable[[], object]:
         answer = Answer(content.encode(), 200, response.headers, "http://localhost/v1", library)
-        return lambda: judge_answer(answer, catalog)
+        return lambda: observe_answer(answer, catalog)
 
     return [
         Subject(sdk, lambda: client._make_status_error("m", body={"error": ERROR}, response=response)),

@@ -1,4 +1,4 @@
-"""What is no argument is told at the call, by the argument's name, before anything is sent or paid for.
+"""Argument checks: errors that name the argument, raised before anything is sent or paid for.
 
 Each check is told what is `expected`, in a sentence that begins with the name. The message never quotes what is of
 another type: it may be a response, with its prompt.

@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 from colours import body_of, refusal
 from runoutcome import Catalog, PollingLostError, RunGoneError, RunInternalServerError, WaitTimeoutError
 from runoutcome._operations.effects import CloseStream, NextEvent, OpenStream, Pause, Poll, Tell
-from runoutcome._operations.observation import Seen, Wanted
+from runoutcome._operations.observation import Expected, Observation
 from runoutcome._operations.poll import Wait, state_of
 from runoutcome._operations.stream import Follower, next_event
 from runoutcome._operations.stream_events import Emit, Ended
@@ -155,14 +155,14 @@ def following(server: Server, *, known: bool = True, **options: Any) -> Follower
     """The beginning of following the server's run."""
     policy = WaitPolicy(options.pop("max_wait_seconds", 3600.0), options.pop("interval_seconds", None))
     callbacks = {name: options.pop(name, None) for name in ("on_update", "on_fault")}
-    wait = Wait(policy, server, Catalog.load(), Wanted(frozenset(options.pop("accept", ()))), **callbacks)
+    wait = Wait(policy, server, Catalog.load(), Expected(frozenset(options.pop("accept", ()))), **callbacks)
     token = ResumeToken(ID)
     return Follower(wait, token, state_of(server, token, known=known), **options)
 
 
 def play(
     server: Server, at: Follower | None = None, *, event_seconds: float = 0.0, **options: Any
-) -> tuple[list[Any], Seen]:
+) -> tuple[list[Any], Observation]:
     """The events that come, and the end; whoever gets them takes so long for each."""
     at = at or following(server, **options)
     steps = at.follow()

@@ -1,4 +1,4 @@
-"""What an overlay amounts to on top of a catalog: whole rows, made from the keys that the user gave. Pure."""
+"""Makes whole rows of an overlay's keys, checked against the catalog below it. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Extension:
         Raises CatalogError if a row says too little, contradicts itself, or is there twice.
         """
         wrong: list[str] = []
-        made: dict[str, Entry] = {}
+        rows: dict[str, Entry] = {}
         for number, row in enumerate(self._overlay.entries):
             where = f"entries[{number}]" + (f" ({row['value']!r})" if "value" in row else "")
             try:
@@ -38,30 +38,30 @@ class Extension:
             except _RowError as error:
                 wrong.append(f"{where}{error}")
                 continue
-            if entry.id in made:
+            if entry.id in rows:
                 wrong.append(f"{where}: there is an entry for {entry.id} before this one")
-            made[entry.id] = entry
+            rows[entry.id] = entry
         if wrong:
             raise broken(self._overlay.where, wrong)
-        return tuple(made.values())
+        return tuple(rows.values())
 
     def rules(self) -> tuple[Rule, ...]:
         """The overlay's message rules. Raises CatalogError for one that contradicts itself or is there twice."""
         wrong: list[str] = []
-        made: dict[str, Rule] = {}
+        rows: dict[str, Rule] = {}
         for number, row in enumerate(self._overlay.rules):
             action = row.get("action") or ("resubmit" if row["retryable"] else "none")
             if problem := _contradiction(row["retryable"], action):
                 wrong.append(f"rules[{number}].action: {problem}")
-            if row["id"] in made:
+            if row["id"] in rows:
                 wrong.append(f"rules[{number}].id: there is a rule {row['id']!r} before this one")
             words = {"title": row["id"].replace("-", " ").capitalize(), "cause": self._cause, "remedy": _REMEDY}
             blank = {"surface": HOME, "code": None, "since": self._version, **words}
-            given: dict[str, Any] = {**blank, **row, "action": action, "evidence": tuple(row.get("evidence", ()))}
-            made[row["id"]] = Rule(**given, overlay=self._overlay.name)
+            values: dict[str, Any] = {**blank, **row, "action": action, "evidence": tuple(row.get("evidence", ()))}
+            rows[row["id"]] = Rule(**values, overlay=self._overlay.name)
         if wrong:
             raise broken(self._overlay.where, wrong)
-        return tuple(made.values())
+        return tuple(rows.values())
 
     def surfaces_with_statuses(self) -> Mapping[str, Surface]:
         """The surfaces, with the statuses for which the overlay names a phase."""
@@ -85,18 +85,18 @@ class Extension:
             raise _RowError(
                 ': a status that the catalog does not have needs phase = "pending", "completed" or "terminal"'
             )
-        given = {key: row[key] for key in row if key not in ("surface", "field", "match", "value", "phase")}
-        if "evidence" in given:
-            given["evidence"] = tuple(given["evidence"])
-        if "alternatives" in given:
-            given["alternatives"] = tuple(Alternative(**view) for view in given["alternatives"])
-        given.update(self._class_of(row, base))
-        given.update(_advice(row, base))
-        if given.get("contested") and not given.get("alternatives"):
+        values = {key: row[key] for key in row if key not in ("surface", "field", "match", "value", "phase")}
+        if "evidence" in values:
+            values["evidence"] = tuple(values["evidence"])
+        if "alternatives" in values:
+            values["alternatives"] = tuple(Alternative(**view) for view in values["alternatives"])
+        values.update(self._class_of(row, base))
+        values.update(_advice(row, base))
+        if values.get("contested") and not values.get("alternatives"):
             raise _RowError(".contested: needs alternatives, each with its argument")
         if base is not None:
-            return replace(base, **given, overlay=self._overlay.name)
-        return Entry(**{**self._blank(surface, field, match, value), **given}, overlay=self._overlay.name)
+            return replace(base, **values, overlay=self._overlay.name)
+        return Entry(**{**self._blank(surface, field, match, value), **values}, overlay=self._overlay.name)
 
     def _class_of(self, row: Mapping[str, Any], base: Entry | None) -> dict[str, Any]:
         """Class, status and error type: the type decides, unless the others are given, and they have to agree."""
@@ -156,7 +156,7 @@ def _with_status(surface: Surface, status: str, phase: str) -> Surface:
 
 
 class _RowError(Exception):
-    """What is wrong with a row: the key, a colon, and the rest."""
+    """Fault of a row: the key, a colon, and the rest."""
 
 
 def _advice(row: Mapping[str, Any], base: Entry | None) -> dict[str, Any]:

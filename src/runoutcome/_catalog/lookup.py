@@ -37,7 +37,7 @@ _HTTP_STATUS = re.compile(r"[45]\d\d", re.ASCII)
 
 
 class Failure(NamedTuple):
-    """What an error object says, in plain words; every field may be missing."""
+    """Plain fields of an error object; every one may be missing."""
 
     code: str | None = None
     message: str | None = None
@@ -51,7 +51,7 @@ class Failure(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What the ladder decided."""
+    """Decision of the ladder."""
 
     entry: Entry | None
     error_class: str | None
@@ -97,7 +97,7 @@ def lookup_answer(catalog: Catalog, surface: str, failure: Failure, status_code:
 
 
 def names_quota(catalog: Catalog, failure: Failure) -> bool:
-    """Whether `error.type` is a word for used-up quota or unpaid bills: servers put such codes there, too."""
+    """True if `error.type` is a code for used-up quota or unpaid bills; some servers put such codes there."""
     entry = catalog.entry(HOME, FAILURE_CODE, "literal", failure.type) if failure.type else None
     return entry is not None and (entry.error_type, entry.action) == ("rate_limit_error", "fix_account")
 

@@ -45,8 +45,8 @@ class Overlay:
 
 def dialects() -> tuple[str, ...]:
     """The names of the overlays that are shipped, each for a server whose words differ."""
-    found = (path.name for path in _dialect_directory().iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml")))
+    names = (path.name for path in _dialect_directory().iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 
 
 def read_overlay(source: Source) -> Overlay:
@@ -72,8 +72,8 @@ def read_overlay(source: Source) -> Overlay:
 
 def broken(where: str, wrong: list[str]) -> CatalogError:
     """The error that lists what is wrong, a line each."""
-    told = [*wrong[:_MAX_TOLD], *([f"and {len(wrong) - _MAX_TOLD} more"] if len(wrong) > _MAX_TOLD else [])]
-    return CatalogError("\n".join(f"{where}: {line}" for line in told))
+    lines = [*wrong[:_MAX_TOLD], *([f"and {len(wrong) - _MAX_TOLD} more"] if len(wrong) > _MAX_TOLD else [])]
+    return CatalogError("\n".join(f"{where}: {line}" for line in lines))
 
 
 def _read(source: str | os.PathLike[str]) -> tuple[Any, str, str]:

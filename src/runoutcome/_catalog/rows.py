@@ -42,7 +42,7 @@ STATUS = "status"
 
 @dataclass(frozen=True)
 class Alternative:
-    """A different call somebody has made for a contested entry, and why."""
+    """A different decision that others have made about a contested entry, and their argument."""
 
     __module__ = "runoutcome"
 
@@ -53,7 +53,7 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Deprecation:
-    """Since when a row's value is no longer in use, why, and the id of the row that takes its place."""
+    """Version from which a value is no longer in use, the reason, and the id of the row that replaces it."""
 
     __module__ = "runoutcome"
 
@@ -130,7 +130,7 @@ class Rule:
     """Name of the overlay that brought this rule; None for a rule as published."""
 
     def is_for(self, surface: str | None, code: str | None) -> bool:
-        """Whether the message of a failure with this code, on this surface, is looked at."""
+        """True if the rule reads messages of failures with this code on this surface."""
         return self.code in ("*", code) and self.surface in (surface, HOME)
 
 
@@ -142,7 +142,7 @@ class Surface:
 
     name: str
     object: str | None
-    """What its bodies call themselves; None where they do not."""
+    """Value of the `object` field of its bodies; None if they have none."""
     status_field: str
     pending: frozenset[str]
     terminal: frozenset[str]
@@ -164,18 +164,18 @@ class Surface:
 
     @cached_property
     def failure_path(self) -> tuple[str, ...]:
-        """Where the error object is, or the list of them."""
+        """Path to the error object, or to the list of them."""
         return tuple(self.failure_field.split("."))
 
     @cached_property
     def output_path(self) -> tuple[str, ...] | None:
-        """Where the result is; None where the body does not hold it."""
+        """Path to the result; None if the body does not hold it."""
         return tuple(self.output_field.split(".")) if self.output_field else None
 
 
 @dataclass(frozen=True)
 class TypeRow:
-    """What one `error_type` amounts to: an `openai` class name and the HTTP status that goes with it, or None."""
+    """Class name in `openai` and HTTP status of one `error_type`; None where it has none."""
 
     __module__ = "runoutcome"
 

@@ -1,4 +1,4 @@
-"""The steps of cancelling a run: ask once, and then read what became of it."""
+"""Cancels a run: one request, and then its true state. Generator steps without I/O."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .._sdk.faults import read_fault
 from .._waiting.resume_token import ResumeToken
 from .effects import Cancel, Clock, Pause, Poll, Steps
 from .interrupts import carrying
-from .observation import Seen, judge_whole, model_of, seen_by_caller
+from .observation import Observation, model_of, observe, observe_body
 
 CONFIRM_SECONDS = 5.0
-"""For how long after its answer a cancel may take effect before the run is given as it is."""
+"""Time that a cancel may take to have effect before the run is returned as it is."""
 FIRST_DELAY_SECONDS, GROWTH = 0.5, 1.5
 
 
@@ -30,28 +30,28 @@ def cancel(
     RunUnknownError if nothing that was read is a run.
     """
     with carrying(token.dumps()):
-        told: Seen | None = None
+        observation: Observation | None = None
         try:
-            told = seen_by_caller((yield Cancel(token.response_id, max_retries)), catalog)
+            observation = observe((yield Cancel(token.response_id, max_retries)), catalog)
         except Exception as error:
             if not _may_be_taken(error):
                 raise
-        if told is not None and told.outcome.status is None:
-            told = None  # an answer that is no run says nothing
-        return (yield from _confirm(clock, catalog, token, told, known=known or told is not None))
+        if observation is not None and observation.outcome.status is None:
+            observation = None  # an answer that is no run says nothing
+        return (yield from _confirm(clock, catalog, token, observation, known=known or observation is not None))
 
 
 def _confirm(
-    clock: Clock, catalog: Catalog, token: ResumeToken, told: Seen | None, *, known: bool
+    clock: Clock, catalog: Catalog, token: ResumeToken, observation: Observation | None, *, known: bool
 ) -> Steps[_sdk.Response]:
     until, delay = clock.monotonic() + CONFIRM_SECONDS, FIRST_DELAY_SECONDS
     while True:
         failure: Exception | None = None
         try:
             answer: _sdk.Answer = yield Poll(token.response_id, _sdk.POLL_TIMEOUT_SECONDS)
-            told, known = judge_whole(answer, catalog), True
-            if told.outcome.phase == "terminal":
-                return model_of(told.origin)
+            observation, known = observe_body(answer, catalog), True
+            if observation.outcome.phase == "terminal":
+                return model_of(observation.origin)
         except Exception as error:
             fault = read_fault(error)
             if not (fault.is_poll_fault or (fault.status_code == 404 and known)):
@@ -63,14 +63,14 @@ def _confirm(
         delay *= GROWTH
     if isinstance(failure, _sdk.NotFoundError) and read_fault(failure).from_api:
         raise RunGoneError.of(failure, token.response_id, token.dumps()) from failure
-    if told is not None:  # also where it could not be read again: this is the last that is known
-        return model_of(told.origin)
+    if observation is not None:  # also where it could not be read again: this is the last that is known
+        return model_of(observation.origin)
     if isinstance(failure, _sdk.APIError):
         raise failure
     raise RunUnknownError.of(examine(None, catalog=catalog)[0], Origin()) from failure
 
 
 def _may_be_taken(error: Exception) -> bool:
-    """Whether a cancel that was answered so may have done its work, or had none to do; the run itself says so."""
+    """True if a cancel that failed so may have worked, or was not needed; the run itself says which."""
     fault = read_fault(error)
     return fault.status_code in (400, 404, 409) if fault.kind == "answered" else fault.kind != "foreign"

@@ -24,7 +24,7 @@ class Poll:
 
 @dataclass(frozen=True)
 class Admit:
-    """A place among the submissions in flight; gives a context manager that gives the place back."""
+    """A slot among the submissions in flight; gives a context manager that frees the slot."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class OpenStream:
     response_id: str
     starting_after: int | None
     read_seconds: float
-    """How long the server may be silent, in the opening too."""
+    """Time that the server may be silent, in the opening too."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Pause:
 
     seconds: float
     response_id: str | None = None
-    """Whose notices end the sleep; None for nobody's."""
+    """The run whose notices end the sleep; None for none."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Tell:
 
 StreamEffect = SubmitStream | OpenStream | NextEvent | CloseStream
 Immediate = Poll | Admit | Submit | Cancel | Tell | StreamEffect
-"""What is done at once; a `Pause` is slept by whoever has the time."""
+"""Effects that are carried out at once; a `Pause` is for the driver or scheduler to sleep."""
 Effect = Immediate | Pause
 Steps = Generator[Effect, Any, _T]
 
@@ -122,7 +122,7 @@ class Clock(Protocol):
 
 
 class Notices(Protocol):
-    """Where notices of runs come in, such as `webhooks.Inbox`."""
+    """Source of notices of runs, such as `webhooks.Inbox`."""
 
     def listen(self, response_id: str, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake`, from any thread, for each new notice of the run, one that came before included.

@@ -1,5 +1,7 @@
-"""What an exception takes along when it leaves: the resume token, the attempts so far, what became of a run that was
-asked to stop. It stays the exception it was, also Ctrl-C and the cancellation of a task."""
+"""Data on exceptions that leave: the resume token, the attempts so far, the end of a run that was asked to stop.
+
+Each stays the exception it was; so do Ctrl-C and the cancellation of a task.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,12 @@ from .effects import Cancel, Steps
 _T = TypeVar("_T")
 OnInterrupt = Literal["leave", "cancel"]
 CANCEL_SECONDS = 10.0
-"""How long an interrupted wait may take to ask the server to stop its run; nothing else interrupts it."""
+"""Time that an interrupted wait may take to ask the server to stop its run; no other interrupt gets in."""
 
 
 @contextmanager
 def carrying(token: str) -> Generator[None]:
-    """Whatever leaves, also Ctrl-C and cancellation, carries the resume token as `.run_token`."""
+    """A block whose exceptions, Ctrl-C and cancellation included, carry the resume token as `.run_token`."""
     try:
         yield
     except BaseException as error:
@@ -32,7 +34,7 @@ def carrying(token: str) -> Generator[None]:
 
 @contextmanager
 def recounting(attempts: tuple[Attempt, ...]) -> Generator[None]:
-    """Whatever leaves says which runs of its job had ended, as `.attempts`."""
+    """A block whose exceptions carry the ended runs of the job as `.attempts`."""
     try:
         yield
     except BaseException as error:
@@ -54,7 +56,7 @@ def note(error: BaseException, text: str) -> None:
 
 
 def is_asked_for(on_interrupt: OnInterrupt, interrupt: BaseException) -> bool:
-    """Whether the server is to be asked to stop for this: "cancel" is about Ctrl-C and the like, not about errors."""
+    """True if the server is to be asked to stop: "cancel" means Ctrl-C and the like, not errors."""
     return on_interrupt == "cancel" and not isinstance(interrupt, (Exception, GeneratorExit))
 
 

@@ -1,4 +1,4 @@
-"""The steps of one job: submit a run, wait for it, and make it again where the policy allows it."""
+"""One job: submit a run, wait for it, and submit again where the policy allows it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from .._waiting.resubmit import Again, NotAgain, ResubmitBudget, ResubmitPolicy,
 from .._waiting.resume_token import ResumeToken
 from .effects import Pause, Steps, Tell
 from .interrupts import carrying, recounting, stopping
-from .observation import in_form, seen_by_caller
+from .observation import in_form, observe
 from .poll import Wait, jitter, poll, state_of, time_left_of
 from .submit import attempt_key, split_key, submit, with_key
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one job was asked for."""
+    """Settings of one job."""
 
     params: Mapping[str, Any] = field(repr=False)
-    """Those of each create, without its key."""
+    """Parameters of each create, without the key."""
     key: str
-    """The keys of its runs begin with it."""
+    """Common beginning of the keys of its runs."""
     wait: Wait
     resubmit: ResubmitPolicy
     budget: ResubmitBudget
@@ -42,20 +42,20 @@ class Job:
 
 @dataclass(frozen=True)
 class _Progress:
-    """How far a job has come."""
+    """Progress of a job."""
 
     base: str
-    """What the keys of its runs begin with."""
+    """Common beginning of the keys of its runs."""
     number: int
     """The attempt that is going, or comes next."""
     began: float
-    """When the first run was submitted, by the monotonic clock."""
+    """Time of the first submission, by the monotonic clock."""
     began_at: float
-    """The same, in seconds since the epoch: for whoever goes on with the job elsewhere."""
+    """The same in seconds since the epoch, for a job that goes on elsewhere."""
     tokens: int = 0
-    """What the runs that ended have used, as far as that is known."""
+    """Tokens used by the runs that ended, as far as that is known."""
     ended: tuple[Attempt, ...] = ()
-    """Of a job that was resumed, those that ended since."""
+    """Runs that have ended; of a resumed job, those that ended since."""
 
     @property
     def key(self) -> str:
@@ -73,23 +73,23 @@ def run_job(job: Job, token: ResumeToken | None = None) -> Steps[_sdk.Response]:
     that would make a paid run nobody can find.
     """
     started = job.wait.clock.monotonic()
-    so_far = _begin(job, token)
+    progress = _begin(job, token)
     response: Any = None
     while True:
-        with recounting(so_far.ended):
+        with recounting(progress.ended):
             if token is None:
-                token, response = yield from _submit_attempt(job, so_far, started)
+                token, response = yield from _submit_attempt(job, progress, started)
             state = state_of(job.wait.clock, token, known=True, started=started)
-            first = seen_by_caller(response, job.wait.catalog) if response is not None else None
+            first = observe(response, job.wait.catalog) if response is not None else None
             try:
                 return (yield from poll(job.wait, token, state, first, just_created=first is not None))
             except RunError as error:
-                so_far, delay = _after(job, so_far, token, state, error)
+                progress, delay = _after(job, progress, token, state, error)
                 if delay is None:
                     raise
-        with carrying(token.dumps()), recounting(so_far.ended):
+        with carrying(token.dumps()), recounting(progress.ended):
             if job.on_resubmitting is not None:
-                yield Tell(job.on_resubmitting, so_far.ended[-1])
+                yield Tell(job.on_resubmitting, progress.ended[-1])
             yield Pause(delay)
         token = None
 
@@ -103,16 +103,16 @@ def created(
     return in_form(text_format, response, classify(response), token)
 
 
-def _submit_attempt(job: Job, so_far: _Progress, started: float) -> Steps[tuple[ResumeToken, Any]]:
-    previous = so_far.ended[-1].response_id if so_far.ended else None
-    params = with_key(job.params, so_far.key, previous)
+def _submit_attempt(job: Job, progress: _Progress, started: float) -> Steps[tuple[ResumeToken, Any]]:
+    previous = progress.ended[-1].response_id if progress.ended else None
+    params = with_key(job.params, progress.key, previous)
     time_left = time_left_of(job.wait, started)
     response = yield from submit(
-        params, so_far.key, job.max_retries, job.on_submitting, job.on_refused, time_left=time_left
+        params, progress.key, job.max_retries, job.on_submitting, job.on_refused, time_left=time_left
     )
-    token = ResumeToken(response.id, job.wait.clock.time(), so_far.key, job.window)
-    if so_far.number > 1:
-        token = replace(token, first_submitted_at=so_far.began_at, spent_tokens=so_far.tokens)
+    token = ResumeToken(response.id, job.wait.clock.time(), progress.key, job.window)
+    if progress.number > 1:
+        token = replace(token, first_submitted_at=progress.began_at, spent_tokens=progress.tokens)
     if job.on_submitted is not None:
         with carrying(token.dumps()):
             yield from stopping(job.wait.on_interrupt, token, _tell(job.on_submitted, token.dumps()))
@@ -124,30 +124,30 @@ def _tell(function: Callable[[str], Any], argument: str) -> Steps[None]:
 
 
 def _begin(job: Job, token: ResumeToken | None) -> _Progress:
-    """Where the job stands at its start, or stood when the run of `token` was submitted."""
+    """The progress at the start of the job, or when the run of `token` was submitted."""
     base, number = (split_key(token.key) if token else None) or (job.key, 1)
     clock = job.wait.clock
     now, now_at = clock.monotonic(), clock.time()
-    told = (token.first_submitted_at or token.submitted_at) if token else None
-    began_at = now_at if told is None else min(told, now_at)
+    submitted_at = (token.first_submitted_at or token.submitted_at) if token else None
+    began_at = now_at if submitted_at is None else min(submitted_at, now_at)
     return _Progress(base, number, now - (now_at - began_at), began_at, token.spent_tokens if token else 0)
 
 
 def _after(
-    job: Job, so_far: _Progress, token: ResumeToken, state: _wait.WaitState, error: RunError
+    job: Job, progress: _Progress, token: ResumeToken, state: _wait.WaitState, error: RunError
 ) -> tuple[_Progress, float | None]:
-    """How far the job is when its run has ended so, and the seconds until the next; None where there is none."""
+    """The progress after a run that ended so, and the seconds until the next run; None if there is none."""
     if error.outcome.phase != "terminal":
-        return so_far, None
-    so_far = so_far.after(Attempt.of(so_far.number, token.key, error.outcome))
-    error.attempts = so_far.ended
-    job.budget.spend(so_far.ended[-1].total_tokens or 0)
+        return progress, None
+    progress = progress.after(Attempt.of(progress.number, token.key, error.outcome))
+    error.attempts = progress.ended
+    job.budget.spend(progress.ended[-1].total_tokens or 0)
     now = job.wait.clock.monotonic()
     left = _wait.remaining(job.wait.policy, state, now)
-    used = Used(so_far.ended[-1].number, now - so_far.began, so_far.tokens, left)
+    used = Used(progress.ended[-1].number, now - progress.began, progress.tokens, left)
     match decide(job.resubmit, job.budget, error.outcome, used, now, jitter=jitter()):
         case Again(delay):
-            return so_far, delay
+            return progress, delay
         case NotAgain(why):
             error.not_resubmitted = why
-            return so_far, None
+            return progress, None

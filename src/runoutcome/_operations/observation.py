@@ -1,4 +1,4 @@
-"""What the answer to a poll shows of a run, and what a caller is given of it in the end."""
+"""Observation of a run by the answer to a poll, and the response that the caller gets in the end."""
 
 from __future__ import annotations
 
@@ -25,38 +25,41 @@ _HINT = "openai-poll-after-ms"
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A body that a good poll brought, and its outcome."""
+class Observation:
+    """Outcome of the body that a good poll brought, and its origin."""
 
     outcome: Outcome
     origin: Origin
     hint_seconds: float | None = None
-    """When the server wishes to be asked again."""
+    """Delay that the server asks for before the next poll."""
     unread: _sdk.Answer | None = None
     """The answer whose body was read up to its status only, as the run is pending."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a caller takes for a result, and in which form."""
+class Expected:
+    """Result that a caller accepts, and its form."""
 
     accept: frozenset[str] = frozenset()
     text_format: TextFormat | None = None
 
 
-def seen_by_caller(obj: object, catalog: Catalog) -> Seen:
+def observe(obj: object, catalog: Catalog) -> Observation:
     """The body of a response that the caller, or a create, already has."""
     outcome, reading = examine(obj, catalog=catalog)
-    return Seen(outcome, origin_of(obj, reading))
+    return Observation(outcome, origin_of(obj, reading))
 
 
-def judge_answer(answer: _sdk.Answer, catalog: Catalog) -> Seen:
-    """What a 2xx answer to a poll shows: of a pending run only the status is read. Raises a poll fault for the rest."""
-    return _pending(answer, catalog) or judge_whole(answer, catalog)
+def observe_answer(answer: _sdk.Answer, catalog: Catalog) -> Observation:
+    """The observation by a 2xx answer to a poll; of a pending run only the status is read.
+
+    Raises NoRunBodyError for an answer that holds no run.
+    """
+    return _pending(answer, catalog) or observe_body(answer, catalog)
 
 
-def _pending(answer: _sdk.Answer, catalog: Catalog) -> Seen | None:
-    """What is seen of a run that is pending, by the beginning of its body; None if that does not say so."""
+def _pending(answer: _sdk.Answer, catalog: Catalog) -> Observation | None:
+    """The observation of a pending run by the head of its body; None if the head does not say that it is pending."""
     head, place = read_head(answer.content), catalog.surfaces[HOME]
     if head is None or head["status"] not in place.pending or not isinstance(head.get("id"), str):
         return None
@@ -64,11 +67,11 @@ def _pending(answer: _sdk.Answer, catalog: Catalog) -> Seen | None:
         return None
     outcome = judge(Reading("run", head, place.object, head["status"], None, head["id"]), place, catalog)
     origin = Origin(None, None, answer.status_code, answer.request_id, answer.url, answer.http_library)
-    return Seen(outcome, origin, _hint(answer), answer)
+    return Observation(outcome, origin, _hint(answer), answer)
 
 
-def judge_whole(answer: _sdk.Answer, catalog: Catalog) -> Seen:
-    """The same by all of the body, for what is to be given to the caller."""
+def observe_body(answer: _sdk.Answer, catalog: Catalog) -> Observation:
+    """The observation by the whole body, which the caller may get. Raises NoRunBodyError."""
     try:
         body = json.loads(answer.content)
     except (ValueError, RecursionError):
@@ -81,18 +84,18 @@ def judge_whole(answer: _sdk.Answer, catalog: Catalog) -> Seen:
     outcome = judge(reading, catalog.surfaces[HOME], catalog)
     # The model is built once, not per poll.
     ended = _sdk.build_run(run, answer.request_id) if outcome.phase == "terminal" else run
-    return Seen(
+    return Observation(
         outcome,
         Origin(ended, reading.error, answer.status_code, answer.request_id, answer.url, answer.http_library),
         _hint(answer),
     )
 
 
-def finish(wanted: Wanted, seen: Seen, token: str) -> _sdk.Response:
+def finish(expected: Expected, observation: Observation, token: str) -> _sdk.Response:
     """The response of a run that is completed or accepted. Raises what any other amounts to, or OutputParseError."""
-    if is_accepted(seen.outcome, wanted.accept):
-        return in_form(wanted.text_format, model_of(seen.origin), seen.outcome, token)
-    raise make_error(seen.outcome, seen.origin) from None
+    if is_accepted(observation.outcome, expected.accept):
+        return in_form(expected.text_format, model_of(observation.origin), observation.outcome, token)
+    raise make_error(observation.outcome, observation.origin) from None
 
 
 def in_form(text_format: TextFormat | None, run: Any, outcome: Outcome, token: str) -> _sdk.Response:
@@ -101,8 +104,8 @@ def in_form(text_format: TextFormat | None, run: Any, outcome: Outcome, token: s
     Raises OutputParseError for an output that is not what `text_format` asked for.
     """
     if text_format is None:
-        given: _sdk.Response = run
-        return given
+        plain: _sdk.Response = run
+        return plain
     response = _sdk.build_run(dict(run), None) if isinstance(run, Mapping) else run
     if not outcome.ok:
         return unparsed(response)
@@ -117,8 +120,8 @@ def model_of(origin: Origin) -> _sdk.Response:
     run: Any = origin.run
     if origin.http_library is not None and isinstance(run, dict):
         return _sdk.build_run(run, origin.request_id)
-    given: _sdk.Response = run
-    return given
+    own: _sdk.Response = run
+    return own
 
 
 def _hint(answer: _sdk.Answer) -> float | None:

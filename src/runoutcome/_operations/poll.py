@@ -1,4 +1,4 @@
-"""The steps of waiting for a run. No I/O: see `_drive` for the loops."""
+"""Waits for a run: generator steps without I/O."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .cancel import cancel
 from .effects import Clock, Pause, Poll, Steps, Tell
 from .interrupts import OnInterrupt, carrying, stopping
 from .observation import (
-    Seen,
-    Wanted,
+    Expected,
+    Observation,
     finish,
     in_form,
-    judge_answer,
-    judge_whole,
     model_of,
-    seen_by_caller,
+    observe,
+    observe_answer,
+    observe_body,
 )
 
 OnTimeout = Literal["leave", "cancel"]
@@ -36,12 +36,12 @@ OnTimeout = Literal["leave", "cancel"]
 
 @dataclass(frozen=True)
 class Wait:
-    """What one wait was asked for, and what it is told with."""
+    """Settings of one wait: policy, clock, catalog, expected result and callbacks."""
 
     policy: _wait.WaitPolicy
     clock: Clock
     catalog: Catalog
-    wanted: Wanted = field(default_factory=Wanted)
+    expected: Expected = field(default_factory=Expected)
     on_timeout: OnTimeout = "leave"
     on_interrupt: OnInterrupt = "leave"
     on_update: Callable[[Outcome], Any] | None = None
@@ -49,7 +49,12 @@ class Wait:
 
 
 def poll(
-    wait: Wait, token: ResumeToken, state: _wait.WaitState, first: Seen | None = None, *, just_created: bool = False
+    wait: Wait,
+    token: ResumeToken,
+    state: _wait.WaitState,
+    first: Observation | None = None,
+    *,
+    just_created: bool = False,
 ) -> Steps[_sdk.Response]:
     """Steps of waiting for one run; gives the SDK's response if it is completed, or accepted.
 
@@ -59,38 +64,38 @@ def poll(
     with carrying(token.dumps()):
         if first is not None and first.outcome.phase == "terminal":
             yield from _tell_change(wait, None, first)
-            return finish(wait.wanted, first, token.dumps())
+            return finish(wait.expected, first, token.dumps())
         going = _poll_on(wait, token, state, first if just_created else None)
         return (yield from stopping(wait.on_interrupt, token, going))
 
 
-def _poll_on(wait: Wait, token: ResumeToken, state: _wait.WaitState, seen: Seen | None) -> Steps[_sdk.Response]:
-    yield from _tell_change(wait, None, seen)
+def _poll_on(wait: Wait, token: ResumeToken, state: _wait.WaitState, last: Observation | None) -> Steps[_sdk.Response]:
+    yield from _tell_change(wait, None, last)
     last_fault: BaseException | None = None
     step: _wait.Next = _wait.Sleep(0.0)
     listens_to: str | None = token.response_id
-    if seen is not None:
-        state, step = _after(wait, state, seen)
+    if last is not None:
+        state, step = _after(wait, state, last)
     while True:
         if isinstance(step, _wait.Stop):
-            return (yield from _stop(wait, token, state, step, seen, last_fault))
+            return (yield from _stop(wait, token, state, step, last, last_fault))
         if step.seconds > 0 and (yield Pause(step.seconds, listens_to)):
             state = _wait.noticed(state, wait.clock.monotonic())
-        found = yield from ask(wait, token, state)
-        if isinstance(found, BaseException):
-            fault = read_fault(found)
-            state, step = after_failure(wait, state, found, fault)
-            last_fault = found
+        result = yield from ask(wait, token, state)
+        if isinstance(result, BaseException):
+            fault = read_fault(result)
+            state, step = after_failure(wait, state, result, fault)
+            last_fault = result
             # A notice says that the run has ended, and not that the server may be asked sooner than it wishes.
             listens_to = None if fault.retry_after else token.response_id
             if wait.on_fault is not None and isinstance(step, _wait.Sleep):
-                yield Tell(wait.on_fault, found)
+                yield Tell(wait.on_fault, result)
             continue
-        yield from _tell_change(wait, seen, found)
-        seen, last_fault, listens_to = found, None, token.response_id
-        if found.outcome.phase == "terminal":
-            return finish(wait.wanted, found, token.dumps())
-        state, step = _after(wait, state, found)
+        yield from _tell_change(wait, last, result)
+        last, last_fault, listens_to = result, None, token.response_id
+        if result.outcome.phase == "terminal":
+            return finish(wait.expected, result, token.dumps())
+        state, step = _after(wait, state, result)
 
 
 def state_of(clock: Clock, token: ResumeToken, *, known: bool, started: float | None = None) -> _wait.WaitState:
@@ -103,25 +108,25 @@ def state_of(clock: Clock, token: ResumeToken, *, known: bool, started: float | 
 
 
 def time_left_of(wait: Wait, started: float) -> Callable[[], float]:
-    """A function that gives the seconds until the deadline of what began then; infinity without one."""
+    """A function that gives the seconds until the deadline of a wait that began then; infinity without one."""
     longest = wait.policy.max_wait_seconds
     return lambda: math.inf if longest is None else started + longest - wait.clock.monotonic()
 
 
-def ask(wait: Wait, token: ResumeToken, state: _wait.WaitState) -> Steps[Seen | BaseException]:
-    """One poll: what it brought, or what went wrong with it."""
+def ask(wait: Wait, token: ResumeToken, state: _wait.WaitState) -> Steps[Observation | BaseException]:
+    """One poll: its observation, or its exception."""
     timeout = _wait.poll_seconds(wait.policy, state, wait.clock.monotonic())
     try:
         answer: _sdk.Answer = yield Poll(token.response_id, timeout)
-        return judge_answer(answer, wait.catalog)
+        return observe_answer(answer, wait.catalog)
     except BaseException as error:  # noqa: BLE001 - whoever asked raises it again unless it is a poll fault
         return error
 
 
-def _after(wait: Wait, state: _wait.WaitState, seen: Seen) -> tuple[_wait.WaitState, _wait.Next]:
-    after = _wait.unknown if seen.outcome.phase == "unknown" else _wait.pending
+def _after(wait: Wait, state: _wait.WaitState, last: Observation) -> tuple[_wait.WaitState, _wait.Next]:
+    after = _wait.unknown if last.outcome.phase == "unknown" else _wait.pending
     now = wait.clock.monotonic()
-    return after(wait.policy, state, now, hint_seconds=seen.hint_seconds, jitter=jitter())
+    return after(wait.policy, state, now, hint_seconds=last.hint_seconds, jitter=jitter())
 
 
 def after_failure(
@@ -146,12 +151,12 @@ def _stop(
     token: ResumeToken,
     state: _wait.WaitState,
     stop: _wait.Stop,
-    seen: Seen | None,
+    last: Observation | None,
     cause: BaseException | None,
 ) -> Steps[_sdk.Response]:
-    token = replace(token, seen=token.seen or seen is not None)
+    token = replace(token, seen=token.seen or last is not None)
     response_id, text = token.response_id, token.dumps()
-    outcome = seen.outcome if seen else None
+    outcome = last.outcome if last else None
     status = outcome.status if outcome else "not known: no poll was answered"
     waited = wait.clock.monotonic() - state.started
     if stop.reason == "gone" and isinstance(cause, _sdk.NotFoundError):
@@ -172,19 +177,19 @@ def _stop(
         except Exception as error:  # noqa: BLE001 - a cancel that fails must not hide why it was sent
             ending = f"It could not be cancelled ({type(error).__name__}) and may still be going: poll its token."
         else:
-            before, seen = seen, seen_by_caller(final, wait.catalog)
-            yield from _tell_change(wait, before, seen)
-            outcome, ending = seen.outcome, f"It was asked to stop, and is {seen.outcome.status} now."
+            before, last = last, observe(final, wait.catalog)
+            yield from _tell_change(wait, before, last)
+            outcome, ending = last.outcome, f"It was asked to stop, and is {last.outcome.status} now."
             if outcome.phase != "terminal":
                 ending += " It may still complete: poll its token to go on."
             if outcome.phase == "terminal" and outcome.status != "cancelled":
-                return finish(wait.wanted, seen, text)  # it had ended by itself, and that is what counts
-    if seen is not None and is_accepted(seen.outcome, wait.wanted.accept):
+                return finish(wait.expected, last, text)  # it had ended by itself, and that is what counts
+    if last is not None and is_accepted(last.outcome, wait.expected.accept):
         with suppress(NoRunBodyError):  # what follows the status may be broken
-            seen = judge_whole(seen.unread, wait.catalog) if seen.unread else seen
-            return in_form(wait.wanted.text_format, model_of(seen.origin), seen.outcome, text)
-    if seen is not None and seen.outcome.phase == "unknown":
-        raise RunUnknownError.of(seen.outcome, replace(seen.origin, run=model_of(seen.origin))) from cause
+            last = observe_body(last.unread, wait.catalog) if last.unread else last
+            return in_form(wait.expected.text_format, model_of(last.origin), last.outcome, text)
+    if last is not None and last.outcome.phase == "unknown":
+        raise RunUnknownError.of(last.outcome, replace(last.origin, run=model_of(last.origin))) from cause
     seconds = f"{waited:,.0f}" if waited >= 10 else f"{waited:.1f}"
     raise WaitTimeoutError(
         f"The run {response_id} had not ended after {seconds} s (status: {status}). {ending}",
@@ -195,7 +200,7 @@ def _stop(
     ) from cause
 
 
-def _tell_change(wait: Wait, before: Seen | None, now: Seen | None) -> Steps[None]:
+def _tell_change(wait: Wait, before: Observation | None, now: Observation | None) -> Steps[None]:
     changed = now is not None and (before is None or before.outcome.status != now.outcome.status)
     if wait.on_update is not None and changed and now is not None:
         yield Tell(wait.on_update, now.outcome)

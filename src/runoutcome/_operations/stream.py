@@ -29,7 +29,7 @@ from .._waiting.resume_token import ResumeToken
 from .._waiting.stream_cursor import TERMINAL_EVENTS, Cursor
 from .effects import CloseStream, NextEvent, OpenStream, Pause, Steps, Tell, resume
 from .interrupts import carrying, tell
-from .observation import Seen, finish, judge_whole, seen_by_caller
+from .observation import Observation, finish, observe, observe_body
 from .poll import Wait, after_failure, ask, jitter, poll
 from .stream_events import Emit, Ended, EventSteps, fault_in
 
@@ -37,13 +37,13 @@ IDLE_TIMEOUT_SECONDS = 60.0
 MAX_FRUITLESS = 5
 """Streams in a row that bring nothing new, before polling takes their place."""
 THINKING_SECONDS = 300.0
-"""For so long silence is no fault of a stream whose run says that it is going; a run that old gets no other."""
+"""Silence of this length is no fault while the run says that it is going; the API opens no stream of an older run."""
 MAX_FRUITLESS_AFTER_END, MAX_FRUITLESS_AFTER_POLLING = 4, 2
-"""The same when the run has ended: to fetch what is missing, and the end itself is kept waiting meanwhile."""
+"""The same limits once the run has ended, while the missing events are fetched and the end waits."""
 IDLE_AFTER_END_SECONDS = 10.0
-"""Of a run that has ended all events are there already."""
+"""Silence limit once the run has ended: all its events exist already."""
 _CHANGES = ("response.created", "response.queued", "response.in_progress")
-"""The events that tell a status, besides those of the end; the others hold no run."""
+"""Events with a status, besides the terminal ones; the others hold no run."""
 
 
 @dataclass
@@ -60,9 +60,9 @@ class Follower:
     """The open stream."""
     held: deque[Any] = field(default_factory=deque[Any])
     """Events of it that were read already."""
-    created: Seen | None = None
-    """What a create was answered with in place of a stream: there is none to be had."""
-    ended: Seen | None = None
+    created: Observation | None = None
+    """The response that answered a create in place of a stream; then there is no stream."""
+    ended: Observation | None = None
     """The end of the run, where the run itself told it."""
     has_news: bool = False
     """The present stream has brought something new."""
@@ -71,7 +71,7 @@ class Follower:
     fruitless: int = 0
     """Streams in a row that brought nothing new."""
     news_at: float = field(init=False)
-    """When something new came last, or when the wait began."""
+    """Time of the last new event, or of the start of the wait."""
 
     def __post_init__(self) -> None:
         if self.wait.on_update is not None:
@@ -87,7 +87,7 @@ class Follower:
         """Seconds until the time that is kept for a last poll; None without a deadline."""
         return _wait.room(self.wait.policy, self.state, self.wait.clock.monotonic())
 
-    def follow(self) -> EventSteps[Seen]:
+    def follow(self) -> EventSteps[Observation]:
         """Steps of following a run to its end; gives what it has become, whatever that is.
 
         Raises what `poll` raises for a wait that ends before the run does. The stream is closed then, and what leaves
@@ -101,22 +101,22 @@ class Follower:
             yield from self.leave(error)
             raise
 
-    def result(self, seen: Seen) -> _sdk.Response:
+    def result(self, observation: Observation) -> _sdk.Response:
         """The response of a run that was followed to its end. Raises what any other end amounts to."""
         token = self.token.dumps()
         with carrying(token):
-            return finish(self.wait.wanted, seen, token)
+            return finish(self.wait.expected, observation, token)
 
-    def _follow(self) -> EventSteps[Seen]:
+    def _follow(self) -> EventSteps[Observation]:
         while True:
-            found = yield from self._read_stream()
-            if isinstance(found, Seen):
-                return found
+            result = yield from self._read_stream()
+            if isinstance(result, Observation):
+                return result
             self.fruitless = 0 if self.has_news else self.fruitless + 1
-            is_pointless = self._is_pointless(found)
-            is_over = found is None or self._read_seconds() <= 0
-            if found is not None and not is_over and not is_pointless:
-                is_over = not (yield from self._back_off(found))
+            is_pointless = self._is_pointless(result)
+            is_over = result is None or self._read_seconds() <= 0
+            if result is not None and not is_over and not is_pointless:
+                is_over = not (yield from self._back_off(result))
             if self.ended is not None:
                 if is_over or is_pointless:
                     return (yield from self._end_with(self.ended))
@@ -125,21 +125,25 @@ class Follower:
                 if is_over or end.outcome.phase != "terminal":
                     return (yield from self._end_with(end))
                 self._know_end(end, MAX_FRUITLESS_AFTER_POLLING)
-            elif self.fruitless and (seen := (yield from self._ask_run())) and seen.outcome.phase == "terminal":
-                self._know_end(seen, MAX_FRUITLESS_AFTER_END)
+            elif (
+                self.fruitless
+                and (observation := (yield from self._ask_run()))
+                and observation.outcome.phase == "terminal"
+            ):
+                self._know_end(observation, MAX_FRUITLESS_AFTER_END)
 
-    def _know_end(self, seen: Seen, tries: int) -> None:
-        self.ended, self.fruitless = seen, MAX_FRUITLESS_AFTER_END - tries
+    def _know_end(self, observation: Observation, tries: int) -> None:
+        self.ended, self.fruitless = observation, MAX_FRUITLESS_AFTER_END - tries
         self.state = replace(self.state, faults=0, first_fault=None)
 
-    def _is_pointless(self, found: Exception | None) -> bool:
-        """Whether so many streams have brought nothing new that another would not, either."""
+    def _is_pointless(self, result: Exception | None) -> bool:
+        """True if so many streams in a row brought nothing new that another is pointless."""
         if self.ended is not None:
             return self.fruitless >= MAX_FRUITLESS_AFTER_END
-        is_quiet = isinstance(found, TimeoutError) and self.wait.clock.monotonic() - self.news_at < THINKING_SECONDS
+        is_quiet = isinstance(result, TimeoutError) and self.wait.clock.monotonic() - self.news_at < THINKING_SECONDS
         return self.fruitless >= MAX_FRUITLESS and not is_quiet
 
-    def _read_stream(self) -> EventSteps[Seen | Exception | None]:
+    def _read_stream(self) -> EventSteps[Observation | Exception | None]:
         """One stream to its end: the end of the run, or why there is no more of it; None if none is to be had."""
         self.has_news = False
         if self.handle is None:
@@ -173,7 +177,7 @@ class Follower:
     def _not_opened(self, error: Exception) -> Exception | None:
         if isinstance(error, NoStreamError):
             try:
-                judge_whole(error.answer, self.wait.catalog)
+                observe_body(error.answer, self.wait.catalog)
             except NoRunBodyError as garbage:
                 return garbage
             return None  # the server gives the run itself: it has not heard of streams
@@ -206,7 +210,7 @@ class Follower:
         room = self.room()
         return idle if room is None else min(idle, room)
 
-    def _take(self, event: Any) -> EventSteps[Seen | Exception | None]:
+    def _take(self, event: Any) -> EventSteps[Observation | Exception | None]:
         """Deal with an event: gives the end of the run if it tells that, or why there is no more of this stream.
 
         Where one is missing before it, another stream is opened for that; if none is to be had, this one goes on.
@@ -227,20 +231,20 @@ class Follower:
         self.handle = opened
         return None
 
-    def _pass_on(self, event: Any) -> EventSteps[Seen | Exception | None]:
+    def _pass_on(self, event: Any) -> EventSteps[Observation | Exception | None]:
         """Give an event to whoever iterates; gives the end of the run if the event tells that."""
         kind = look(event, "type")
         is_last = kind in TERMINAL_EVENTS
-        seen = self._judged(event) if is_last or kind in _CHANGES else None
+        observation = self._judged(event) if is_last or kind in _CHANGES else None
         if is_last:
             yield from self.close()
-            if seen is None or seen.outcome.phase != "terminal":
+            if observation is None or observation.outcome.phase != "terminal":
                 return StreamBrokenError(f"the stream ended with {kind}, which tells no end")
         self._note(event)
-        if seen is not None:
-            yield from self._tell_update(seen)
+        if observation is not None:
+            yield from self._tell_update(observation)
         yield Emit(event)
-        return seen if is_last else None
+        return observation if is_last else None
 
     def _note(self, event: Any) -> None:
         before, self.cursor = self.cursor.last, self.cursor.after(event)
@@ -250,14 +254,15 @@ class Follower:
         if self.state.faults or not self.state.known:
             self.state = replace(self.state, known=True, faults=0, first_fault=None)
 
-    def _judged(self, event: Any) -> Seen:
+    def _judged(self, event: Any) -> Observation:
         """The run that an event holds, judged as the same body would be from a poll."""
-        seen = seen_by_caller(event, self.wait.catalog)
+        observation = observe(event, self.wait.catalog)
         status_code, request_id, url, library = self.handle.facts
         own_url = url if self.named.response_id in (url or "") else None
-        note_request(seen.origin.run, request_id)
+        note_request(observation.origin.run, request_id)
         return replace(
-            seen, origin=Origin(seen.origin.run, seen.origin.error, status_code, request_id, own_url, library)
+            observation,
+            origin=Origin(observation.origin.run, observation.origin.error, status_code, request_id, own_url, library),
         )
 
     def _back_off(self, error: Exception) -> Steps[bool]:
@@ -276,24 +281,24 @@ class Follower:
             yield Tell(self.wait.on_fault, error)
         yield Pause(step.seconds, self.named.response_id)
 
-    def _ask_run(self) -> Steps[Seen | None]:
+    def _ask_run(self) -> Steps[Observation | None]:
         """Ask the run itself until it answers; None if it does not. Raises what a poll raises at once, such as 401."""
         while True:
-            found = yield from ask(self.wait, self.token, self.state)
-            if isinstance(found, Seen):
+            result = yield from ask(self.wait, self.token, self.state)
+            if isinstance(result, Observation):
                 # The server is there, so that a new row of faults begins; the delays go on growing.
                 self.state = replace(self.state, known=True, polls=self.state.polls + 1, first_fault=None)
-                yield from self._tell_update(found)
-                return found
-            self.state, step = after_failure(self.wait, self.state, found, read_fault(found))
+                yield from self._tell_update(result)
+                return result
+            self.state, step = after_failure(self.wait, self.state, result, read_fault(result))
             if isinstance(step, _wait.Stop):
                 return None
-            yield from self._wait_after(found, step)
+            yield from self._wait_after(result, step)
 
-    def _poll_to_end(self) -> Steps[Seen]:
+    def _poll_to_end(self) -> Steps[Observation]:
         """The end of the run as polling finds it, or the pending run that the caller accepts at the deadline."""
         # What is to be parsed is parsed once, and what interrupts is dealt with where it leaves.
-        wait = replace(self.wait, wanted=replace(self.wait.wanted, text_format=None), on_interrupt="leave")
+        wait = replace(self.wait, expected=replace(self.wait.expected, text_format=None), on_interrupt="leave")
         try:
             response = yield from poll(
                 wait, self.token, self.state, self.created, just_created=self.created is not None
@@ -301,16 +306,16 @@ class Follower:
         except RunError as error:
             if error.outcome.phase != "terminal":
                 raise
-            return Seen(error.outcome, error.origin)
-        return seen_by_caller(response, self.wait.catalog)
+            return Observation(error.outcome, error.origin)
+        return observe(response, self.wait.catalog)
 
-    def _end_with(self, seen: Seen) -> EventSteps[Seen]:
+    def _end_with(self, observation: Observation) -> EventSteps[Observation]:
         """The end of a run of which no stream told."""
-        if seen.outcome.phase == "terminal":
-            yield from self._tell_update(seen)
+        if observation.outcome.phase == "terminal":
+            yield from self._tell_update(observation)
             number = 0 if self.cursor.last is None else self.cursor.last + 1
-            yield Emit(terminal_event(seen.origin.run, seen.outcome.status, number))
-        return seen
+            yield Emit(terminal_event(observation.origin.run, observation.outcome.status, number))
+        return observation
 
     def close(self) -> Steps[None]:
         """Close the stream if one is open; the run is left alone."""
@@ -320,13 +325,13 @@ class Follower:
             yield CloseStream(handle)
 
     def leave(self, error: BaseException) -> Steps[None]:
-        """What is done when an exception leaves: it takes the resume token along, and the stream is closed."""
+        """Close the stream for an exception that leaves, which takes the resume token along."""
         self.carry(error)
         yield from self.close()
 
-    def _tell_update(self, seen: Seen) -> Steps[None]:
+    def _tell_update(self, observation: Observation) -> Steps[None]:
         if self.wait.on_update is not None:
-            yield Tell(self.wait.on_update, seen.outcome)
+            yield Tell(self.wait.on_update, observation.outcome)
 
     def carry(self, error: BaseException) -> None:
         """Give an exception the resume token, unless it has one."""
@@ -334,7 +339,7 @@ class Follower:
             tell(error, "run_token", self.token.dumps())
 
 
-def next_event(steps: EventSteps[Seen]) -> Steps[Emit | Ended]:
+def next_event(steps: EventSteps[Observation]) -> Steps[Emit | Ended]:
     """Steps up to the next event of `steps`, for a driver that knows nothing of events."""
     result, error = None, None
     try:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from .._outcome.body import look, word
 from .._sdk.event_stream import StreamBrokenError
 from .effects import Effect
-from .observation import Seen
+from .observation import Observation
 
 _T = TypeVar("_T")
 
@@ -25,14 +25,14 @@ class Emit:
 class Ended:
     """The end of the events, and what the run has become."""
 
-    seen: Seen
+    seen: Observation
 
 
 EventSteps = Generator[Effect | Emit, Any, _T]
 
 
 def fault_in(event: object) -> StreamBrokenError | None:
-    """What is wrong with what was read in place of an event.
+    """The fault that stands in place of an event; None for an event.
 
     An `error` event is the connection speaking: if it is about the run, the run says so, too.
     """
@@ -40,6 +40,6 @@ def fault_in(event: object) -> StreamBrokenError | None:
         return StreamBrokenError("the stream ended before the run did")
     kind = look(event, "type")
     if kind == "error":
-        told = word(look(event, "code")) or word(look(look(event, "error"), "code")) or "no code"
-        return StreamBrokenError(f"the stream broke off with an error event ({told})")
+        code = word(look(event, "code")) or word(look(look(event, "error"), "code")) or "no code"
+        return StreamBrokenError(f"the stream broke off with an error event ({code})")
     return None if isinstance(kind, str) else StreamBrokenError("the stream brought something that is no event")

@@ -1,4 +1,4 @@
-"""The steps that begin to follow a stream: of a run that is there, or of one that is made with it. No I/O."""
+"""Begins to follow a stream: of a run that exists, or of one that the stream's create makes. No I/O."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .._waiting.resume_token import ResumeToken
 from .._waiting.stream_cursor import Cursor
 from .effects import CloseStream, NextEvent, Steps, SubmitStream, Tell
 from .interrupts import stopping
-from .observation import Seen, seen_by_caller
+from .observation import Observation, observe
 from .poll import Wait, state_of, time_left_of
 from .stream import Follower
 from .stream_events import fault_in
@@ -23,9 +23,15 @@ from .submit import prepare, submit, window_of, with_key
 
 
 def follow_run(
-    wait: Wait, token: ResumeToken, starting_after: int | None, idle_seconds: float, first: Seen | None, *, known: bool
+    wait: Wait,
+    token: ResumeToken,
+    starting_after: int | None,
+    idle_seconds: float,
+    first: Observation | None,
+    *,
+    known: bool,
 ) -> Steps[Follower]:
-    """Steps that begin to follow a run that is there: they ask for nothing, but its wait begins when they are taken.
+    """Steps that begin to follow a run that exists. They send nothing, but the wait begins when they are taken.
 
     `first` is a body the caller already has.
     """
@@ -39,16 +45,16 @@ def follow_run(
 def streaming(params: Mapping[str, Any], completion_window: str | None, key: str) -> dict[str, Any]:
     """The parameters of a create that opens a stream.
 
-    Raises ValueError for parameters that no stream, or none that can be gone on with, can be made of.
+    Raises ValueError for parameters of which no stream, or no resumable stream, can be made.
     """
     window = completion_window or window_of(params)
     if window_seconds(window) is not None:
         raise ValueError(f"a run with the completion window {window!r} cannot be streamed: use create_and_poll")
-    asked = {name: value for name, value in params.items() if is_given(value)}
+    options = {name: value for name, value in params.items() if is_given(value)}
     for name in ("background", "stream"):
-        if asked.pop(name, None) not in (None, True):
+        if options.pop(name, None) not in (None, True):
             raise ValueError(f"create_and_stream sets {name}=True: without it a stream cannot be gone on with")
-    return {**with_key(prepare(asked), key), "stream": True}
+    return {**with_key(prepare(options), key), "stream": True}
 
 
 def follow_new_run(
@@ -64,14 +70,14 @@ def follow_new_run(
     """Steps that make a run and begin to follow it; they end when its id is known. Raises what `submit` raises."""
     started = wait.clock.monotonic()
     posting, time_left = _posting(idle_seconds), time_left_of(wait, started)
-    begun = yield from submit(params, key, max_retries, on_submitting, on_refused, posting, time_left)
-    token = ResumeToken(begun.id, wait.clock.time(), key)
+    opened = yield from submit(params, key, max_retries, on_submitting, on_refused, posting, time_left)
+    token = ResumeToken(opened.id, wait.clock.time(), key)
     state = state_of(wait.clock, token, known=True, started=started)
     follower = Follower(wait, token, state, idle_seconds)
-    if isinstance(begun, _Begun):
-        follower.handle, follower.held = begun.handle, deque(begun.events)
+    if isinstance(opened, _Opened):
+        follower.handle, follower.held = opened.handle, deque(opened.events)
     else:
-        follower.created = seen_by_caller(begun, wait.catalog)
+        follower.created = observe(opened, wait.catalog)
     try:
         if on_submitted is not None:
             yield from stopping(wait.on_interrupt, token, _tell(on_submitted, token.dumps()))
@@ -86,7 +92,7 @@ def _tell(function: Callable[[str], Any], argument: str) -> Steps[None]:
 
 
 @dataclass(frozen=True)
-class _Begun:
+class _Opened:
     """A run whose create opened a stream, as far as the stream was read: to the id."""
 
     id: str
@@ -95,7 +101,7 @@ class _Begun:
 
 
 def _posting(idle_seconds: float) -> Callable[[dict[str, Any]], Steps[Any]]:
-    """How a create that opens a stream is posted: it has gone through when the id of its run has come."""
+    """The POST of a create that opens a stream; it has gone through once the id of the run has come."""
 
     def post(params: dict[str, Any]) -> Steps[Any]:
         try:
@@ -111,7 +117,7 @@ def _posting(idle_seconds: float) -> Callable[[dict[str, Any]], Steps[Any]]:
                 events.append(event)
                 response_id = look(look(event, "response"), "id")
                 if isinstance(response_id, str) and response_id:
-                    return _Begun(response_id, handle, events)
+                    return _Opened(response_id, handle, events)
         except GeneratorExit:
             raise
         except BaseException:

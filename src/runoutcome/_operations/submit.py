@@ -113,13 +113,13 @@ def window_of(request: object) -> str | None:
 
 
 def base_key(params: Mapping[str, Any], key: str | None = None) -> str:
-    """What the keys of all attempts of one job share: the caller's own `runoutcome_key`, `key`, or a random nonce."""
-    given = look(params.get("metadata"), KEY)
-    return given if isinstance(given, str) and given else (key or uuid.uuid4().hex)
+    """The common beginning of a job's keys: the caller's own `runoutcome_key`, `key`, or a random nonce."""
+    own = look(params.get("metadata"), KEY)
+    return own if isinstance(own, str) and own else (key or uuid.uuid4().hex)
 
 
 def fate_of(error: BaseException) -> Fate:
-    """What an exception that came out of a POST proves about the run."""
+    """The fate of a POST that raised `error`."""
     fault = read_fault(error)
     if fault.status_code is not None:
         if fault.from_api:

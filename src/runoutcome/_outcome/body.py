@@ -1,4 +1,4 @@
-"""Reads what a caller has (SDK model, dict, JSON text, stream event, webhook, raw response) into one plain view.
+"""Reads an SDK model, dict, JSON text, stream event, webhook or raw response into one plain view.
 
 Nothing here knows the SDK: its models are read by attribute, as any other object with the API's field names.
 """
@@ -24,7 +24,7 @@ _MAX_COUNT = 2**63  # no count is larger, and Python does not print an int of mo
 
 
 HEAD_BYTES = 4096
-"""How far the status is looked for. The API writes it fourth, after the id, the object and the time of creation."""
+"""Length of the head in which the status is looked for. The API writes it fourth, after id, object and creation."""
 _OPEN = re.compile(r"[ \t\n\r]*\{")
 _NAME = re.compile(r'[ \t\n\r]*"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')
 _COMMA = re.compile(r"[ \t\n\r]*,")
@@ -49,7 +49,7 @@ class Answer(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What was found: the body itself, what it calls itself, its status as text, and its error object."""
+    """A body in plain fields: itself, its `object`, its status as text, and its error object."""
 
     kind: Kind
     run: Any = None
@@ -98,8 +98,8 @@ def _read_nameless(obj: object) -> Reading:
         return _read_run(obj, None)
     if isinstance(kind, str) and kind.startswith(_RUN_EVENT):
         return _read_event(obj, kind.removeprefix(_RUN_EVENT))
-    if isinstance(kind, str) and kind.startswith(_NOTICES) and (told := word(look(look(obj, "data"), "id"))):
-        return Reading("notice", status=kind.rpartition(".")[2], response_id=told)
+    if isinstance(kind, str) and kind.startswith(_NOTICES) and (run_id := word(look(look(obj, "data"), "id"))):
+        return Reading("notice", status=kind.rpartition(".")[2], response_id=run_id)
     if kind == "error":
         return Reading("event", error=error or obj)
     return Reading("event", error=error) if isinstance(error, Mapping) and error else Reading("none")
@@ -111,13 +111,13 @@ def _read_run(obj: object, name: str | None, fallback: str | None = None) -> Rea
 
 
 def _read_row(obj: object, error: object) -> Reading:
-    told = look(obj, "response")
-    status_code, body = look(told, "status_code"), look(told, "body")
+    response = look(obj, "response")
+    status_code, body = look(response, "status_code"), look(response, "body")
     if isinstance(body, str):  # OGX writes the JSON of the body as a text
         with suppress(ValueError, RecursionError):
             body = json.loads(body)
     answer = Answer(status_code if type(status_code) is int else None, body)
-    request_id = word(look(told, "request_id"))
+    request_id = word(look(response, "request_id"))
     return Reading("row", obj, error=error, response_id=word(look(obj, "id")), request_id=request_id, answer=answer)
 
 
@@ -132,7 +132,7 @@ def _read_event(obj: object, suffix: str) -> Reading:
 
 
 def read_failure(error: object) -> Failure:
-    """What an error object of whatever type says."""
+    """The plain fields of an error object of any type."""
     if error is None:
         return Failure(is_null=True)
     if isinstance(error, str):
@@ -174,7 +174,7 @@ def _numbers(counts: Mapping[str, Any]) -> dict[str, int] | None:
 
 
 def find(obj: object, path: tuple[str, ...]) -> Any:
-    """What lies at the end of `path`, a field name a step; None where a step is missing."""
+    """The value at the end of `path`, one field name a step; None if a step is missing."""
     for name in path:
         obj = look(obj, name)
     return obj

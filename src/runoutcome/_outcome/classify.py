@@ -15,7 +15,7 @@ _OWN_ERROR = ("error",)
 
 
 def classify(obj: object, *, surface: str | None = None, catalog: Catalog | None = None) -> Outcome:
-    """What `obj` says became of its run.
+    """The outcome of the run that `obj` is about.
 
     `obj` is the body of a run, a batch, a fine-tuning job or anything else that the catalog has a surface for, or a
     line of a batch's output file: as an SDK model, a dict, JSON text or bytes, a raw HTTP response, a stream event or
@@ -29,7 +29,7 @@ classify.__module__ = "runoutcome"
 
 
 def examine(obj: object, *, surface: str | None = None, catalog: Catalog | None = None) -> tuple[Outcome, Reading]:
-    """`classify`, together with the reading it judged (so that nobody has to read twice)."""
+    """`classify`, with the reading that it judged, so that no caller reads twice."""
     catalog = catalog or Catalog.load()
     try:
         outcome = _outcome_within(obj)

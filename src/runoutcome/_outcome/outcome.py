@@ -1,4 +1,4 @@
-"""`Outcome`: what a body says became of its run, and what may be done about it."""
+"""`Outcome`: the end or state of a run by its body, and the action that may follow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Phase = Literal["pending", "terminal", "unknown"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a body says became of its run, and what may be done about it. Made by `classify`."""
+    """End (or state) of a run by its body, and the action that may follow. Made by `classify`."""
 
     __module__ = "runoutcome"
 
@@ -45,7 +45,7 @@ class Outcome:
     usage: Mapping[str, int] | None = field(default=None, hash=False)
     has_output: bool = False
     counts: Mapping[str, int] | None = field(default=None, hash=False)
-    """How many parts of a batch, file batch or eval run ended in which way, as the body counts them."""
+    """Parts of a batch, file batch or eval run by the way they ended, as the body counts them."""
     entry: Entry | None = None
     rule: Rule | None = None
     catalog_version: str | None = None
@@ -65,19 +65,19 @@ class Outcome:
 
     @property
     def title(self) -> str:
-        """What happened, in a few words."""
+        """The event in a few words."""
         words = self.rule or self.entry
         return words.title if words else (self._overlaid or "No run body")
 
     @property
     def cause(self) -> str:
-        """Why it happened, one or two sentences."""
+        """The cause, in one or two sentences."""
         words = self.rule or self.entry
         return words.cause if words else (self._overlaid or "This object says nothing about a run.")
 
     @property
     def remedy(self) -> str:
-        """What a person should do, one or two sentences."""
+        """Advice for a person, in one or two sentences."""
         if self.phase == "unknown" and self.status is None:
             return "Fetch the run by its id and judge that body; nothing is known about the run itself."
         if self.retryable and self.rule is None and self.entry and not self.entry.retryable:

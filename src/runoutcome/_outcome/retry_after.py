@@ -1,4 +1,4 @@
-"""How long a server asks to wait before a new run: by `error.headers`, or in its message. Pure, and total."""
+"""Delay that a server asks for before a new run: in `error.headers` or in its message. Pure and total."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from .._errors.raising import parse_accept
 from .._operations.cancel import cancel
 from .._operations.effects import Clock, Notices, Steps
 from .._operations.job import Job, created, run_job
-from .._operations.observation import Seen, Wanted, seen_by_caller
+from .._operations.observation import Expected, Observation, observe
 from .._operations.poll import Wait, poll, state_of
 from .._operations.stream import Follower
 from .._operations.stream_start import follow_new_run, follow_run, streaming
@@ -73,7 +73,7 @@ class RunsBase:
         return self._begin(run, lambda window: self._wait(options, window))[1]
 
     def _many_steps(self, runs: object, options: ManyOptions) -> Begin:
-        """A function that gives the steps of waiting for one of many runs; their common part is made once, and now."""
+        """A function that makes the steps of waiting for one of many runs. Their common part is made once, now."""
         _check_many(runs, self._iterable_by)
         of_one = replace(options, on_interrupt="leave")  # an interrupt is handled once, for all of them
 
@@ -132,18 +132,18 @@ class RunsBase:
         token, response = token_of(run)
         return cancel(self._clock, self._catalog, token, known=_is_known(token, response))
 
-    def _given(self, response: Any) -> Seen | None:
+    def _given(self, response: Any) -> Observation | None:
         """The observation of a response that names a run; one that has ended becomes a model, as if it was polled.
 
         So the returned object is of the annotated type, also where the response was stored as JSON.
         """
-        seen = seen_by_caller(response, self._catalog) if response is not None else None
-        if seen is None or seen.outcome.phase != "terminal" or seen.outcome.surface != HOME:
-            return seen
-        run = seen.origin.run
+        observation = observe(response, self._catalog) if response is not None else None
+        if observation is None or observation.outcome.phase != "terminal" or observation.outcome.surface != HOME:
+            return observation
+        run = observation.origin.run
         if not isinstance(run, Mapping):
-            return seen
-        return replace(seen, origin=replace(seen.origin, run=_sdk.build_run(dict(run), None)))
+            return observation
+        return replace(observation, origin=replace(observation.origin, run=_sdk.build_run(dict(run), None)))
 
     def _wait(self, options: WaitOptions, window: str | None, output: TextFormat | None = None) -> Wait:
         """The wait for one run; `output` is the format with the tools of the request, where there is a request."""
@@ -159,7 +159,7 @@ class RunsBase:
             policy,
             self._clock,
             self._catalog,
-            Wanted(parse_accept(options.accept), output),
+            Expected(parse_accept(options.accept), output),
             options.on_timeout,
             options.on_interrupt,
             options.on_update,

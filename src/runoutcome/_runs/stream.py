@@ -1,4 +1,4 @@
-"""`RunStream` and `AsyncRunStream`: what `Runs.stream` and `.create_and_stream` give. The steps are in `_stream`."""
+"""`RunStream` and `AsyncRunStream`: iterators over the events of a run, made by `stream` and `create_and_stream`."""
 
 from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from .._drivers.driver import AsyncDriver, Driver
 from .._operations.effects import Steps
 from .._operations.interrupts import OnInterrupt, stop_for
-from .._operations.observation import Seen
+from .._operations.observation import Observation
 from .._operations.stream import Follower, next_event
 from .._operations.stream_events import Ended, EventSteps
 
@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 
 class _StreamBase(Generic[_T]):
-    """What both colours share; `_T` is the type of the final response."""
+    """Common part of both colours; `_T` is the type of the final response."""
 
     _usage = "with runs.stream(...) as stream:"
 
@@ -28,7 +28,7 @@ class _StreamBase(Generic[_T]):
         self._on_interrupt: OnInterrupt = on_interrupt
         self._is_entered = False
         self._entered: Follower | None = None
-        self._steps: EventSteps[Seen] | None = None
+        self._steps: EventSteps[Observation] | None = None
         self._end: Ended | None = None
         self._error: Exception | None = None
 

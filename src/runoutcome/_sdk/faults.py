@@ -46,7 +46,7 @@ class Fault:
 
     kind: Kind
     sent: Sent = "maybe"
-    """Whether the request was sent."""
+    """Proof that the request was sent, or was not."""
     status_code: int | None = None
     from_api: bool = False
     """The answer is the API's own JSON error, and not a page of something in between."""
@@ -111,7 +111,7 @@ def _http_classes(*names: str) -> tuple[type[BaseException], ...]:
 
 
 def _met_dead_loop(error: BaseException) -> bool:
-    """Whether a pooled connection belongs to an event loop that has ended: a second `asyncio.run` over one client.
+    """True if a pooled connection belongs to an event loop that has ended: a second `asyncio.run` over one client.
 
     openai 1.109 and 2.x make an APIConnectionError of it; 3.x lets it through.
     """

@@ -90,12 +90,12 @@ def unpack(rows: Any, key: str | None, own: Outcome | None = None) -> tuple[Atte
     """What `pack` was given. `key` is that of any attempt of the job, and `own` the outcome the exception carries."""
     base = (split_key(key) or (None, 0))[0]
     attempts: list[Attempt] = []
-    for number, *told in rows or ():
+    for number, *facts in rows or ():
         name = attempt_key(base, number) if base is not None else None
-        if not told and own is not None:
+        if not facts and own is not None:
             attempts.append(Attempt.of(number, name, own))
         else:
-            known: list[Any] = list(told)
+            known: list[Any] = list(facts)
             response_id, code, tokens, status, retryable = [*known, *_USUAL[len(known) :]]
             attempts.append(Attempt(number, name, response_id, status, code, bool(retryable), tokens))
     return tuple(attempts)

@@ -47,7 +47,7 @@ MIN_POLL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class WaitPolicy:
-    """What the caller asked for."""
+    """Limits of one wait, as the caller set them."""
 
     max_wait_seconds: float | None = DEFAULT_MAX_WAIT_SECONDS
     interval_seconds: float | None = None
@@ -59,22 +59,22 @@ class WaitPolicy:
 
 @dataclass(frozen=True)
 class WaitState:
-    """Where one wait stands. Times are the caller's monotonic clock, in seconds."""
+    """State of one wait. Times are the caller's monotonic clock, in seconds."""
 
     started: float
     age_seconds: float = 0.0
-    """How long the run had been going when this wait began."""
+    """Age of the run when this wait began."""
     known: bool = False
     """The run has been seen: a 404 means that it is gone."""
     created: float | None = None
-    """When the run was created; None if that is not known."""
+    """Time of the run's creation; None if that is not known."""
     polls: int = 0
     faults: int = 0
     """Poll faults in a row."""
     first_fault: float | None = None
     first_unknown: float | None = None
     noticed_at: float | None = None
-    """When the last notice came. A poll may still be answered by a server that has not heard of the end."""
+    """Time of the last notice. The next poll may reach a server that does not know of the end yet."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def room(policy: WaitPolicy, state: WaitState, now: float) -> float | None:
 
 
 def poll_seconds(policy: WaitPolicy, state: WaitState, now: float) -> float | None:
-    """How long the next poll request may take: the time left; None for no bound."""
+    """Time that the next poll request may take, in seconds; None for no bound."""
     left = remaining(policy, state, now)
     if left is None or state.polls:
         return left
@@ -149,7 +149,7 @@ def poll_seconds(policy: WaitPolicy, state: WaitState, now: float) -> float | No
 
 
 def is_fresh(state: WaitState, now: float) -> bool:
-    """Whether the run was created just now, so that it may not be readable everywhere yet."""
+    """True if the run was created just now, so that not every server may know it yet."""
     return state.created is not None and now - state.created < CREATE_GRACE_SECONDS
 
 

@@ -1,4 +1,4 @@
-"""Whether and when to make the same run again. Pure, but for the shared budget, which only counts."""
+"""Decision to make the same run again, and its delay. Pure, but for the shared budget, which only counts."""
 
 import threading
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Refusal = Literal["attempts", "tokens", "time", "budget"]
 
 @dataclass(frozen=True)
 class ResubmitPolicy:
-    """How often, for how long and at what cost one job may make its run again.
+    """Limits on making a run of one job again: number, time and tokens.
 
     It is only ever made again where its end is retryable. Raises ValueError for a number that is below 0 or not
     finite, and TypeError for what is no number, or no whole one where one is counted.
@@ -73,7 +73,7 @@ class ResubmitBudget:
 
     @property
     def spent_tokens(self) -> int:
-        """How many tokens the runs that ended without success have used, as far as that is known."""
+        """Tokens used by the runs that ended without success, as far as that is known."""
         return self._spent_tokens
 
     def spend(self, tokens: int) -> None:
@@ -82,7 +82,7 @@ class ResubmitBudget:
             self._spent_tokens += tokens
 
     def take(self, now: float) -> bool:
-        """Whether a resubmission may be made at `now` (a monotonic clock, in seconds); counts it if so."""
+        """True if a resubmission may be made at `now` (a monotonic clock, in seconds), which counts it."""
         with self._lock:
             if self.max_tokens is not None and self._spent_tokens >= self.max_tokens:
                 return False
@@ -97,7 +97,7 @@ class ResubmitBudget:
 
 @dataclass(frozen=True)
 class Used:
-    """What a job has used when one of its runs has ended."""
+    """Use of a job when one of its runs has ended."""
 
     attempts: int
     """The number of the run that ended, from 1."""
@@ -127,7 +127,7 @@ class NotAgain:
 def decide(
     policy: ResubmitPolicy, budget: ResubmitBudget, outcome: Outcome, used: Used, now: float, *, jitter: float = 1.0
 ) -> Again | NotAgain:
-    """Whether a run that ended so is made again; takes from the budget if it is."""
+    """The decision about a run that ended so; `Again` takes from the budget."""
     delay = resubmit_delay(outcome, attempt=used.attempts, jitter=jitter)
     if policy.max_resubmissions == 0 or delay is None:
         return NotAgain(None)

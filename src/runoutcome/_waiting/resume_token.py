@@ -17,7 +17,7 @@ _DOTS = ("", ".", "..")
 
 @dataclass(frozen=True)
 class ResumeToken:
-    """What is needed to go on waiting for a run that was submitted elsewhere or earlier."""
+    """Data to go on waiting for a run that was submitted elsewhere or earlier."""
 
     response_id: str
     submitted_at: float | None = None
@@ -28,9 +28,9 @@ class ResumeToken:
     seen: bool = False
     """A poll has found the run, so a 404 means that it is gone, not that the id is wrong."""
     first_submitted_at: float | None = None
-    """When the first run of its job was submitted; None where this is the first."""
+    """Time of submission of the first run of its job; None if this is the first."""
     spent_tokens: int = 0
-    """What the runs of its job that ended before it have used, as far as that is known."""
+    """Tokens used by the earlier runs of its job, as far as that is known."""
     cursor: int | None = None
     """The number of the last event of its stream that was passed on; None where none was."""
 

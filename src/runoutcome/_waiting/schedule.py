@@ -1,4 +1,4 @@
-"""Who is due when: a heap. No I/O, no clock; `now` is an argument."""
+"""Priority queue of due times. No I/O, no clock; `now` is an argument."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Schedule(Generic[_T]):
         return item, due
 
     def next_due(self) -> float | None:
-        """When the next item is due; None if there is none."""
+        """Due time of the next item; None if there is none."""
         while self._heap and not self._counts(self._heap[0]):
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None

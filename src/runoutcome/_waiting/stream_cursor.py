@@ -1,4 +1,4 @@
-"""Where a stream stands, and what is to be done with its next event. Pure: nothing here does I/O or knows the SDK.
+"""Position in a stream of events, and the decision about its next event. Pure.
 
 The server numbers the events of a run from 0, without gaps, and gives those after a number again. So an event is
 
@@ -30,7 +30,7 @@ class Cursor:
     has_unnumbered: bool = False
     """Events without a number were passed on after it: such a one cannot be told from its replay."""
     is_gap_known: bool = False
-    """What is missing after it was asked for, and does not come."""
+    """A gap was asked for once, and its events do not come."""
 
     @property
     def can_resume(self) -> bool:
@@ -38,7 +38,7 @@ class Cursor:
         return self.last is not None or not self.has_unnumbered
 
     def place(self, event: object, *, is_replay: bool = False) -> Place:
-        """What `event` is. `is_replay`: events without a number may have been passed on before, by another stream."""
+        """The position of `event`. `is_replay`: an earlier stream may have handed on its events without a number."""
         kind = look(event, "type")
         number = self._number_of(event)
         if number is None:

@@ -9,7 +9,7 @@ import pytest
 
 from bodies import EXTRAS, http_response
 from runoutcome import Catalog, classify
-from runoutcome._operations.observation import NoRunBodyError, judge_answer
+from runoutcome._operations.observation import NoRunBodyError, observe_answer
 from runoutcome._sdk import Answer, native_http_library
 
 CATALOG = Catalog.load()
@@ -27,7 +27,7 @@ def test_of_a_pending_body_only_the_status_is_read(status: str, monkeypatch: pyt
     content = json.dumps({"id": body["id"], "object": "response", "status": status, **body}).encode()
     whole = classify(content)
     monkeypatch.setattr(json, "loads", None)
-    seen = judge_answer(answer(content, **{"openai-poll-after-ms": "1500"}), CATALOG)
+    seen = observe_answer(answer(content, **{"openai-poll-after-ms": "1500"}), CATALOG)
     assert seen.outcome == whole
     assert (seen.hint_seconds, seen.origin.request_id, seen.origin.poll_status_code) == (1.5, "req_1", 200)
 
@@ -37,16 +37,16 @@ def test_a_head_that_is_no_runs_is_read_whole(changes: dict[str, Any]) -> None:
     """A head without the id, object or status of a run is judged like any other body."""
     body = {"id": "resp_1", "object": "response", "status": "queued", **changes}
     if "status" in changes:
-        assert judge_answer(answer(json.dumps(body).encode()), CATALOG).outcome.phase == "unknown"
+        assert observe_answer(answer(json.dumps(body).encode()), CATALOG).outcome.phase == "unknown"
         return
     with pytest.raises(NoRunBodyError):
-        judge_answer(answer(json.dumps(body).encode()), CATALOG)
+        observe_answer(answer(json.dumps(body).encode()), CATALOG)
 
 
 def test_a_terminal_body_is_read_whole() -> None:
     """The answer that ends a run is read whole, and made the SDK's model."""
     body = {"id": "resp_1", "object": "response", "status": "completed", "output": [], "model": "m"}
-    seen = judge_answer(answer(json.dumps(body).encode()), CATALOG)
+    seen = observe_answer(answer(json.dumps(body).encode()), CATALOG)
     assert (seen.outcome, seen.unread) == (classify(body), None)
     assert (type(seen.origin.run).__name__, seen.origin.run.model) == ("Response", "m")
 
@@ -54,4 +54,4 @@ def test_a_terminal_body_is_read_whole() -> None:
 def test_the_carrier_of_these_tests_is_an_answer() -> None:
     """The same body as a raw HTTP response has the same outcome."""
     body = {**EXTRAS, "status": "queued"}
-    assert classify(http_response(body)) == judge_answer(answer(json.dumps(body).encode()), CATALOG).outcome
+    assert classify(http_response(body)) == observe_answer(answer(json.dumps(body).encode()), CATALOG).outcome

@@ -36,13 +36,9 @@ if TYPE_CHECKING:
         SubmissionUnknownError as SubmissionUnknownError,
         WaitTimeoutError as WaitTimeoutError,
     )
-    from ._errors.raising import (
-        error_for as error_for,
-        is_retryable as is_retryable,
-        raise_for_status as raise_for_status,
-        retry_after as retry_after,
-    )
+    from ._errors.raising import error_for as error_for, raise_for_status as raise_for_status
     from ._errors.results import RunExceptionGroup as RunExceptionGroup, RunResult as RunResult
+    from ._errors.retryable import is_retryable as is_retryable, retry_after as retry_after
     from ._outcome.classify import classify as classify
     from ._outcome.outcome import Outcome as Outcome
     from ._runs.aio import AsyncRuns as AsyncRuns
@@ -73,7 +69,7 @@ _HOMES = {
     "RunCancelledError": "_errors.exceptions",
     "RunConflictError": "_errors.exceptions",
     "RunContentFilterError": "_errors.exceptions",
-    "RunError": "_errors.exceptions",
+    "RunError": "_errors.bases",
     "RunExceptionGroup": "_errors.results",
     "RunExpiredError": "_errors.exceptions",
     "RunFailedError": "_errors.exceptions",
@@ -94,9 +90,9 @@ _HOMES = {
     "WaitTimeoutError": "_errors.exceptions",
     "classify": "_outcome.classify",
     "error_for": "_errors.raising",
-    "is_retryable": "_errors.raising",
+    "is_retryable": "_errors.retryable",
     "raise_for_status": "_errors.raising",
-    "retry_after": "_errors.raising",
+    "retry_after": "_errors.retryable",
 }
 
 # What the pickles of those names hold, and nobody imports.
@@ -106,7 +102,6 @@ _HELD = {
     "Deprecation": "_catalog.rows",
     "Rule": "_catalog.rows",
     "Surface": "_catalog.rows",
-    "Traveller": "_errors.sdk_pickling",
     "TypeRow": "_catalog.rows",
 }
 

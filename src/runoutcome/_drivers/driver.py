@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from .. import _sdk
-from .._errors.raising import retry_after
+from .._errors.retryable import retry_after
 from .._operations.effects import (
     Admit,
     Cancel,

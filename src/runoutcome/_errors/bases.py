@@ -1,4 +1,4 @@
-"""What the exceptions are made of: the run error that holds an outcome, the wait error that holds a token."""
+"""The bases of the exceptions: a run error holds an outcome, a wait error holds a resume token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,19 +11,15 @@ from .._catalog.rows import Action, Entry, ErrorType, Rule
 from .._outcome.body import look, word
 from .._outcome.classify import classify
 from .._outcome.outcome import Outcome, Phase
-from .._waiting.attempts import Attempt, unpack
+from .._waiting.attempts import Attempt
 from .._waiting.resubmit import Refusal
-from .._waiting.resume_token import ResumeToken, loads
-from . import snapshot as _snapshot
-from .portable import Portable
-
-# Keys in `response.extensions`: an error that somebody builds again from our response keeps its outcome.
-TEXT, STATE = "runoutcome.text", "runoutcome.state"
+from .portable import Portable, snapshot_in
+from .snapshot import Snapshot
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an outcome came from. Stays in this process; what is shown of it holds no prompt and no output."""
+    """The source of an outcome. Stays in this process; its repr holds no prompt and no output."""
 
     run: Any = field(default=None, repr=False)
     error: Any = field(default=None, repr=False)
@@ -37,9 +33,9 @@ class Origin:
 class RunError(Portable, _sdk.OpenAIError):
     """A run that is not known to be completed.
 
-    `outcome` says what became of it, and each of its fields can be read here too. `run` is the body the caller
-    would have had, with its partial output; it stays in this process and is never pickled. The constructor takes
-    an exception's own `args`, or the SDK's call `(message, response=..., body=...)`.
+    `outcome` says how it ended, and each of its fields can be read here too. `run` is the body the caller would have
+    had, with its partial output; it stays in this process and is never pickled. The constructor takes an exception's
+    own `args`, or the SDK's call `(message, response=..., body=...)`.
     """
 
     __module__ = "runoutcome"
@@ -59,7 +55,7 @@ class RunError(Portable, _sdk.OpenAIError):
     type: str | None
     """The server's own `error.type`, and the stable `error_type` where it sent none."""
     not_resubmitted: Refusal | None = None
-    """Why `create_and_poll(resubmit=...)` did not make a retryable run again; None where that was no question."""
+    """Why `create_and_poll(resubmit=...)` did not submit a retryable run again; None in all other cases."""
 
     def __init__(
         self,
@@ -72,24 +68,21 @@ class RunError(Portable, _sdk.OpenAIError):
     ) -> None:
         if state is not None and not isinstance(state, str):
             request, state = state, None  # APIError's own call has the request in second place
-        text, state = (message, state) if state is not None else travelled_in(response)
-        outcome, extra = _snapshot.load(text, state) if state is not None else (None, {})
-        origin = Origin(error=body, poll_status_code=extra.get("poll"), request_id=extra.get("request_id"))
+        snapshot = snapshot_in(message, state, response)
+        origin = Origin(error=body, poll_status_code=snapshot.poll_status_code, request_id=snapshot.request_id)
+        outcome = snapshot.outcome
         if outcome is None:
-            outcome = classify({"status": "failed", "error": body})
-            if response is not None:  # somebody else's HTTP error: it is what it says it is
+            outcome = replace(classify({"status": "failed", "error": body}), response_id=snapshot.response_id)
+            if response is not None:  # an HTTP error that is not ours: its own status holds
                 outcome = replace(outcome, status_code=response.status_code)
                 origin = replace(origin, request_id=response.headers.get("x-request-id"))
-        self.run_token = extra.get("token")
-        if outcome.response_id is None:
-            outcome = replace(outcome, response_id=id_in(self.run_token))
-        key = told.key if (told := token_in(self.run_token)) else None
-        self.attempts: tuple[Attempt, ...] = unpack(extra.get("tries"), key, outcome)
-        self.not_resubmitted = extra.get("not_again")
-        self._fill(outcome, origin, extra.get("error_type"))
+        self.run_token = snapshot.run_token
+        self.attempts: tuple[Attempt, ...] = snapshot.attempts
+        self.not_resubmitted = snapshot.not_resubmitted
+        self._fill(outcome, origin, snapshot.upstream_type)
         self.message = message or self.message
-        given = {"response": response, "request": request, "body": body}
-        self.__dict__.update({name: value for name, value in given.items() if value is not None})
+        parts = {"response": response, "request": request, "body": body}
+        self.__dict__.update({name: value for name, value in parts.items() if value is not None})
 
     @classmethod
     def of(cls, outcome: Outcome, origin: Origin) -> "RunError":
@@ -104,20 +97,23 @@ class RunError(Portable, _sdk.OpenAIError):
         self.type = upstream_type or outcome.error_type
         self.poll_status_code, self.request_id = origin.poll_status_code, origin.request_id
 
-    def _state(self) -> tuple[Outcome | None, dict[str, Any]]:
-        upstream_type = self.type if self.type != self.outcome.error_type else None
-        return self.outcome, {
-            "error_type": upstream_type and _snapshot.cut(upstream_type, 60),
-            "poll": self.poll_status_code,
-            "request_id": self.request_id and _snapshot.cut(self.request_id, 60),
-            "not_again": self.not_resubmitted,
-        }
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            outcome=self.outcome,
+            run_token=self.run_token,
+            response_id=self.response_id,
+            attempts=self.attempts,
+            not_resubmitted=self.not_resubmitted,
+            poll_status_code=self.poll_status_code,
+            request_id=self.request_id,
+            upstream_type=self.type if self.type != self.outcome.error_type else None,
+        )
 
     if not TYPE_CHECKING:  # the SDK declares these as plain attributes; ours are built on first access
 
         @cached_property
         def body(self):
-            return _inner_error(self.origin.error, self)
+            return _plain_body(self.origin.error, self)
 
         @cached_property
         def request(self):
@@ -133,7 +129,7 @@ class RunError(Portable, _sdk.OpenAIError):
 
     @property
     def unsafe_to_replay(self) -> bool:
-        """The run may still be going, so a new one may be paid for besides. For openai-agents, which asks for it."""
+        """The run may still be going, so a new one may be paid for besides. openai-agents reads this."""
         return self.outcome.phase != "terminal"
 
     @property
@@ -223,7 +219,7 @@ class RunError(Portable, _sdk.OpenAIError):
 
 
 class WaitError(Portable, _sdk.OpenAIError):
-    """What the errors of our own waiting and submitting share: the run's id, and how to go on."""
+    """Base of the errors of waiting and submitting: the run's id, and how to go on."""
 
     retryable = False
     unsafe_to_replay = True
@@ -234,7 +230,7 @@ class WaitError(Portable, _sdk.OpenAIError):
     key: str | None
     """The `runoutcome_key` of the submission, by which it can be found in the provider's logs."""
     outcome: Outcome | None
-    """What the last good poll said; None where there was none."""
+    """The outcome of the last good poll; None where there was none."""
 
     def __init__(
         self,
@@ -246,53 +242,30 @@ class WaitError(Portable, _sdk.OpenAIError):
         key: str | None = None,
         outcome: Outcome | None = None,
     ) -> None:
-        extra: dict[str, Any] = {"id": response_id, "token": token, "key": key}
-        if state is not None:
-            outcome, extra = _snapshot.load(message, state)
-        self.message, self.outcome = message, outcome
-        self.run_token = extra.get("token")
-        told = token_in(self.run_token)
-        self.key = extra.get("key") or (told.key if told else None)
-        self.attempts: tuple[Attempt, ...] = unpack(extra.get("tries"), self.key)
-        self.response_id = extra.get("id") or (outcome.response_id if outcome else None) or id_in(self.run_token)
-        if outcome is not None and outcome.response_id is None:
-            self.outcome = replace(outcome, response_id=self.response_id)
+        snapshot = (
+            Snapshot(outcome, token, response_id, key).with_token() if state is None else Snapshot.load(message, state)
+        )
+        self.message, self.outcome = message, snapshot.outcome
+        self.run_token, self.response_id, self.key = snapshot.run_token, snapshot.response_id, snapshot.key
+        self.attempts: tuple[Attempt, ...] = snapshot.attempts
 
-    def _state(self) -> tuple[Outcome | None, dict[str, Any]]:
-        told = token_in(self.run_token)
-        key = None if told and told.key == self.key else self.key  # it can be long, and the token holds it
-        return self.outcome, {"id": self.response_id, "key": key}
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(self.outcome, self.run_token, self.response_id, self.key, self.attempts)
 
 
-def token_in(text: str | None) -> ResumeToken | None:
-    """The resume token that an error carries; None if it carries none, or one that cannot be read."""
-    try:
-        return loads(text) if text else None
-    except ValueError:
-        return None
-
-
-def id_in(text: str | None) -> str | None:
-    """The response id that a resume token holds; in a snapshot it stands there alone."""
-    token = token_in(text)
-    return token.response_id if token else None
-
-
-def travelled_in(response: Any) -> tuple[str, str | None]:
-    extensions = getattr(response, "extensions", None)
-    if isinstance(extensions, Mapping) and STATE in extensions:
-        return extensions[TEXT], extensions[STATE]
-    return "", None
-
-
-def _inner_error(error: Any, told: RunError) -> Any:
-    """What the SDK calls `body`: the error object itself, plain, rebuilt from the outcome where it did not travel."""
+def _plain_body(error: Any, run_error: RunError) -> Any:
+    """The SDK's `body`: the error object itself, plain, rebuilt from the outcome where the error was pickled."""
     if isinstance(error, Mapping):
         return dict(error)
     if hasattr(error, "to_dict"):
         return error.to_dict()
     if error is not None:
         return error
-    if told.code is None and told.outcome.message is None:
+    if run_error.code is None and run_error.outcome.message is None:
         return None
-    return {"code": told.code, "message": told.outcome.message, "param": told.param, "type": told.type}
+    return {
+        "code": run_error.code,
+        "message": run_error.outcome.message,
+        "param": run_error.param,
+        "type": run_error.type,
+    }

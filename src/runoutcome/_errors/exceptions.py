@@ -16,9 +16,9 @@ openai.OpenAIError
 ├─ WaitTimeoutError                also TimeoutError
 ├─ PollingLostError
 ├─ SubmissionUnknownError
-└─ OutputParseError                also ValueError: the run is completed, and its output is not what was asked for
+└─ OutputParseError                also ValueError: the output of a completed run does not fit `text_format`
 
-Which of them a body amounts to is decided in `_dispatch`; how they travel is in `_portable`.
+`raising` chooses the class for a body; `portable` and `snapshot` say how an exception is pickled.
 """
 
 import math
@@ -29,10 +29,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import _sdk
 from .._outcome.body import look, word
 from .._outcome.outcome import Outcome
-from .._waiting.attempts import Attempt, unpack
-from . import snapshot as _snapshot
-from .bases import STATE, TEXT, Origin, RunError, WaitError, id_in, token_in, travelled_in
-from .portable import Portable
+from .._waiting.attempts import Attempt
+from .bases import Origin, RunError, WaitError
+from .portable import ARGS, Portable, snapshot_in
+from .snapshot import Snapshot, cut
 
 
 class RunFailedError(RunError, _sdk.APIError):
@@ -71,7 +71,7 @@ class RunStatusError(RunFailedError, _sdk.APIStatusError):
             response = _sdk.synthetic_response(
                 self._http_library, self._url, self.status_code, headers, {"error": self.body}
             )
-            response.extensions[TEXT], response.extensions[STATE] = self.args
+            response.extensions[ARGS] = self.args
             return response
 
 
@@ -82,7 +82,7 @@ class RunBadRequestError(RunStatusError, _sdk.BadRequestError):
 
 
 class RunAuthenticationError(RunStatusError, _sdk.AuthenticationError):
-    """The run was refused for want of valid credentials (401)."""
+    """The run was refused because its credentials are not valid (401)."""
 
     __module__ = "runoutcome"
 
@@ -112,7 +112,7 @@ class RunUnprocessableEntityError(RunStatusError, _sdk.UnprocessableEntityError)
 
 
 class RunRateLimitError(RunStatusError, _sdk.RateLimitError):
-    """A rate limit, or a quota or spend limit (429): `retryable` tells them apart, the class does not."""
+    """A rate limit, a quota or a spend limit (429): only `retryable` tells them apart."""
 
     __module__ = "runoutcome"
 
@@ -130,7 +130,7 @@ class RunIncompleteError(RunError):
 
 
 class RunContentFilterError(RunIncompleteError, _sdk.ContentFilterFinishReasonError):
-    """The run's output was cut off by the content filter."""
+    """The content filter cut off the run's output."""
 
     __module__ = "runoutcome"
 
@@ -138,13 +138,13 @@ class RunContentFilterError(RunIncompleteError, _sdk.ContentFilterFinishReasonEr
 
 
 class RunCancelledError(RunError):
-    """The run was cancelled on the server, by somebody's request."""
+    """The run was cancelled on the server, by a request."""
 
     __module__ = "runoutcome"
 
 
 class RunExpiredError(RunError):
-    """The run's body says that it expired."""
+    """The run expired, as its body says."""
 
     __module__ = "runoutcome"
 
@@ -162,7 +162,7 @@ class RunUnknownError(RunError, _sdk.APIError):
 
 
 class RunGoneError(Portable, _sdk.NotFoundError):
-    """A run that was there answers 404 now. It may have completed; it is never resubmitted for that."""
+    """A run that was there answers 404 now. It may have completed, so it is never resubmitted."""
 
     __module__ = "runoutcome"
 
@@ -190,14 +190,12 @@ class RunGoneError(Portable, _sdk.NotFoundError):
         body: Any = None,
         request: Any = None,
     ) -> None:
-        text, state = (message, state) if isinstance(state, str) else travelled_in(response)
-        extra = _snapshot.load(text, state)[1] if state is not None else {}
-        request_id = response.headers.get("x-request-id") if response is not None else extra.get("request_id")
-        token = extra.get("token")
-        self.attempts: tuple[Attempt, ...] = unpack(extra.get("tries"), told.key if (told := token_in(token)) else None)
-        self._fill(message, extra.get("id") or id_in(token), token, request_id, body or extra.get("body"))
-        given = {"response": response, "request": request}
-        self.__dict__.update({name: value for name, value in given.items() if value is not None})
+        snapshot = snapshot_in(message, state if isinstance(state, str) else None, response)
+        request_id = response.headers.get("x-request-id") if response is not None else snapshot.request_id
+        self.attempts: tuple[Attempt, ...] = snapshot.attempts
+        self._fill(message, snapshot.response_id, snapshot.run_token, request_id, body or snapshot.body)
+        parts = {"response": response, "request": request}
+        self.__dict__.update({name: value for name, value in parts.items() if value is not None})
 
     @classmethod
     def of(cls, cause: _sdk.NotFoundError, response_id: str, token: str | None) -> "RunGoneError":
@@ -221,9 +219,14 @@ class RunGoneError(Portable, _sdk.NotFoundError):
         self.type = word(look(body, "type"))
         self._library: ModuleType | None = None
 
-    def _state(self) -> tuple[Outcome | None, dict[str, Any]]:
-        facts = {name: _snapshot.cut(value, 100) for name in ("code", "type") if (value := getattr(self, name))}
-        return None, {"id": self.response_id, "request_id": self.request_id, "body": facts or None}
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            run_token=self.run_token,
+            response_id=self.response_id,
+            attempts=self.attempts,
+            request_id=self.request_id,
+            body={name: value for name in ("code", "type") if (value := getattr(self, name))} or None,
+        )
 
     if not TYPE_CHECKING:  # see RunError.body
 
@@ -236,7 +239,7 @@ class RunGoneError(Portable, _sdk.NotFoundError):
             library, url = self._library or _sdk.native_http_library(), _sdk.run_url(self.response_id)
             headers = {"x-should-retry": "false"} | ({"x-request-id": self.request_id} if self.request_id else {})
             response = _sdk.synthetic_response(library, url, 404, headers, {"error": self.body})
-            response.extensions[TEXT], response.extensions[STATE] = self.args
+            response.extensions[ARGS] = self.args
             return response
 
 
@@ -259,26 +262,26 @@ class SubmissionUnknownError(WaitError):
 
 
 class OutputParseError(WaitError, ValueError):
-    """The run is completed, and its output does not fit the `text_format` that was asked for; `run` is the response.
+    """The run is completed, but its output does not fit `text_format`; `run` is the response.
 
-    `__cause__` is what the SDK, pydantic or the model's own validator raised; it may quote the output, and stays in
-    this process as `run` does. The output was paid for, and an identical run may well be just as wrong: it is not
-    made again.
+    `__cause__` is the error of the SDK, of pydantic or of the model's own validator; it may quote the output, and stays
+    in this process as `run` does. The output was paid for, and an identical run may fail the same way, so it is not
+    submitted again.
     """
 
     __module__ = "runoutcome"
 
     run: Any = None
-    """The completed response, not parsed; None where the exception has travelled."""
+    """The completed response, not parsed; None in an exception from a pickle."""
 
     @classmethod
     def of(
         cls, run: _sdk.Response, outcome: Outcome, token: str | None, name: str, complaints: list[str]
     ) -> "OutputParseError":
-        """The error for the output of a completed run that is no `name`; internal."""
-        told = ", ".join(_snapshot.cut(complaint, 40) for complaint in complaints[:5])
+        """The error for output that does not fit the model `name`; internal."""
+        reasons = ", ".join(cut(complaint, 40) for complaint in complaints[:5])
         error = cls(
-            f"The run {outcome.response_id} is completed, but its output is no {_snapshot.cut(name, 60)} ({told}). "
+            f"The run {outcome.response_id} is completed, but its output is no {cut(name, 60)} ({reasons}). "
             "The response is on `run`; nothing was submitted again.",
             response_id=outcome.response_id,
             token=token,

@@ -1,4 +1,4 @@
-"""What makes an exception data: built from its `args` alone, copied and pickled without a live object inside.
+"""Exceptions that are data: built from their `args` alone, copied and pickled without a live object inside.
 
 `args` is `(text, state)`, both short texts, so `pickle`, `copy`, process pools and anything that stores an
 exception as its class and its `args` (Celery's JSON) give back an error of the same class with the same outcome.
@@ -7,12 +7,14 @@ exception as its class and its `args` (Celery's JSON) give back an error of the 
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .._outcome.outcome import Outcome
-from .._waiting.attempts import Attempt, pack
-from . import snapshot as _snapshot
+from .._waiting.attempts import Attempt
+from .snapshot import Snapshot
+
+ARGS = "runoutcome.args"
+"""Key in `response.extensions`: an error that somebody builds again from a response of ours keeps its outcome."""
 
 
 class Portable:
@@ -22,26 +24,22 @@ class Portable:
     run_token: str | None = None
     """Resume token: give it to `Runs.poll` to go on with this run; None where no run of ours is behind the error."""
     attempts: tuple[Attempt, ...] = ()
-    """The runs of the job that have ended, in order; of many only the last travel. Empty where there was no job."""
+    """The runs of the job that have ended, in order; a pickle holds the last four. Empty where there was no job."""
 
     @property
     def token(self) -> str | None:
         """The resume token; the same as `run_token`."""
         return self.run_token
 
-    def _state(self) -> tuple[Outcome | None, dict[str, Any]]:
-        """The outcome to carry, and JSON values to carry beside it."""
+    def _snapshot(self) -> Snapshot:
+        """Everything to carry beside the message."""
         raise NotImplementedError
 
     if not TYPE_CHECKING:
-        # Built when asked for, not per raise: most errors are handled where they happen.
+        # Built on each access, not per raise: most errors are handled where they happen.
         @property
         def args(self):
-            outcome, extra = self._state()
-            tries = pack(self.attempts, outcome.response_id if outcome else None)
-            if self.run_token is not None:  # the token holds the id, which can be long
-                outcome, extra = outcome and replace(outcome, response_id=None), {**extra, "id": None}
-            return _snapshot.dump(self.message, outcome, {"token": self.run_token, "tries": tries, **extra})
+            return self._snapshot().dump(self.message)
 
         @args.setter
         def args(self, value):  # BaseException's own machinery may assign it
@@ -72,3 +70,14 @@ class Portable:
         if isinstance(self, BaseException):
             twin.__cause__, twin.__suppress_context__ = self.__cause__, self.__suppress_context__
         return twin
+
+
+def snapshot_in(message: str, state: str | None, response: Any) -> Snapshot:
+    """The snapshot in an exception's own args, or in a response of ours; an empty one if neither holds any.
+
+    Raises ValueError for a `state` that is no snapshot.
+    """
+    if state is None:
+        extensions = getattr(response, "extensions", None)
+        message, state = extensions.get(ARGS, ("", None)) if isinstance(extensions, Mapping) else ("", None)
+    return Snapshot.load(message, state) if state is not None else Snapshot()

@@ -1,7 +1,7 @@
-"""What became of one run of many, and the exception group for those that did not complete."""
+"""The result of one run of many, and the exception group for the runs that did not complete."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -14,7 +14,7 @@ from .._outcome.outcome import Outcome
 from .._sdk.faults import read_fault
 from .bases import RunError, WaitError
 from .exceptions import OutputParseError, RunGoneError
-from .sdk_pickling import Traveller, pack
+from .sdk_pickling import Packed, pack, unpack
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
@@ -24,23 +24,23 @@ ResponseT = TypeVar("ResponseT", bound=_sdk.Response, covariant=True)
 
 @dataclass(frozen=True, repr=False)
 class RunResult(Generic[ResponseT]):
-    """What became of one run of many: a response or an exception, and the outcome in either case."""
+    """The result of one run of many: a response or an exception, and the outcome in either case."""
 
     __module__ = "runoutcome"
 
     run: Any
     """The run as it was given to `poll_many` or `gather`."""
     index: int
-    """Its place among those that were given, from 0."""
+    """Its position among the runs that were given, from 0."""
     outcome: Outcome
     response: ResponseT | None = None
     """The response of a run that is completed, or ended in a way that `accept` names; None for any other."""
     error: Exception | None = None
-    """What `poll` would have raised; None where there is a response."""
+    """The exception that `poll` would have raised; None where there is a response."""
 
     @property
     def ok(self) -> bool:
-        """There is a response."""
+        """True if there is a response."""
         return self.error is None
 
     @property
@@ -50,17 +50,17 @@ class RunResult(Generic[ResponseT]):
 
     @property
     def retryable(self) -> bool:
-        """An identical new run may succeed; never where the run may still be going."""
+        """True if an identical new run may succeed; never while the run may still be going."""
         return self.outcome.phase == "terminal" and self.outcome.retryable
 
     @property
     def action(self) -> Action:
-        """What may be done about it."""
+        """The action to take."""
         return self.outcome.action
 
     @property
     def token(self) -> str | None:
-        """The resume token of a run that has no response, by which to go on waiting where it may still be going."""
+        """The resume token of a run without a response, to go on waiting if it may still be going."""
         return getattr(self.error, "run_token", None)
 
     def result(self) -> ResponseT:
@@ -71,32 +71,33 @@ class RunResult(Generic[ResponseT]):
         return self.response
 
     def __repr__(self) -> str:
-        """Which run, and how it ended; no prompt, no output."""
+        """The run and its end; no prompt, no output."""
         return f"<RunResult {self.index}: {self.response_id} {self.error.__class__.__name__ if self.error else 'ok'}>"
 
 
 def result_of(
-    run: Any, index: int, response_id: str | None, ended: _sdk.Response | Exception, catalog: Catalog
+    run: Any, index: int, response_id: str | None, end: _sdk.Response | Exception, catalog: Catalog
 ) -> RunResult[Any]:
-    """The result of a run whose wait gave, or raised, this."""
-    if not isinstance(ended, Exception):
-        return RunResult(run, index, classify(ended, catalog=catalog), ended)
-    told = getattr(ended, "outcome", None)
-    outcome = told if isinstance(told, Outcome) else no_body(catalog)
+    """The result of a run whose wait returned, or raised, `end`."""
+    if not isinstance(end, Exception):
+        return RunResult(run, index, classify(end, catalog=catalog), end)
+    outcome = getattr(end, "outcome", None)
+    if not isinstance(outcome, Outcome):
+        outcome = no_body(catalog)
     if outcome.response_id is None:
         outcome = replace(outcome, response_id=response_id)
-    return RunResult(run, index, outcome, error=ended)
+    return RunResult(run, index, outcome, error=end)
 
 
 class RunExceptionGroup(ExceptionGroup[Exception]):
-    """Some runs did not complete. Its members are groups, by what is to be done about them:
+    """The error for runs that did not complete. Its members are groups, by what to do about them:
 
-    "retry these" (a new run may succeed), "fix these" (it would end the same way; also an id that the server never
-    heard of, or will not look up), "gone" (they were there, and may have completed), and "still going" (poll their
-    tokens; also where a key was refused, with 401 or 403, which says nothing about the run). Each is there only if it
-    has members, and as a tuple of exceptions in `retry`, `fix`, `gone` and `going`. `results` holds all runs in their
-    order, those that completed too; it stays in this process and is never pickled. What the SDK or anybody else
-    raised travels as what it said, without its request and its body.
+    "retry these" (a new run may succeed), "fix these" (a new run would end the same way; also an id that the server
+    does not know, or refuses), "gone" (the runs were there, and may have completed), and "still going" (poll their
+    tokens; also after a 401 or 403, which says nothing about the run). A group is there only if it has members;
+    `retry`, `fix`, `gone` and `going` hold the exceptions as tuples. `results` holds all runs in their order, completed
+    ones too; it stays in this process and is never pickled. Exceptions of the SDK and of others are pickled as class
+    and text, without their request and answer.
     """
 
     __module__ = "runoutcome"
@@ -108,20 +109,17 @@ class RunExceptionGroup(ExceptionGroup[Exception]):
     results: tuple[RunResult[Any], ...] = ()
 
     def __init__(self, message: str, exceptions: Sequence[Exception], /) -> None:
-        parts: dict[str, list[Exception]] = {name: [] for name in _PARTS}
-        for error in _leaves(exceptions):
-            parts[_part_of(error)].append(error)
-        self.retry, self.fix, self.gone, self.going = (tuple(parts[name]) for name in _PARTS)
+        self.retry, self.fix, self.gone, self.going = _parts(_leaves(exceptions)).values()
 
     @classmethod
     def of(cls, results: Sequence[RunResult[Any]]) -> "RunExceptionGroup":
         """The group for results of which at least one has no response; internal."""
         errors = [result.error for result in results if result.error is not None]
-        parts = {name: [error for error in errors if _part_of(error) == name] for name in _PARTS}
-        counts = ", ".join(f"{_PARTS[name]}: {len(members)}" for name, members in parts.items() if members)
+        parts = {_PARTS[name]: members for name, members in _parts(errors).items() if members}
+        counts = ", ".join(f"{title}: {len(members)}" for title, members in parts.items())
         group = cls(
             f"{len(errors)} of {len(results)} runs did not complete ({counts})",
-            [ExceptionGroup(_PARTS[name], members) for name, members in parts.items() if members],
+            [ExceptionGroup(title, members) for title, members in parts.items()],
         )
         group.results = tuple(results)
         return group
@@ -133,35 +131,29 @@ class RunExceptionGroup(ExceptionGroup[Exception]):
         return group
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RunExceptionGroup._rebuilt, (self.message, [_packed(member) for member in self.exceptions])
+        return RunExceptionGroup._unpickled, (self.message, [pack(member) for member in self.exceptions])
 
     @classmethod
-    def _rebuilt(cls, message: str, members: list[Any]) -> "RunExceptionGroup":
-        return cls(message, [_unpacked(member) for member in members])
+    def _unpickled(cls, message: str, members: list[Packed]) -> "RunExceptionGroup":
+        return cls(message, [unpack(member) for member in members])
 
     def __copy__(self) -> "RunExceptionGroup":
         return RunExceptionGroup(self.message, self.exceptions)
 
 
-def _packed(member: Exception) -> Exception | Traveller | tuple[str, list[Any]]:
-    """A member as it is pickled; a group within the group is its message and its members."""
-    if isinstance(member, ExceptionGroup):
-        return member.message, [_packed(inner) for inner in member.exceptions]
-    return pack(member)
-
-
-def _unpacked(member: Exception | Traveller | tuple[str, list[Any]]) -> Exception:
-    if isinstance(member, tuple):
-        message, members = member
-        return ExceptionGroup(message, [_unpacked(inner) for inner in members])
-    return member.exception() if isinstance(member, Traveller) else member
-
-
-_ABOUT_THE_KEY = (401, 403)
+_KEY_STATUSES = (401, 403)
 _PARTS = {"retry": "retry these", "fix": "fix these", "gone": "gone", "going": "still going"}
 
 
-def _leaves(exceptions: Iterable[Exception]) -> Iterable[Exception]:
+def _parts(exceptions: Iterable[Exception]) -> dict[str, tuple[Exception, ...]]:
+    """The exceptions by part."""
+    parts: dict[str, list[Exception]] = {name: [] for name in _PARTS}
+    for error in exceptions:
+        parts[_part_of(error)].append(error)
+    return {name: tuple(members) for name, members in parts.items()}
+
+
+def _leaves(exceptions: Iterable[Exception]) -> Iterator[Exception]:
     for error in exceptions:
         if isinstance(error, ExceptionGroup):
             yield from _leaves(error.exceptions)
@@ -173,16 +165,16 @@ def _part_of(error: Exception) -> str:
     if isinstance(error, RunGoneError):
         return "gone"
     outcome = error.outcome if isinstance(error, (RunError, WaitError)) else None
-    if outcome is not None and outcome.phase == "terminal":  # of a wait that timed out, too: it has cancelled its run
+    if outcome is not None and outcome.phase == "terminal":  # of a wait that timed out, too: it may cancel its run
         return "retry" if outcome.retryable else "fix"
     if isinstance(error, OutputParseError) or _is_refused_id(error):
         return "fix"
-    return "going"  # a wait that ended before the run did, for whatever reason
+    return "going"  # the wait ended before the run did, for any other reason
 
 
 def _is_refused_id(error: Exception) -> bool:
-    """The server has nothing under this id, or will not look: its token would be answered the same way."""
+    """True if the server does not know the id, or refuses it: another poll would be answered the same way."""
     if isinstance(error, RunError):
         return False
     fault = read_fault(error)
-    return fault.kind == "answered" and fault.status_code not in _ABOUT_THE_KEY and not fault.is_poll_fault
+    return fault.kind == "answered" and fault.status_code not in _KEY_STATUSES and not fault.is_poll_fault

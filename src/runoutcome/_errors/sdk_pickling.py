@@ -1,113 +1,115 @@
-"""How exceptions that are not ours travel: what they said, without the live objects that they hold.
+"""Plain forms of exceptions that are not ours, so that they can be pickled without the live objects they hold.
 
-Those of the SDK cannot be unpickled, and hold the whole exchange, with the key in the headers of the request. So they
+The SDK's errors cannot be unpickled, and hold the whole exchange, with the key in the headers of the request. So they
 are taken apart when a group is pickled, and put together again as their own class, over a response that was never sent.
 """
 
 from __future__ import annotations
 
 import pickle
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from .. import _sdk
 from .._outcome.body import look, word
-from . import snapshot as _snapshot
 from .portable import Portable
+from .snapshot import MESSAGE_CHARS, cut
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import ExceptionGroup
+
+Packed: TypeAlias = "Exception | tuple[str, list[Any]] | tuple[type[Exception], str, dict[str, Any], dict[str, Any]]"
+"""An exception that can be pickled; a group's message and packed members; or class, text, attributes and exchange."""
 
 _HEADERS = ("x-request-id", "x-should-retry", "retry-after", "retry-after-ms")
-_KEYS = ("authorization", "api-key")
+_KEY_HEADERS = ("authorization", "api-key")
 _KEY_CHARS = 8
-"""What is shorter is a dummy for a local server, and may well be a word of the text."""
-_CARRIED = ("run_token", "attempts", "run_key")
-_FACTS = ("code", "type", "param")
+"""A shorter key is a dummy for a local server, and may well be a word of the text."""
+_ATTRIBUTES = ("run_token", "attempts", "run_key")
+_FIELDS = ("code", "type", "param")
+_BUILTIN: tuple[type[Exception], ...] = (TimeoutError, OSError, ValueError, TypeError, LookupError, RuntimeError)
 
 
-@dataclass(frozen=True)
-class Traveller:
-    """What an exception said, in its own class or the nearest that can be made from a text."""
-
-    __module__ = "runoutcome"
-
-    kind: type[Exception]
-    text: str
-    status_code: int | None = None
-    url: str | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-    body: dict[str, str] | None = None
-    carried: dict[str, Any] = field(default_factory=dict)
-
-    def exception(self) -> Exception:
-        """The exception: of the SDK's classes with a synthetic request, and a response where it had one."""
-        error = self.kind.__new__(self.kind)
-        error.args = (self.text,)
-        if issubclass(self.kind, _sdk.APIError):
-            error.__dict__.update(self._facts())
-        error.__dict__.update(self.carried)
-        return error
-
-    def _facts(self) -> dict[str, Any]:
-        library, url = _sdk.native_http_library(), _sdk.run_url(None, self.url)
-        facts = {"message": self.text, "body": self.body, "request": _sdk.synthetic_request(library, url)}
-        facts |= {name: look(self.body, name) for name in _FACTS}
-        if self.status_code is None:
-            return facts
-        payload = {"error": self.body} if self.body is not None else None
-        response = _sdk.synthetic_response(library, url, self.status_code, self.headers, payload)
-        request_id = self.headers.get("x-request-id")
-        return facts | {"response": response, "status_code": self.status_code, "request_id": request_id}
-
-
-def pack(error: Exception) -> Exception | Traveller:
-    """`error` where a pickle of it comes back, as ours do; else what is left of it to travel."""
+def pack(error: Exception) -> Packed:
+    """The plain form of `error`, or `error` itself where a pickle of it can be loaded again, as ours can."""
     if isinstance(error, Portable):
         return error
-    carried = {name: getattr(error, name) for name in _CARRIED if getattr(error, name, None)}
-    if not isinstance(error, _sdk.OpenAIError):
-        return error if _comes_back(error) else Traveller(_plain_kind(error), _named(error), carried=carried)
-    kind = next(cls for cls in type(error).__mro__ if cls.__module__.partition(".")[0] == "openai")
-    return Traveller(kind, _text_of(error, str(error)), carried=carried, **_exchange_of(error))
+    if isinstance(error, ExceptionGroup):
+        return error.message, [pack(member) for member in error.exceptions]
+    attributes = {name: getattr(error, name) for name in _ATTRIBUTES if getattr(error, name, None)}
+    if isinstance(error, _sdk.OpenAIError):
+        cls = next(base for base in type(error).__mro__ if base.__module__.partition(".")[0] == "openai")
+        return cls, _without_key(error, str(error)), attributes, _exchange(error)
+    if _is_picklable(error):
+        return error
+    cls = next((base for base in _BUILTIN if isinstance(error, base)), Exception)
+    return cls, cut(f"{type(error).__name__}: {error}", MESSAGE_CHARS), attributes, {}
 
 
-def _exchange_of(error: _sdk.OpenAIError) -> dict[str, Any]:
+def unpack(packed: Packed) -> Exception:
+    """The exception of a plain form; one of the SDK has a synthetic request, and a response if it had one."""
+    if isinstance(packed, Exception):
+        return packed
+    if len(packed) == 2:
+        message, members = packed
+        return ExceptionGroup(message, [unpack(member) for member in members])
+    cls, text, attributes, exchange = packed
+    error = cls.__new__(cls)
+    error.args = (text,)
+    if issubclass(cls, _sdk.APIError):
+        error.__dict__.update(_sdk_attributes(text, **exchange))
+    error.__dict__.update(attributes)
+    return error
+
+
+def _exchange(error: _sdk.OpenAIError) -> dict[str, Any]:
+    """The request's address, the answer's status and headers and the words of its body, as far as there are any."""
     if not isinstance(error, _sdk.APIError):
         return {}
-    asked = getattr(error, "request", None)  # some make these errors without one
-    facts: dict[str, Any] = {"url": _sdk.run_url(None, getattr(asked, "url", None))}
+    request = getattr(error, "request", None)  # some build these errors without one
+    exchange: dict[str, Any] = {"url": _sdk.run_url(None, getattr(request, "url", None))}
     if isinstance(error.body, Mapping):
-        body = {name: word(look(error.body, name)) for name in ("message", *_FACTS)}
-        facts["body"] = {name: _text_of(error, text) for name, text in body.items() if text}
+        words = {name: word(look(error.body, name)) for name in ("message", *_FIELDS)}
+        exchange["body"] = {name: _without_key(error, text) for name, text in words.items() if text}
     response = getattr(error, "response", None)
     if response is not None:
         headers = {name: response.headers[name] for name in _HEADERS if name in response.headers}
-        facts |= {"status_code": response.status_code, "headers": headers}
-    return facts
+        exchange |= {"status_code": response.status_code, "headers": headers}
+    return exchange
 
 
-def _text_of(error: _sdk.OpenAIError, text: str) -> str:
-    """`text`, as much of it as of any server message, without the key: some gateways repeat it."""
+def _sdk_attributes(
+    text: str,
+    url: str | None = None,
+    body: dict[str, str] | None = None,
+    status_code: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The attributes that the constructor of the SDK's class would set."""
+    library, url, headers = _sdk.native_http_library(), _sdk.run_url(None, url), headers or {}
+    attributes = {"message": text, "body": body, "request": _sdk.synthetic_request(library, url)}
+    attributes |= {name: look(body, name) for name in _FIELDS}
+    if status_code is not None:
+        payload = {"error": body} if body is not None else None
+        attributes["response"] = _sdk.synthetic_response(library, url, status_code, headers, payload)
+        attributes |= {"status_code": status_code, "request_id": headers.get("x-request-id")}
+    return attributes
+
+
+def _without_key(error: _sdk.OpenAIError, text: str) -> str:
+    """`text`, cut as any server message is, without the key: some gateways repeat it."""
     headers = getattr(getattr(error, "request", None), "headers", {})
-    for name in _KEYS:
+    for name in _KEY_HEADERS:
         key = (headers.get(name) or "").rpartition(" ")[2]
         text = text.replace(key, "...") if len(key) >= _KEY_CHARS else text
-    return _snapshot.cut(text, _snapshot.MESSAGE_CHARS)
+    return cut(text, MESSAGE_CHARS)
 
 
-def _comes_back(error: Exception) -> bool:
+def _is_picklable(error: Exception) -> bool:
     if type(error).__module__.partition(".")[0] in ("httpx", "httpx2"):
-        return False  # they do, and bring the request along
+        return False  # it is, with its request and the key in that
     try:
         return type(pickle.loads(pickle.dumps(error))) is type(error)
-    except Exception:  # noqa: BLE001 - whatever its own code raises
+    except Exception:  # noqa: BLE001 - its own code may raise anything
         return False
-
-
-def _plain_kind(error: Exception) -> type[Exception]:
-    """The nearest of the built-in classes that says no more than its text."""
-    kinds: tuple[type[Exception], ...] = (TimeoutError, OSError, ValueError, TypeError, LookupError, RuntimeError)
-    return next((kind for kind in kinds if isinstance(error, kind)), Exception)
-
-
-def _named(error: Exception) -> str:
-    return _snapshot.cut(f"{type(error).__name__}: {error}", _snapshot.MESSAGE_CHARS)

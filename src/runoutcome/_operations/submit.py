@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from .. import _sdk
 from .._errors.exceptions import SubmissionUnknownError
-from .._errors.raising import is_retryable
+from .._errors.retryable import is_retryable
 from .._outcome.body import look
 from .._sdk.faults import read_fault
 from .._waiting.attempts import attempt_key as attempt_key, split_key as split_key

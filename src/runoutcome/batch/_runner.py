@@ -12,7 +12,8 @@ from typing import Any, Literal
 from .. import _sdk
 from .._errors.bases import RunError, WaitError
 from .._errors.exceptions import RunGoneError, SubmissionUnknownError
-from .._errors.raising import class_for, is_retryable
+from .._errors.raising import class_for
+from .._errors.retryable import is_retryable
 from .._operations.submit import split_key
 from .._outcome.classify import classify
 from .._outcome.outcome import Outcome

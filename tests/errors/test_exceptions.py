@@ -1,4 +1,4 @@
-"""The exceptions: their tree, what they hold, and that they travel."""
+"""The exceptions: their tree, their fields, their pickles and copies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import multiprocessing
 import pickle
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, Literal
 
@@ -23,7 +23,6 @@ from bodies import REQUEST_ID, ROWS, URL, body_of, http_response, reraise, sdk_m
 from runoutcome import (
     Attempt,
     Catalog,
-    Entry,
     OutputParseError,
     PollingLostError,
     RunBadRequestError,
@@ -55,7 +54,7 @@ if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
 
 PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
-MAX_PICKLE_BYTES = 1024
+MAX_PICKLE_BYTES = 2048
 
 # Class -> its bases of ours, and the class of `openai` it also is.
 TREE: dict[str, tuple[set[str], str]] = {
@@ -216,8 +215,18 @@ MAKERS.update(
         if issubclass(getattr(runoutcome, name), RunError)
     }
 )
-every_class = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-every_status_class = pytest.mark.parametrize("name", STATUS_CODES)
+
+
+def every_error() -> Iterator[Any]:
+    """A fresh error of every class."""
+    for make in MAKERS.values():
+        yield make()
+
+
+def every_status_error() -> Iterator[RunStatusError]:
+    """A fresh error of every class with a status."""
+    return map(status_error, STATUS_CODES)
+
 
 FACTS = (
     "message",
@@ -240,7 +249,7 @@ FACTS = (
 
 
 def facts(error: BaseException) -> dict[str, Any]:
-    """Everything an error says that must not be lost on the way."""
+    """Everything an error says that a pickle or a copy must keep."""
     return {name: getattr(error, name) for name in FACTS if hasattr(error, name)} | {
         "class": type(error),
         "str": str(error),
@@ -258,24 +267,22 @@ def test_the_tree_is_complete() -> None:
     assert exported == set(TREE)
 
 
-@pytest.mark.parametrize("name", TREE)
-def test_place_in_the_tree(name: str) -> None:
+def test_place_in_the_tree() -> None:
     """A class has exactly the bases of ours and of `openai` that the design draws."""
-    cls = getattr(runoutcome, name)
-    ours, theirs = TREE[name]
-    assert {other for other in TREE if other != name and issubclass(cls, getattr(runoutcome, other))} == ours
-    expected = {base for base in OPENAI_CLASSES if issubclass(getattr(openai, theirs), getattr(openai, base))}
-    assert {base for base in OPENAI_CLASSES if issubclass(cls, getattr(openai, base))} == expected
-    assert issubclass(cls, openai.OpenAIError)
+    for name, (ours, theirs) in TREE.items():
+        cls = getattr(runoutcome, name)
+        assert {other for other in TREE if other != name and issubclass(cls, getattr(runoutcome, other))} == ours
+        expected = {base for base in OPENAI_CLASSES if issubclass(getattr(openai, theirs), getattr(openai, base))}
+        assert {base for base in OPENAI_CLASSES if issubclass(cls, getattr(openai, base))} == expected
+        assert issubclass(cls, openai.OpenAIError)
 
 
-@every_class
-def test_caught_as_the_class_of_openai(make: Callable[[], Any]) -> None:
+def test_caught_as_the_class_of_openai() -> None:
     """`except openai.X` catches every exception of ours that is drawn below X."""
-    error = make()
-    with pytest.raises(getattr(openai, TREE[type(error).__name__][1])) as caught:
-        raise error
-    assert caught.value is error
+    for error in every_error():
+        with pytest.raises(getattr(openai, TREE[type(error).__name__][1])) as caught:
+            raise error
+        assert caught.value is error
 
 
 def test_classes_are_static_and_public() -> None:
@@ -325,36 +332,34 @@ def test_a_cancelled_run_is_not_a_cancelled_task() -> None:
     assert not issubclass(RunCancelledError, (asyncio.CancelledError, concurrent.futures.CancelledError))
 
 
-# --- what they hold ------------------------------------------------------------------------------------------------
+# --- fields --------------------------------------------------------------------------------------------------------
 
 
-@every_status_class
-def test_a_status_error_is_one_of_the_sdk(name: str) -> None:
+def test_a_status_error_is_one_of_the_sdk() -> None:
     """A status error has the fields of the SDK's own: status, code, param, type, body, message, ids."""
-    error = status_error(name)
-    code, status = STATUS_CODES[name]
-    assert type(error).__name__ == name
-    assert (error.status_code, error.code, error.param) == (status, str(code), "input[0]")
-    assert error.type == error.error_type
-    assert isinstance(error.body, dict)
-    assert error.body["code"] == code
-    assert error.message == str(error) == error.outcome.describe()
-    assert repr(error) == f"{name}({error.message!r})"
+    for name, (code, status) in STATUS_CODES.items():
+        error = status_error(name)
+        assert type(error).__name__ == name
+        assert (error.status_code, error.code, error.param) == (status, str(code), "input[0]")
+        assert error.type == error.error_type
+        assert isinstance(error.body, dict)
+        assert error.body["code"] == code
+        assert error.message == str(error) == error.outcome.describe()
+        assert repr(error) == f"{name}({error.message!r})"
 
 
-@every_status_class
-def test_a_synthetic_response(http: Any, name: str) -> None:
+def test_a_synthetic_response(http: Any) -> None:
     """`.response` is of the installed HTTP library, marked synthetic, with a request and the headers agents read."""
-    error = status_error(name)
-    response: Any = error.response
-    assert type(response) is http.Response
-    assert response is error.response
-    assert (response.synthetic, error.synthetic, response.status_code) == (True, True, error.status_code)
-    assert response.json() == {"error": error.body}
-    assert response.headers["x-should-retry"] == ("true" if error.retryable else "false")
-    assert response.headers["retry-after-ms"] == "1500"
-    assert (response.request.method, response.request.url.path) == ("GET", "/v1/responses/resp_1")
-    assert type(error.request) is http.Request
+    for error in every_status_error():
+        response: Any = error.response
+        assert type(response) is http.Response
+        assert response is error.response
+        assert (response.synthetic, error.synthetic, response.status_code) == (True, True, error.status_code)
+        assert response.json() == {"error": error.body}
+        assert response.headers["x-should-retry"] == ("true" if error.retryable else "false")
+        assert response.headers["retry-after-ms"] == "1500"
+        assert (response.request.method, response.request.url.path) == ("GET", "/v1/responses/resp_1")
+        assert type(error.request) is http.Request
 
 
 def test_no_delay_no_header() -> None:
@@ -368,33 +373,15 @@ def test_no_delay_no_header() -> None:
 def test_the_sdk_would_decide_rightly_by_the_synthetic_response(answering: Any) -> None:
     """The SDK's own retry rule, asked about the synthetic response, says what the outcome says."""
     client = answering(reraise)
-    for name in STATUS_CODES:
-        error = status_error(name)
+    for error in every_status_error():
         assert client._should_retry(error.response) is error.retryable
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "RunError",
-        "RunFailedError",
-        "RunIncompleteError",
-        "RunContentFilterError",
-        "RunCancelledError",
-        "RunExpiredError",
-        "RunPendingError",
-        "RunUnknownError",
-        "WaitTimeoutError",
-        "PollingLostError",
-        "SubmissionUnknownError",
-        "OutputParseError",
-    ],
-)
-def test_no_status_is_claimed_where_none_is_known(name: str) -> None:
-    """Classes that are no status errors have no `.status_code` and no `.response`."""
-    error = MAKERS[name]()
-    assert not hasattr(error, "status_code")
-    assert not hasattr(error, "response")
+def test_no_status_is_claimed_where_none_is_known() -> None:
+    """Only status errors and the gone error have a `.status_code` and a `.response`."""
+    for error in every_error():
+        claims = type(error).__name__ in {*STATUS_CODES, "RunGoneError"}
+        assert (hasattr(error, "status_code"), hasattr(error, "response")) == (claims, claims)
 
 
 @pytest.mark.parametrize(
@@ -417,22 +404,20 @@ def test_the_upstream_type_is_kept() -> None:
     assert (error.type, error.error_type) == ("server_error", "internal_server_error")
 
 
-@every_class
-def test_fields_of_the_outcome(make: Callable[[], Any]) -> None:
+def test_fields_of_the_outcome() -> None:
     """Every field of the outcome can be read on a run error itself."""
-    error = make()
-    if isinstance(error, RunError):
-        names = set(error.outcome.to_dict()) - {"message", "status_code"}
-        assert {name: getattr(error, name) for name in names} == {name: getattr(error.outcome, name) for name in names}
+    names = set(classify(failed()).to_dict()) - {"message", "status_code"}
+    for error in every_error():
+        if isinstance(error, RunError):
+            assert all(getattr(error, name) == getattr(error.outcome, name) for name in names)
 
 
-@pytest.mark.parametrize("entry", ROWS, ids=lambda entry: entry.id)
-def test_a_message_says_what_to_do(entry: Entry) -> None:
+def test_a_message_says_what_to_do() -> None:
     """An error's message holds title, cause and remedy, and the server's own message."""
-    error = error_for(body_of(entry))
-    if error is not None:
-        parts = (error.outcome.title, error.outcome.cause, error.outcome.remedy, error.outcome.message or "")
-        assert all(part in str(error) for part in parts)
+    for entry in ROWS:
+        if error := error_for(body_of(entry)):
+            parts = (error.outcome.title, error.outcome.cause, error.outcome.remedy, error.outcome.message or "")
+            assert all(part in str(error) for part in parts)
 
 
 def test_in_process_nothing_is_cut() -> None:
@@ -495,12 +480,11 @@ def test_a_raw_answer_gives_its_address() -> None:
     assert type(error.response) is type(http_response(failed()))
 
 
-@every_class
-def test_every_error_says_how_to_go_on(make: Callable[[], Any]) -> None:
+def test_every_error_says_how_to_go_on() -> None:
     """`run_token` is there on every class, None where no run of ours is behind the error; `token` is the same."""
-    error = make()
-    assert error.run_token in (None, TOKEN)
-    assert error.token == error.run_token
+    for error in every_error():
+        assert error.run_token in (None, TOKEN)
+        assert error.token == error.run_token
 
 
 def test_fresh_exception_per_call() -> None:
@@ -522,41 +506,41 @@ def test_the_gone_error() -> None:
     assert (error.response.status_code, error.response.headers["x-should-retry"]) == (404, "false")
 
 
-# --- they travel ---------------------------------------------------------------------------------------------------
+# --- pickles and copies --------------------------------------------------------------------------------------------
+
+every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
+every_copy = pytest.mark.parametrize("copying", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])
 
 
-@every_class
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_pickle(make: Callable[[], Any], protocol: int) -> None:
+@every_protocol
+def test_pickle(protocol: int) -> None:
     """Every class survives every protocol of pickle with everything it says, also twice."""
-    error = make()
-    data = pickle.dumps(error, protocol)
-    assert len(data) <= MAX_PICKLE_BYTES
-    twin = pickle.loads(data)
-    assert facts(twin) == facts(error)
-    assert facts(pickle.loads(pickle.dumps(twin, protocol))) == facts(error)
+    for error in every_error():
+        data = pickle.dumps(error, protocol)
+        assert len(data) <= MAX_PICKLE_BYTES
+        twin = pickle.loads(data)
+        assert facts(twin) == facts(error)
+        assert facts(pickle.loads(pickle.dumps(twin, protocol))) == facts(error)
 
 
-@every_class
-def test_rebuilt_from_args(make: Callable[[], Any]) -> None:
+def test_rebuilt_from_args() -> None:
     """An exception stored as its class and args, as Celery does in JSON, comes back whole."""
-    error = make()
-    args = json.loads(json.dumps(error.args))
-    assert facts(type(error)(*args)) == facts(error)
+    for error in every_error():
+        args = json.loads(json.dumps(error.args))
+        assert facts(type(error)(*args)) == facts(error)
 
 
-@every_class
-@pytest.mark.parametrize("copying", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])
-def test_copy(make: Callable[[], Any], copying: Callable[[Any], Any]) -> None:
+@every_copy
+def test_copy(copying: Callable[[Any], Any]) -> None:
     """A copy says the same, is another object, and keeps body, run and cause."""
-    error = make()
-    error.__cause__ = cause = ValueError("why")
-    twin = copying(error)
-    assert twin is not error
-    assert facts(twin) == facts(error)
-    assert (twin.__cause__, twin.__suppress_context__) == (cause, True)
-    assert getattr(twin, "run", None) == getattr(error, "run", None)
-    assert getattr(twin, "body", None) == getattr(error, "body", None)
+    for error in every_error():
+        error.__cause__ = cause = ValueError("why")
+        twin = copying(error)
+        assert twin is not error
+        assert facts(twin) == facts(error)
+        assert (twin.__cause__, twin.__suppress_context__) == (cause, True)
+        assert getattr(twin, "run", None) == getattr(error, "run", None)
+        assert getattr(twin, "body", None) == getattr(error, "body", None)
 
 
 def test_copy_after_the_response_was_built() -> None:
@@ -578,38 +562,36 @@ def test_a_deep_copy_has_its_own_run() -> None:
     assert body["status"] == "failed"
 
 
-@every_class
-def test_what_a_copy_from_a_pickle_can_still_give(make: Callable[[], Any]) -> None:
+def test_what_a_copy_from_a_pickle_can_still_give() -> None:
     """After a pickle, request, response and body are there again, the run is not."""
-    twin = pickle.loads(pickle.dumps(make()))
-    assert getattr(twin, "run", None) is None
-    if isinstance(twin, openai.APIStatusError):
-        assert twin.response.status_code == twin.status_code
-        assert twin.request.url == twin.response.request.url
-        assert isinstance(twin.body, dict)
+    for error in every_error():
+        twin = pickle.loads(pickle.dumps(error))
+        assert getattr(twin, "run", None) is None
+        if isinstance(twin, openai.APIStatusError):
+            assert twin.response.status_code == twin.status_code
+            assert twin.request.url == twin.response.request.url
+            assert isinstance(twin.body, dict)
 
 
-@every_class
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_the_attempts_of_a_job_travel(make: Callable[[], Any], protocol: int) -> None:
-    """The end of a job says in under 1 KB which runs came before it, and why there was no other."""
-    error = last_of_three(make())
-    data = pickle.dumps(error, protocol)
-    assert len(data) <= MAX_PICKLE_BYTES
-    twin = pickle.loads(data)
-    assert (type(twin), twin.retryable, twin.attempts) == (type(error), error.retryable, error.attempts)
-    assert getattr(twin, "not_resubmitted", None) == getattr(error, "not_resubmitted", None)
-    assert pickle.loads(pickle.dumps(twin, protocol)).attempts == error.attempts
+@every_protocol
+def test_the_attempts_of_a_job_are_pickled(protocol: int) -> None:
+    """The end of a job says in under 2 KB which runs came before it, and why there was no other."""
+    for error in map(last_of_three, every_error()):
+        data = pickle.dumps(error, protocol)
+        assert len(data) <= MAX_PICKLE_BYTES
+        twin = pickle.loads(data)
+        assert (type(twin), twin.retryable, twin.attempts) == (type(error), error.retryable, error.attempts)
+        assert getattr(twin, "not_resubmitted", None) == getattr(error, "not_resubmitted", None)
+        assert pickle.loads(pickle.dumps(twin, protocol)).attempts == error.attempts
 
 
-@every_class
-@pytest.mark.parametrize("copying", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])
-def test_a_copy_has_the_attempts(make: Callable[[], Any], copying: Callable[[Any], Any]) -> None:
+@every_copy
+def test_a_copy_has_the_attempts(copying: Callable[[Any], Any]) -> None:
     """A copy in this process has the attempts with their outcomes."""
-    error = last_of_three(make())
-    assert copying(error).attempts == error.attempts
-    if isinstance(error, RunError):
-        assert copying(error).attempts[-1].outcome is error.outcome
+    for error in map(last_of_three, every_error()):
+        assert copying(error).attempts == error.attempts
+        if isinstance(error, RunError):
+            assert copying(error).attempts[-1].outcome is error.outcome
 
 
 def test_an_error_for_an_error_keeps_the_attempts() -> None:
@@ -627,9 +609,9 @@ def test_the_outcome_of_a_wait_keeps_its_id() -> None:
     assert twin.outcome == outcome
 
 
-def test_a_group_travels() -> None:
-    """An ExceptionGroup of all classes survives pickle, copy and deepcopy."""
-    members = [make() for make in MAKERS.values()]
+def test_a_group_is_pickled_and_copied() -> None:
+    """An ExceptionGroup of all classes survives pickle and deepcopy."""
+    members = list(every_error())
     group = ExceptionGroup("several", members)
     for twin in (pickle.loads(pickle.dumps(group)), copy.deepcopy(group)):
         assert [facts(member) for member in twin.exceptions] == [facts(member) for member in members]
@@ -637,7 +619,7 @@ def test_a_group_travels() -> None:
 
 def test_through_a_process_pool() -> None:
     """Through a ProcessPoolExecutor each class arrives as it left, and the pool goes on working."""
-    errors = [make() for make in MAKERS.values()]
+    errors = list(every_error())
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         futures = [pool.submit(reraise, error) for error in errors]
         futures += [pool.submit(raise_for_status, failed())]
@@ -659,7 +641,7 @@ def test_through_a_multiprocessing_pool() -> None:
     assert facts(caught.value) == facts(run_error(failed("insufficient_quota")))
 
 
-# --- they stay small, and hold no secret ---------------------------------------------------------------------------
+# --- small pickles without secrets ---------------------------------------------------------------------------------
 
 WORDS = {"ascii": "a", "quotes": '"', "umlauts": "ü", "emoji": "\U0001f600", "nul": "\0", "surrogates": "\ud800"}
 
@@ -693,12 +675,12 @@ def assert_small(error: BaseException) -> None:
         assert twin.retryable == error.retryable  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("length", [90, 300, 5000])
 @pytest.mark.parametrize("words", WORDS)
-def test_a_pickle_stays_small(words: str, length: int) -> None:
-    """A pickle stays under 1 KB however long code, message, ids and types are, whatever they are made of."""
-    for error in longest(WORDS[words], length):
-        assert_small(error)
+def test_a_pickle_stays_small(words: str) -> None:
+    """A pickle stays under 2 KB however long code, message, ids and types are, whatever they are made of."""
+    for length in (30, 90, 300, 5000):
+        for error in longest(WORDS[words], length):
+            assert_small(error)
 
 
 long_text = st.builds(
@@ -711,14 +693,14 @@ long_text = st.builds(
 @given(code=long_text, message=long_text, response_id=long_text, model=long_text)
 @example("", "", "", "")
 def test_any_pickle_stays_small(code: str, message: str, response_id: str, model: str) -> None:
-    """A pickle stays under 1 KB whatever the words of an error are."""
+    """A pickle stays under 2 KB whatever the words of an error are."""
     error = {"code": code, "message": message, "param": code, "type": model}
     assert_small(run_error({"status": "failed", "id": response_id, "model": model, "error": error}))
 
 
-@pytest.mark.parametrize("length", [50, 100, 200, 300, 500])
+@pytest.mark.parametrize("length", [50, 300, 500])
 def test_a_pickle_with_a_token_stays_small(length: int) -> None:
-    """A pickle stays under 1 KB with the resume token of a gateway's long id in it, and the token is whole."""
+    """A pickle stays under 2 KB with the resume token of a gateway's long id in it, and the token is whole."""
     response_id = "resp_" + "x" * length
     token = ResumeToken(response_id, 1_760_000_000.0, "f" * 32 + "-1", "8h").dumps()
     for error in (
@@ -729,40 +711,29 @@ def test_a_pickle_with_a_token_stays_small(length: int) -> None:
     ):
         error.run_token = token
         assert_small(error)
-        assert pickle.loads(pickle.dumps(error)).run_token == token
+        twin = pickle.loads(pickle.dumps(error))
+        assert (twin.run_token, twin.response_id) == (token, response_id)
 
 
-@pytest.mark.parametrize(
-    "length",
-    [
-        36,
-        100,
-        300,
-        512,
-    ],
-)
-def test_a_pickle_with_a_token_and_a_key_stays_small(length: int) -> None:
-    """A pickle stays under 1 KB with the longest key that metadata can hold, and a token that holds it too."""
+@pytest.mark.parametrize("length", [36, 300, 512])
+def test_a_pickle_with_a_key_stays_small(length: int) -> None:
+    """A pickle stays under 2 KB with the longest key that metadata can hold, which is whole, also in a token."""
     key, response_id = "k" * length, "resp_" + "0" * 48
     token = ResumeToken(response_id, 1_760_000_000.0, key, "8h").dumps()
-    error = WaitTimeoutError(f"The run {response_id} had not ended.", response_id=response_id, token=token, key=key)
-    assert_small(error)
-    twin = pickle.loads(pickle.dumps(error))
-    assert (twin.key, twin.run_token, twin.response_id) == (key, token, response_id)
-
-
-@pytest.mark.parametrize("length", [36, 100, 512])
-def test_a_pickle_with_a_key_stays_small(length: int) -> None:
-    """A pickle stays under 1 KB with the longest key that metadata can hold, and the key is whole."""
-    key = "k" * length
-    error = SubmissionUnknownError(f"The create may or may not have gone through. Look for {key!r}.", key=key)
-    assert_small(error)
-    assert pickle.loads(pickle.dumps(error)).key == key
+    outcome = classify({**body_of(ROWS[0]), "id": response_id})
+    for error in (
+        WaitTimeoutError(f"The run {response_id} had not ended.", token=token, key=key, outcome=outcome),
+        SubmissionUnknownError(f"The create may or may not have gone through. Look for {key!r}.", key=key),
+    ):
+        assert_small(error)
+        twin = pickle.loads(pickle.dumps(error))
+        assert (twin.key, twin.run_token, twin.response_id) == (key, error.run_token, error.response_id)
+        assert (str(twin), twin.outcome) == (str(error), error.outcome)
 
 
 @pytest.mark.parametrize("words", WORDS)
 def test_a_pickle_with_many_attempts_stays_small(words: str) -> None:
-    """A pickle stays under 1 KB however many runs came before, and whatever their words are made of."""
+    """A pickle stays under 2 KB however many runs came before, and whatever their words are made of."""
     long = WORDS[words] * 500
     for error in (*longest(WORDS[words], 300), WaitTimeoutError("late", response_id="resp_1", token=TOKEN)):
         error.run_token = TOKEN
@@ -860,18 +831,18 @@ def test_nothing_secret_leaves_a_gone_run() -> None:
     assert leaks(error) == []
 
 
-# --- the SDK's own way of making them ------------------------------------------------------------------------------
+# --- the SDK's constructor calls -----------------------------------------------------------------------------------
 
 
-@every_status_class
-def test_made_again_from_our_own_response(name: str) -> None:
+def test_made_again_from_our_own_response() -> None:
     """`cls(message=..., response=..., body=...)`, as LangChain calls it, keeps the outcome, ids and delay."""
-    error = polled(status_error(name))
-    twin = type(error)(message=str(error), response=error.response, body=error.body)
-    assert facts(twin) == facts(error)
-    assert twin.response is error.response
-    assert twin.body == error.body
-    assert facts(pickle.loads(pickle.dumps(twin))) == facts(error)
+    for error in map(polled, every_status_error()):
+        assert isinstance(error, RunStatusError)
+        twin = type(error)(message=str(error), response=error.response, body=error.body)
+        assert facts(twin) == facts(error)
+        assert twin.response is error.response
+        assert twin.body == error.body
+        assert facts(pickle.loads(pickle.dumps(twin))) == facts(error)
 
 
 def test_made_again_as_another_class() -> None:
@@ -911,10 +882,11 @@ def test_made_from_a_foreign_response_with_an_unknown_code(http: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [None, {"message": "hm"}, "<html>", {"code": "no_such_code"}], ids=short)
-@pytest.mark.parametrize(("cls", "status"), [(RunInternalServerError, 502), (RunStatusError, 418)])
-def test_made_from_a_foreign_response_without_a_known_status(http: Any, cls: Any, status: int, body: Any) -> None:
+def test_made_from_a_foreign_response_without_a_known_status(http: Any, body: Any) -> None:
     """A foreign error that nobody knows has the status of its response."""
-    assert cls(message="m", response=real_response(http, status), body=body).status_code == status
+    classes: dict[int, Any] = {502: RunInternalServerError, 418: RunStatusError}
+    for status, cls in classes.items():
+        assert cls(message="m", response=real_response(http, status), body=body).status_code == status
 
 
 def test_made_from_a_foreign_response_with_its_request_id(http: Any) -> None:
@@ -938,19 +910,19 @@ def test_gone_made_the_sdks_way(http: Any) -> None:
     assert pickle.loads(pickle.dumps(error)).code == "c"
 
 
-@pytest.mark.parametrize("cls", [RunFailedError, RunIncompleteError, RunContentFilterError, RunUnknownError])
-def test_made_from_a_message_alone(cls: type[RunError]) -> None:
+def test_made_from_a_message_alone() -> None:
     """A run error made from a message alone says it, and claims nothing."""
-    error = cls("just a message")
-    assert (str(error), error.retryable, error.run, error.run_token) == ("just a message", False, None, None)
-    assert facts(pickle.loads(pickle.dumps(error))) == facts(error)
+    for cls in (RunFailedError, RunIncompleteError, RunContentFilterError, RunUnknownError):
+        error = cls("just a message")
+        assert (str(error), error.retryable, error.run, error.run_token) == ("just a message", False, None, None)
+        assert facts(pickle.loads(pickle.dumps(error))) == facts(error)
 
 
-@pytest.mark.parametrize("cls", [RunFailedError, RunUnknownError])
-def test_a_bare_error_made_the_sdks_way(http: Any, cls: Any) -> None:
+def test_a_bare_error_made_the_sdks_way(http: Any) -> None:
     """`APIError`'s own call, with the request as the second positional argument, works."""
     request = http.Request("GET", "https://api.example.test/v1")
-    assert cls("m", request, body={"code": "c"}).request is request
+    for cls in (RunFailedError, RunUnknownError):
+        assert cls("m", request, body={"code": "c"}).request is request
 
 
 @pytest.mark.parametrize("state", ["", "{}", '{"v": 2}', "[1]", "null"])

@@ -255,11 +255,11 @@ def test_an_output_that_does_not_fit_is_its_own_error(worlds: OpenWorld) -> None
 
 
 def test_the_error_of_an_output_travels(worlds: OpenWorld) -> None:
-    """Through a pickle the error keeps what it says, in under 1 KB and without the output."""
+    """Through a pickle the error keeps what it says, in under 2 KB and without the output."""
     error = parse_error(worlds(saying("swordfish " * 1000)), "create_and_poll", model="m", input="i", text_format=Moon)
     data = pickle.dumps(error)
     twin = pickle.loads(data)
-    assert len(data) < 1024
+    assert len(data) < 2048
     assert b"swordfish" not in data
     assert "swordfish" not in str(error) + repr(error)
     assert (str(twin), twin.run_token, twin.outcome, twin.run) == (str(error), error.run_token, error.outcome, None)

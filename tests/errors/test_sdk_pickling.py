@@ -1,9 +1,10 @@
-"""How exceptions travel that are not ours: what they said arrives, and nothing that they held."""
+"""Plain forms of exceptions that are not ours: class, text and facts, and no live object."""
 
 from __future__ import annotations
 
 import copy
 import pickle
+import sys
 import threading
 from typing import Any
 
@@ -11,9 +12,12 @@ import openai
 import pytest
 
 from runoutcome import PollingLostError, is_retryable, retry_after
-from runoutcome._errors.sdk_pickling import Traveller, pack
+from runoutcome._errors.sdk_pickling import pack, unpack
 from runoutcome._sdk import native_http_library
 from runoutcome._sdk.faults import read_fault
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import ExceptionGroup
 
 KEY = "sk-secret-key-of-ours"
 PROMPT = "Write about the secret plan."
@@ -36,11 +40,9 @@ class PairError(OSError):
         super().__init__(f"{first} and {second}")
 
 
-def travelled(error: Exception) -> Any:
-    """The exception on the other side."""
-    packed = pack(error)
-    arrived = pickle.loads(pickle.dumps(packed))
-    return arrived.exception() if isinstance(arrived, Traveller) else arrived
+def repickled(error: Exception) -> Any:
+    """The exception after its plain form was pickled and loaded."""
+    return unpack(pickle.loads(pickle.dumps(pack(error))))
 
 
 def refused(status: int, cls: Any, *, body: Any = None, **headers: str) -> Any:
@@ -54,22 +56,22 @@ def refused(status: int, cls: Any, *, body: Any = None, **headers: str) -> Any:
     return error
 
 
-def test_a_refusal_arrives_as_what_it_was() -> None:
+def test_a_refusal_is_kept() -> None:
     """Class, status, code, request id and the token are there, and tenacity is told the same about it."""
     body = {"message": "No quota.", "code": "insufficient_quota", "type": "x", "param": None}
     error = refused(429, openai.RateLimitError, body=body, x_request_id="req_1", retry_after="7")
-    arrived = travelled(error)
-    assert type(arrived) is openai.RateLimitError
-    assert (arrived.status_code, arrived.code, arrived.request_id) == (429, "insufficient_quota", "req_1")
-    assert (arrived.type, arrived.param, arrived.body["message"]) == ("x", None, "No quota.")
-    assert (arrived.run_token, arrived.message) == ("resp_1", str(arrived))
-    assert (is_retryable(arrived), retry_after(arrived)) == (is_retryable(error), retry_after(error)) == (False, 7.0)
-    assert read_fault(arrived).from_api
-    assert arrived.response.synthetic
-    assert travelled(arrived).status_code == 429
+    loaded = repickled(error)
+    assert type(loaded) is openai.RateLimitError
+    assert (loaded.status_code, loaded.code, loaded.request_id) == (429, "insufficient_quota", "req_1")
+    assert (loaded.type, loaded.param, loaded.body["message"]) == ("x", None, "No quota.")
+    assert (loaded.run_token, loaded.message) == ("resp_1", str(loaded))
+    assert (is_retryable(loaded), retry_after(loaded)) == (is_retryable(error), retry_after(error)) == (False, 7.0)
+    assert read_fault(loaded).from_api
+    assert loaded.response.synthetic
+    assert repickled(loaded).status_code == 429
 
 
-def test_nothing_live_or_secret_travels() -> None:
+def test_nothing_live_or_secret_is_pickled() -> None:
     """Neither the key, which some gateways repeat, nor headers, nor more of a page than of any message."""
     page = f"<html>{'x' * 5000}"
     error = refused(404, openai.NotFoundError, body={"message": f"Bad key {KEY}", "input": PROMPT, "page": page})
@@ -77,36 +79,32 @@ def test_nothing_live_or_secret_travels() -> None:
     for secret in (KEY, PROMPT, "password", "api-version"):
         assert secret.encode() not in sent
     assert len(sent) < 2000
-    assert str(travelled(error)) == "Error code: 404 - no such key: ..."
+    assert str(repickled(error)) == "Error code: 404 - no such key: ..."
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
+def test_every_error_of_the_sdk_is_kept() -> None:
+    """Whatever its constructor asks for, it has its class and its text again."""
+    for error in (
         openai.APIConnectionError(request=http.Request("GET", URL)),
         openai.APITimeoutError(request=http.Request("GET", URL)),
         openai.OpenAIError("Missing credentials."),
         refused(418, openai.APIStatusError, body="<html>"),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-def test_every_error_of_the_sdk_arrives(error: Exception) -> None:
-    """Whatever its constructor asks for, it has its class and its text again."""
-    arrived = travelled(error)
-    assert (type(arrived), str(arrived)) == (type(error), str(error)[:300].replace(KEY, "..."))
-    assert is_retryable(arrived) == is_retryable(error)
+    ):
+        loaded = repickled(error)
+        assert (type(loaded), str(loaded)) == (type(error), str(error)[:300].replace(KEY, "..."))
+        assert is_retryable(loaded) == is_retryable(error)
 
 
-def test_a_class_of_somebodys_own_arrives_as_the_sdks() -> None:
+def test_a_class_of_somebodys_own_becomes_the_sdks() -> None:
     """A subclass that may not be there on the other side is named as the class of the SDK that it is one of."""
 
     class OwnError(openai.NotFoundError):
         pass
 
-    assert type(travelled(refused(404, OwnError))) is openai.NotFoundError
+    assert type(repickled(refused(404, OwnError))) is openai.NotFoundError
 
 
-def test_what_comes_back_by_itself_is_left_alone() -> None:
+def test_a_picklable_error_is_left_alone() -> None:
     """Our own errors, and all others that a pickle gives back."""
     for error in (PollingLostError("lost", token="resp_1"), OSError(5, "no disk"), KeyError("x")):
         assert pack(error) is error
@@ -121,9 +119,18 @@ def test_what_comes_back_by_itself_is_left_alone() -> None:
     ],
     ids=["lock", "arguments", "http"],
 )
-def test_what_does_not_come_back_arrives_as_its_text(error: Exception, kind: type, text: str) -> None:
+def test_another_error_becomes_its_text(error: Exception, kind: type, text: str) -> None:
     """The nearest built-in class says what it was, and what it said; the token is there."""
     error.run_token = "resp_1"  # type: ignore[attr-defined]
-    arrived = travelled(error)
-    assert (type(arrived), str(arrived), arrived.run_token) == (kind, text, "resp_1")
-    assert str(copy.deepcopy(pack(error)).exception()) == text  # type: ignore[union-attr]
+    loaded = repickled(error)
+    assert (type(loaded), str(loaded), loaded.run_token) == (kind, text, "resp_1")
+    assert str(unpack(copy.deepcopy(pack(error)))) == text
+
+
+def test_a_group_is_packed_with_its_members() -> None:
+    """Groups within groups come back as groups, their members as they would alone."""
+    group = ExceptionGroup("outer", [ExceptionGroup("inner", [refused(404, openai.NotFoundError)]), KeyError("x")])
+    loaded = repickled(group)
+    assert (loaded.message, loaded.exceptions[0].message) == ("outer", "inner")
+    assert [type(error) for error in loaded.exceptions[0].exceptions] == [openai.NotFoundError]
+    assert repr(loaded.exceptions[1]) == "KeyError('x')"

@@ -1,4 +1,4 @@
-"""What became of one run of many, and the group of those that did not complete."""
+"""The result of one run of many, and the group of the runs that did not complete."""
 
 from __future__ import annotations
 
@@ -76,21 +76,21 @@ def test_a_result_shows_no_prompt() -> None:
     assert repr(failed("server_error")) == "<RunResult 0: resp_1 RunInternalServerError>"
 
 
-def test_members_are_split_by_what_is_to_be_done() -> None:
+def test_members_are_split_by_what_to_do() -> None:
     """A new run may help, or it would not, or the run may still be going."""
-    found = group()
-    assert [getattr(error, "code", None) for error in found.retry] == ["server_error"]
-    assert [getattr(error, "code", None) for error in found.fix] == ["invalid_prompt", None]
-    assert [type(error).__name__ for error in found.going] == ["WaitTimeoutError"]
-    assert found.gone == ()
-    assert "retry these: 1, fix these: 2, still going: 1" in str(found)
+    failures = group()
+    assert [getattr(error, "code", None) for error in failures.retry] == ["server_error"]
+    assert [getattr(error, "code", None) for error in failures.fix] == ["invalid_prompt", None]
+    assert [type(error).__name__ for error in failures.going] == ["WaitTimeoutError"]
+    assert failures.gone == ()
+    assert "retry these: 1, fix these: 2, still going: 1" in str(failures)
 
 
 def test_a_group_is_retryable_only_as_a_whole() -> None:
     """`is_retryable` of a group is that of all its members; one of its parts may well be."""
-    found = group()
-    assert not is_retryable(found)
-    assert is_retryable(found.exceptions[0])
+    failures = group()
+    assert not is_retryable(failures)
+    assert is_retryable(failures.exceptions[0])
 
 
 def waited(status: str) -> WaitTimeoutError:
@@ -99,7 +99,7 @@ def waited(status: str) -> WaitTimeoutError:
 
 
 def refused(status: int) -> openai.APIStatusError:
-    """What the SDK raises for a poll that was answered so."""
+    """The SDK's error for a poll that was answered with this status."""
     cls = {401: openai.AuthenticationError, 403: openai.PermissionDeniedError, 404: openai.NotFoundError}
     return cls.get(status, openai.APIStatusError)(f"It is {status}.", response=refusal_of(status), body=None)
 
@@ -136,37 +136,37 @@ def test_the_part_of_a_wait_that_ended_otherwise(error: Exception, part: str) ->
 
     A key that is refused says nothing about the run: its token is polled once the key is right.
     """
-    found = RunExceptionGroup("Some did not complete.", [error])
-    assert {name: len(getattr(found, name)) for name in ("retry", "fix", "gone", "going")} == {
+    failures = RunExceptionGroup("Some did not complete.", [error])
+    assert {name: len(getattr(failures, name)) for name in ("retry", "fix", "gone", "going")} == {
         **dict.fromkeys(("retry", "fix", "gone", "going"), 0),
         part: 1,
     }
-    arrived = pickle.loads(pickle.dumps(found))
-    assert [type(member) for member in getattr(arrived, part)] == [type(error)]
+    loaded = pickle.loads(pickle.dumps(failures))
+    assert [type(member) for member in getattr(loaded, part)] == [type(error)]
 
 
-def test_what_others_raised_travels_in_a_group() -> None:
-    """Members of the SDK's classes, which have no pickle of their own, arrive in their places, with their tokens."""
+def test_errors_of_others_are_pickled_in_a_group() -> None:
+    """Members of the SDK's classes, which have no pickle of their own, keep their positions and tokens."""
     lost = refused(404)
     lost.run_token = "resp_1"  # type: ignore[attr-defined]
     results = [result_of("resp_1", 0, "resp_1", lost, CATALOG), result_of("resp_2", 1, "resp_2", refused(401), CATALOG)]
-    found = RunExceptionGroup.of(results)
-    for arrived in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
-        assert [str(part) for part in arrived.exceptions] == [str(part) for part in found.exceptions]
-        assert (arrived.fix[0].status_code, arrived.fix[0].run_token) == (404, "resp_1")
-        assert type(arrived.going[0]) is openai.AuthenticationError
-        assert str(pickle.loads(pickle.dumps(arrived))) == str(found)
-    assert copy.copy(found).fix == (lost,)
+    failures = RunExceptionGroup.of(results)
+    for loaded in (pickle.loads(pickle.dumps(failures)), copy.deepcopy(failures)):
+        assert [str(part) for part in loaded.exceptions] == [str(part) for part in failures.exceptions]
+        assert (loaded.fix[0].status_code, loaded.fix[0].run_token) == (404, "resp_1")
+        assert type(loaded.going[0]) is openai.AuthenticationError
+        assert str(pickle.loads(pickle.dumps(loaded))) == str(failures)
+    assert copy.copy(failures).fix == (lost,)
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
-def test_a_group_travels_without_results(copied: Any) -> None:
-    """Its members and parts arrive; the results, which hold prompts and output, stay."""
-    found, arrived = group(), copied(group())
-    assert type(arrived) is RunExceptionGroup
-    assert [type(error) for error in arrived.fix] == [type(error) for error in found.fix]
-    assert (len(found.results), arrived.results) == (4, ())
-    assert str(arrived) == str(found)
+def test_a_group_is_pickled_without_results(copied: Any) -> None:
+    """Its members and parts are kept; the results, which hold prompts and output, are left out."""
+    failures, loaded = group(), copied(group())
+    assert type(loaded) is RunExceptionGroup
+    assert [type(error) for error in loaded.fix] == [type(error) for error in failures.fix]
+    assert (len(failures.results), loaded.results) == (4, ())
+    assert str(loaded) == str(failures)
 
 
 def test_a_part_split_off_is_a_group_of_the_same_kind() -> None:
@@ -180,7 +180,7 @@ def test_a_part_split_off_is_a_group_of_the_same_kind() -> None:
 
 
 def test_a_group_is_an_exception_group() -> None:
-    """Whoever handles groups handles this one."""
+    """It is an ExceptionGroup, and so are its parts."""
     assert isinstance(group(), ExceptionGroup)
     assert isinstance(group(), BaseExceptionGroup)
     assert all(isinstance(part, ExceptionGroup) for part in group().exceptions)

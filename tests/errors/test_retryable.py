@@ -27,7 +27,7 @@ from runoutcome import (
     raise_for_status,
     retry_after,
 )
-from runoutcome._errors.retryable import retry_after_of
+from runoutcome._sdk.faults import retry_after_of
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup, ExceptionGroup

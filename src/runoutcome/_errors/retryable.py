@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
-from email.utils import mktime_tz, parsedate_tz
-from typing import Any
 
 from .. import _sdk
 from .._catalog.catalog import Catalog
 from .._catalog.lookup import Failure, is_retryable_status, lookup, names_quota
 from .._outcome.body import look, word
-from .._outcome.retry_after import parse_seconds
+from .._sdk.faults import read_fault
 from .bases import RunError
 from .exceptions import RunGoneError
 
@@ -47,37 +44,24 @@ def retry_after(exc: BaseException) -> float | None:
     """Seconds the server asked to wait, from the outcome or the HTTP headers; of a group the longest; else None."""
     if isinstance(exc, BaseExceptionGroup):
         return max((delay for member in exc.exceptions if (delay := retry_after(member)) is not None), default=None)
-    if isinstance(exc, RunError):
-        return exc.outcome.retry_after
-    return retry_after_of(exc.response.headers) if isinstance(exc, _sdk.APIStatusError) else None
+    return exc.outcome.retry_after if isinstance(exc, RunError) else read_fault(exc).retry_after
 
 
 retry_after.__module__ = "runoutcome"
 
 
-def retry_after_of(headers: Any) -> float | None:
-    """Seconds by `retry-after-ms` or `Retry-After` (seconds or an HTTP date) of an answer; None if neither is sane."""
-    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        seconds = parse_seconds(headers.get(name), scale)
-        if seconds is not None:
-            return seconds
-    date = parsedate_tz(headers.get("retry-after") or "")
-    try:
-        return max(0.0, mktime_tz(date) - time.time()) if date else None
-    except (ValueError, OverflowError):
-        return None
-
-
 def _is_retryable_answer(error: _sdk.APIStatusError) -> bool:
     """The SDK's `_should_retry` (1.109 to 3.54), less quota: the SDK retries every 429."""
-    catalog, body, headers = Catalog.load(), error.body, error.response.headers
+    catalog, fault = Catalog.load(), read_fault(error)
     # Before 3.14 the SDK hands on a code of any type.
-    failure = Failure(code=word(error.code), message=word(look(body, "message")), type=word(look(body, "type")))
+    failure = Failure(
+        code=word(error.code), message=word(look(fault.words, "message")), type=word(look(fault.words, "type"))
+    )
     if lookup(catalog, "response", failure).action == "fix_account" or names_quota(catalog, failure):
         return False
-    if (retry_after_of(headers) or 0.0) > MAX_RETRY_AFTER_SECONDS:
+    if (fault.retry_after or 0.0) > MAX_RETRY_AFTER_SECONDS:
         return False
-    should_retry = headers.get("x-should-retry")
+    should_retry = error.response.headers.get("x-should-retry")
     if should_retry in ("true", "false"):
         return should_retry == "true"
     return is_retryable_status(catalog, error.status_code)

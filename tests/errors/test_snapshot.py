@@ -286,6 +286,12 @@ def test_the_errors_own_attempt_has_its_outcome() -> None:
     assert loaded.attempts[-1].outcome == last.outcome
 
 
+def test_an_attempt_with_the_errors_id_but_no_outcome_is_kept() -> None:
+    """Without an outcome on the exception every attempt is kept in full."""
+    kinds = (Attempt(1, None, "resp_1", "incomplete", "max_output_tokens", False, 7),)
+    assert reload(Snapshot(response_id="resp_1", attempts=kinds)).attempts == kinds
+
+
 def test_of_many_attempts_the_newest_are_kept() -> None:
     """Older attempts are left out: the number of the first says how many are missing."""
     assert attempts_after(attempts(50)) == attempts(50)[-MAX_ATTEMPTS:]

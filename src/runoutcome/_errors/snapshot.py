@@ -110,7 +110,7 @@ class Snapshot:
             request_id=self.request_id and _short(self.request_id, WORD_CHARS),
             error_type=self.upstream_type and _short(self.upstream_type, WORD_CHARS),
             body=self.body and {name: cut(value, CODE_CHARS) for name, value in self.body.items()},
-            tries=[_row(attempt, self.response_id) for attempt in self.attempts[-MAX_ATTEMPTS:]] or None,
+            tries=[_row(attempt, outcome) for attempt in self.attempts[-MAX_ATTEMPTS:]] or None,
         )
         head = text.removesuffix(message or "")
         if outcome:
@@ -215,9 +215,9 @@ def _entry(catalog: Catalog, surface: str, code: str | None, reference: list[Any
     return catalog.entry(surface, field, match, value) or catalog.entry(HOME, field, match, value)
 
 
-def _row(attempt: Attempt, own_id: str | None) -> list[Any]:
-    """An attempt as JSON: its number alone if it is the run of the exception itself."""
-    if own_id is not None and attempt.response_id == own_id:
+def _row(attempt: Attempt, own: Outcome | None) -> list[Any]:
+    """An attempt as JSON: its number alone if it is the run of the exception's own outcome."""
+    if own is not None and attempt.response_id is not None and attempt.response_id == own.response_id:
         return [attempt.number]
     status, code = (text and _short(text, WORD_CHARS) for text in (attempt.status, attempt.code))
     return [attempt.number, _whole(attempt.response_id), code, attempt.total_tokens, status, int(attempt.retryable)]

@@ -43,31 +43,34 @@ STOP_SECONDS = 60
 HEADING = "## Chaos"
 NOT_MEASURED = " They were left out of this measurement."
 TEXT = """\
-*Right*: what the caller was given is how the run ended: its whole text; or its failure by code, message or status; or
-that it is incomplete or cancelled. *Lost*: a run completed, or would have if its client had not cancelled it, and its
-text did not reach the caller. *Wrong*: a success that was none, *half texts* among them (an incomplete run as if it
-were whole), or of a run that ended otherwise an error that speaks of something else, such as a failed poll. *No
-answer*: nothing within {seconds} seconds. Paid creates are POSTs that made a run, cancels those sent.
+*Right*: the caller got the true result: the whole text; or the failure, by code, message or status; or that the run is
+incomplete or cancelled. *Lost*: the run completed, or would have completed if its client had not cancelled it, but its
+text did not reach the caller. *Wrong*: the caller got a success for a run without one, or an error about something
+else, such as a failed poll. *Half texts* are a part of these: an incomplete run as if it were whole. *No answer*:
+nothing within {seconds} seconds. *Paid creates* are POSTs that created a run, *cancels* are cancels that were sent.
 
-Each client is a process of its own, on a server of its own: the emulator with its shipped scenario `chaos` at speed
-{speed:g}. It is given {jobs:,} jobs, {at_once} at once (with webhooks all of them). The nth job ends alike for every
-client: most complete, one in five fails, is incomplete, or is cancelled by the server. One whose failure may pass (a
-server error, a rate limit, a null error, a cancel) completes if it is run again. Of the polls {shares} met one of 22
-faults, each as likely as the others: 5xx, 408, 409 and 429 (with and without `Retry-After`), gateways' pages, pages
-under 200, JSON that is cut, empty, `{{}}` or under another type, a redirect, broken compression, a reset at once, late
-or within the body. They come one by one, by chance: three in a row, one more than the SDK's own retries get over, are
-rare; but what comes under 200 it does not retry at all. One create in fifty is refused without a run; none that made a
-run is left unanswered. {ways}
+Each client is its own process, with its own server: the emulator with its shipped scenario `chaos` at speed {speed:g}.
+It gets {jobs:,} jobs, {at_once} at the same time (with webhooks all of them). The nth job ends the same way for every
+client. Most jobs complete. One in five fails, is incomplete, or is cancelled by the server. If its failure may pass (a
+server error, a rate limit, a null error, a cancel), a second run completes.
 
-Which run meets which fault depends on the order of the requests, so numbers differ a little from one measurement to the
-next; seconds depend on the machine, and on each client's own delays. The peers are as published, the newest of their
-registry, without runoutcome, by their own documented calls with defaults.{installed} In fairness: real servers have
-better days; pydantic-ai keeps the reason of a half text in `finish_reason`; and the error of autobatcher names its run,
-so that a person can fetch what was lost. Written by `benchmarks/chaos.py`."""
-WEBHOOKS = """Of the webhooks a fifth is lost, and the others come twice, late, out of order, forged, or with a body
-that is cut; a lost one costs its job a minute, which is when a wait with an inbox polls for the first time."""
-STREAMS = """One stream in five is cut, ends without a word, falls silent, repeats an event or skips one, when it is
-opened and again when it is resumed."""
+{shares} of the polls had one of 22 faults, all equally likely: 5xx, 408, 409 and 429 (with and without `Retry-After`),
+pages of gateways, pages with 200, JSON that is cut, empty, `{{}}` or of another type, a redirect, broken compression, a
+reset at once, late or within the body. Faults come singly and at random. Three in a row are rare; that is one more than
+the SDK's own retries survive. But the SDK does not retry a fault with 200. One create in fifty is refused without a
+run. Every create that made a run is answered. {ways}
+
+Which run gets which fault depends on the order of the requests, so numbers differ a little between measurements. The
+seconds depend on the machine, and on each client's own delays. The peers are the newest versions of their registry,
+without runoutcome, used by their own documented calls with defaults.{installed} In fairness: real servers have fewer
+faults; pydantic-ai keeps the reason of a half text in `finish_reason`; and the error of autobatcher names its run, so
+that a person can fetch the lost result. Written by `benchmarks/chaos.py`."""
+WEBHOOKS = """\
+A fifth of the webhooks is lost. The others come twice, late, out of order, forged, or with a cut body. A lost one costs
+its job a minute: then a wait with an inbox polls for the first time."""
+STREAMS = """\
+One stream in five is cut, ends without a last event, falls silent, repeats an event or skips one, when it is opened and
+again when it is resumed."""
 HEAD = (
     "client",
     "right",

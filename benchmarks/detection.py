@@ -265,8 +265,8 @@ def claims(found: Comparison) -> list[tuple[str, bool]]:
     our, most = found.average[OURS], found.most(OURS)
     said = [
         (
-            f"Whatever the duration, ours takes {number(most.polls)} polls at most, and is expected to be "
-            f"{percent(most.lag)} late at most (promised: below {percent(MOST_LAG)}).",
+            f"For any duration, ours takes at most {number(most.polls)} polls, and its expected lag is at most "
+            f"{percent(most.lag)} (promised: below {percent(MOST_LAG)}).",
             most.lag < MOST_LAG,
         )
     ]
@@ -274,7 +274,7 @@ def claims(found: Comparison) -> list[tuple[str, bool]]:
         other = found.most(name)
         said.append(
             (
-                f"`{name}` has more of both: {number(other.polls)} polls, {percent(other.lag)} late.",
+                f"`{name}` has more of both: {number(other.polls)} polls, {percent(other.lag)} lag.",
                 other.polls > most.polls and other.lag > most.lag,
             )
         )
@@ -282,16 +282,16 @@ def claims(found: Comparison) -> list[tuple[str, bool]]:
         late, many = at(family, "polls", our.polls).lag / our.lag, at(family, "lag", our.lag).polls / our.polls
         said.append(
             (
-                f"On the average, {name} is {late:.1f} times as late as ours with as many polls, or takes {many:.1f} "
-                "times the polls to be as late.",
+                f"On average, {name} has {late:.1f} times the lag of ours with as many polls, or takes {many:.1f} "
+                "times the polls for the same lag.",
                 late > 1 and many > 1,
             )
         )
     bound = least(our.polls)
     said.append(
         (
-            f"With {number(our.polls)} polls on the average, no rule that knows neither duration nor window is "
-            f"less than {percent(bound)} late on the average; ours is {percent(our.lag)} late.",
+            f"With {number(our.polls)} polls on average, the smallest possible mean lag without knowledge of duration "
+            f"and window is {percent(bound)}; ours is {percent(our.lag)}.",
             our.lag < FROM_LEAST * bound,
         )
     )
@@ -335,23 +335,24 @@ def report(found: Comparison) -> str:
 
 ![Detection lag against polls](detection.png)
 
-Runs of 10 s to 8 h, in virtual time through the real steps of `_wait`, with jitter. A run of up to an hour names no
-completion window, a longer one the shortest that holds it. `every 2 s` is what pydantic-ai 2.68 does, `every 5 s` what
-inspect_ai does; `doubling` begins at 0.5 s, and `doubling to our caps` shows what our longest delays alone would bring.
-For the means there are as many runs between 10 s and 20 s as between 4 h and 8 h. Lag is a share of the run's duration
-where it does not say seconds.
+Runs of 10 s to 8 h, in virtual time, through the real steps of `_waiting/polling.py`, with jitter. `ours` is the delay
+of runoutcome. A run of up to an hour has no completion window; a longer run has the shortest window that it fits into.
+pydantic-ai 2.68 polls `every 2 s`, inspect_ai `every 5 s`. `doubling` begins at 0.5 s. `doubling to our caps` shows the
+effect of our longest delays alone. For the means, there are as many runs between 10 s and 20 s as between 4 h and 8 h.
+Lag is the share of the run's duration that passes between its end and the poll that finds it, or, where marked, in
+seconds.
 
 {table(("", "mean polls", "mean lag", "mean lag, s", "most polls", "most lag"), means)}
 
 {points}
 
-Polls / lag by duration; bold where a rival has fewer polls *and* less lag:
+Polls / lag by duration. Bold: the rival has fewer polls *and* less lag.
 
 {table(("a run of", OURS, *RIVALS), rows)}
 
-What is bold is the price of not knowing the duration. For one that is known a fixed interval is better than any rule
-that must suit all of them, and no interval suits all of them. Counted in seconds and not as a share, a longest delay
-of 300 s (window `8h`) is minutes; where no window is named, no end is noticed more than 12 s late.
+The bold cells have one cause: nobody knows the duration before. For a known duration, a fixed interval is better than a
+rule for all durations, but no interval is good for all durations. In seconds the lag can be large: with the longest
+delay of 300 s (window `8h`) it is minutes. Without a window, every end is noticed within 12 s.
 """
 
 

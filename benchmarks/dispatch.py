@@ -177,7 +177,7 @@ def section(quick: bool = False) -> str:
     return f"""## What judging a run costs
 
 Medians of {rounds} rounds ({import_rounds} for imports), all subjects in every round. A ratio is to the nearest row
-above it whose ratio is 1.
+above with the ratio 1.
 
 {table(("one call", "microseconds", "ratio"), calls)}
 

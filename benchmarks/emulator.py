@@ -198,7 +198,7 @@ def report() -> str:
             (f"{len(ids):,} live runs, and {polled.requests:,} polls recorded", f"{after:.0f}"),
         ],
     )
-    return f"""# What load the emulator bears
+    return f"""# The load that the emulator can carry
 
 Python {platform.python_version()}, uvicorn {uvicorn.__version__}, starlette {starlette.__version__}, runoutcome \
 {runoutcome.__version__}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}. One server process on one \

@@ -195,11 +195,10 @@ def section(quick: bool = False) -> str:
     head = ("way", "of a core", "per poll", "polls/s", "late p50 / p99 / max, ms", "MB", "errors")
     return (
         f"## {runs:,} runs in flight, each polled every {interval:g} s\n\n"
-        "One process for each way, the server in another; CPU of the client's process alone, over two intervals after "
-        'all runs were taken up. "per poll" is CPU for a poll, as a ratio to the first row. Late is how much later '
-        "than planned the server was asked again. MB is what waiting for them adds to the process.\n\n"
-        + table(head, rows)
-        + "\n"
+        "Each way has its own process, and the server has another. The CPU time is that of the client's process, over "
+        'two intervals after all runs were started. "per poll" is the CPU time for a poll, as a ratio to the first '
+        'row. "late" is the delay of a poll after its planned time. "MB" is the memory that the wait adds to the '
+        "process.\n\n" + table(head, rows) + "\n"
     )
 
 

@@ -419,22 +419,23 @@ def section(quick: bool = False) -> str:
     head = ["a poll of a pending run", f"{sizes[0]}: µs", "ratio", "at most", f"{sizes[1]}: µs", "ratio", "at most"]
     return f"""## CPU per poll
 
-Microseconds of CPU of the client's process. The server is another process, on loopback and without TLS, with
-{HEAD.count(": ")} headers in each answer; the body of {sizes[1]} has 475 items. All subjects take turns in each of
-{plan.rounds} rounds; what is shown is the median, and a ratio is to `retrieve` in the same rows. `Runs.poll` is all of
-it, from the steps to the judged answer, but for the sleep. The floor is a request that lies ready, and an answer
-decoded up to its status.
+Microseconds of CPU time of the client's process. The server is another process, on loopback and without TLS. Each
+answer has {HEAD.count(": ")} headers, and the body of {sizes[1]} has 475 items. All subjects take turns in each of
+{plan.rounds} rounds. The table shows the median; a ratio is to `retrieve` in the same group of rows. `Runs.poll` is a
+whole poll without the sleep, from the steps to the judged answer. The floor is the least possible work: a prepared
+request, and an answer that is decoded up to its status.
 
 {table(head, [row for way in found for row in rows(way, found[way])])}
 
-Beside the floor, at {sizes[0]}: {distances(found)}.
+Ratios to the floor, at {sizes[0]}: {distances(found)}.
 """
 
 
 def distances(found: dict[Way, Found]) -> str:
     """How many times the floor ours costs."""
     told = [
-        f"{WAYS[way]}: {times(each, 'client'):.1f} times through the client, {times(each, 'fast'):.1f} times beside it"
+        f"{WAYS[way]}: {times(each, 'client'):.1f} through the client, "
+        f"{times(each, 'fast'):.1f} with the fast transport"
         for way, each in found.items()
         if ("floor", "short") in each
     ]

@@ -63,8 +63,9 @@ def described(date: datetime.date) -> str:
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return (
         f"Measured on {date.isoformat()} in one run of `make bench`, on {cores}, {system}, with {python}, "
-        f"{', '.join(f'{name} {found}' for name, found in versions(PACKAGES))}. What is compared was measured side by "
-        "side; a ratio travels to another machine better than a time. Written by `benchmarks/results.py`."
+        f"{', '.join(f'{name} {found}' for name, found in versions(PACKAGES))}. Subjects that are compared were "
+        "measured side by side. On another machine, expect the same ratios and other times. Written by "
+        "`benchmarks/results.py`."
     )
 
 

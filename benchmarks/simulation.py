@@ -250,18 +250,19 @@ def section(quick: bool = False) -> str:
     ]
     return f"""## {number:,} runs in one process, on a virtual clock
 
-The real schedule, delays and bound on polls in flight ("places"). A poll takes {shortest} to {longest} ms and no CPU,
-so 48 places bear {bearable:,.0f} polls a second. First row: runs of 10 s to 8 h, as many of each magnitude, submitted
-within {SUBMIT_SECONDS / 3600:.0f} h and polled to their ends. The others: runs that go on, polled for \
-{SLICE_SECONDS / 60:.0f} minutes. A poll is late while it is due and has no place.
+The simulation uses the real schedule, delays and limit of polls in flight ("places"). A poll takes {shortest} to
+{longest} ms and no CPU time, so 48 places can make {bearable:,.0f} polls a second. First row: runs of 10 s to 8 h, as
+many of each magnitude, submitted within {SUBMIT_SECONDS / 3600:.0f} h and polled to their ends. Other rows: runs that
+do not end, polled for {SLICE_SECONDS / 60:.0f} minutes. A poll is late while it is due and has no place.
 
 {table(head, rows)}
 
-What is asked for beyond what the places bear comes late, and evenly so: no run is passed over, and lateness costs lag,
-not polls. The ends of the runs in the first row were noticed {lag * 100:.1f} % of their durations late on the average.
+If more polls are due than the places can make, all polls become late by about the same time. No run is skipped, and no
+poll is added. The ends of the runs in the first row were noticed late by {lag * 100:.1f} % of their durations, on
+average.
 
-A run that is waited for takes {cost.steps_bytes / 1000:.1f} kB for its steps and {cost.schedule_bytes:,.0f} bytes in \
-the schedule (`tracemalloc`). For each poll:
+A waiting run takes {cost.steps_bytes / 1000:.1f} kB for its steps and {cost.schedule_bytes:,.0f} bytes in the schedule
+(`tracemalloc`). Each poll takes:
 
 {table((f"{number:,} runs waiting", "CPU microseconds"), micros)}
 """

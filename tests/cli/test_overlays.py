@@ -15,8 +15,8 @@ from openai import OpenAI
 
 from runoutcome import Catalog, classify
 from runoutcome._catalog.overlay import dialects
+from runoutcome.cli._environment import VARIABLE, catalog_in_use, overlaid
 from runoutcome.cli._errors import UserError
-from runoutcome.cli._overlays import VARIABLE, catalog_in_use, overlaid
 from runoutcome.contract._dump import dump
 from runoutcome.testing import Emulator
 

@@ -16,7 +16,7 @@ from openai import OpenAI
 
 from runoutcome.cli._client import check_settings
 from runoutcome.cli._errors import UserError
-from runoutcome.cli._wait import given_run
+from runoutcome.cli._runs.wait import given_run
 from runoutcome.testing import Emulator, ManualClock
 
 ALL_OVER = 60.0

@@ -11,8 +11,8 @@ from command import ARGV, call, environment
 from rich.console import Console
 from rich.text import Text
 
-from runoutcome.cli._render import print_pairs, print_table
-from runoutcome.cli._text import visible
+from runoutcome.cli._output.console import print_pairs, print_table
+from runoutcome.cli._output.text import visible
 
 LONGEST = ("RunContentFilterError", "openai.ContentFilterFinishReasonError", "incomplete_details.reason")
 ROWS = [("job-1", "RunInternalServerError", "a title of some words"), ("job-2", "completed", "")]

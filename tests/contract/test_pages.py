@@ -12,9 +12,9 @@ import pytest
 
 from runoutcome import Catalog, Entry
 from runoutcome._catalog.rows import Deprecation
+from runoutcome.cli._catalog.pages import pages as write_pages
+from runoutcome.cli._environment import VARIABLE
 from runoutcome.cli._errors import UserError
-from runoutcome.cli._overlays import VARIABLE
-from runoutcome.cli._pages import pages as write_pages
 from runoutcome.contract._address import INDEX, anchor_of, page_of, rule_anchor
 from runoutcome.contract._markdown import MARKER
 from runoutcome.contract._pages import pages

@@ -10,15 +10,15 @@ import typer
 
 from .. import __version__
 from .._catalog.catalog import CATALOG_VERSION
-from ._catalog import catalog_app
-from ._check import EXIT_CODES as _CHECK_CODES, check
-from ._demo import demo
+from ._batch.demo_command import demo
+from ._batch.run import run
+from ._catalog.check import EXIT_CODES as _CHECK_CODES, check
+from ._catalog.explain import explain
+from ._catalog.table import catalog_app
 from ._doctor import EXIT_CODES as _DOCTOR_CODES, doctor
-from ._emulate import EXIT_CODES as _EMULATE_CODES, emulate
 from ._errors import Exit, exit_codes, guarded
-from ._explain import explain
-from ._run import run
-from ._wait import cancel, wait
+from ._runs.wait import cancel, wait
+from ._servers.emulate import EXIT_CODES as _EMULATE_CODES, emulate
 
 NAME = "runoutcome"
 

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from ..doctor import Finding, SourceError, check_paths
 from ._errors import Exit, UserError
-from ._render import print_json, print_line, print_pairs, stderr, stdout
-from ._text import visible
+from ._output.console import print_json, print_line, print_pairs, stderr, stdout
+from ._output.text import visible
 
 EXIT_CODES = "Exit codes: 0 no finding; 1 findings; 2 bad usage, or a file that could not be read."
 

@@ -11,7 +11,7 @@ from enum import IntEnum
 import typer
 
 from ..testing._errors import EmulatorError
-from ._render import print_line, stderr
+from ._output.console import print_line, stderr
 
 _HINTS = {
     401: "Check OPENAI_API_KEY.",

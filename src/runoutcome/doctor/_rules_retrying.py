@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from ._attempts import attempts_in
 from ._background import is_background
 from ._calls import Operation
+from ._conditions import NOTHING, Judge
 from ._findings import Hit
-from ._judge import NOTHING, Judge
 from ._module import Module
-from ._polled import Polled, polled_in
+from ._polled_run import Polled, polled_in
 from ._retries import BROAD, bare, classes, retries_in
 from ._syntax import identifiers, last_name, own_nodes
 from ._walk import Walk

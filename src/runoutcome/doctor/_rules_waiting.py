@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ._conditions import NOTHING, Judge
 from ._findings import Hit
-from ._judge import NOTHING, Judge
 from ._limits import is_limited
 from ._module import Module
-from ._polled import Polled, polled_in
+from ._poll_loops import Wait, waits_in
+from ._polled_run import Polled, polled_in
 from ._syntax import identifiers, is_counted, key_of, own_nodes
-from ._waits import Wait, waits_in
 from ._walk import Walk
 
 _OUTPUTS = frozenset({"output_text", "output"})

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ._judge import NOTHING, Judge, Truth, Unknown, both, either
+from ._conditions import NOTHING, Judge, Truth, Unknown, both, either
 from ._syntax import TRIES, dotted, is_endless, key_of, last_name, own_nodes
 
 Kind = Literal["fall", "break", "continue", "leave"]

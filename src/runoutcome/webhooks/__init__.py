@@ -14,7 +14,7 @@ minutes, as a wait goes on polling, slowly.
 from ._errors import WebhookError, WebhookSignatureError
 from ._inbox import Inbox, Receipt
 from ._notice import Notice
-from ._seen import MemorySeenIds, SeenIds
+from ._seen_ids import MemorySeenIds, SeenIds
 from ._verify import verify
 
 __all__ = [

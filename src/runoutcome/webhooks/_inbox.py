@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._notice import Notice
-from ._seen import MemorySeenIds, SeenIds
+from ._seen_ids import MemorySeenIds, SeenIds
 from ._verify import TOLERANCE_SECONDS, Headers, Verifier
 
 MAX_EARLY = 10_000

@@ -12,17 +12,17 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from .._catalog.catalog import Catalog
-from .._catalog.rows import Entry
-from ..contract._address import value_of
-from ..contract._dump import dump
-from ..contract._exports import EXPORTS
-from ._diff import EXIT_CODES as _DIFF_CODES, diff
-from ._errors import Exit, UserError, exit_codes
-from ._overlays import catalog_in_use, overlaid
-from ._pages import EXIT_CODES as _PAGES_CODES, pages
-from ._render import fits, print_line, print_table, stdout
-from ._text import Cell
+from ..._catalog.catalog import Catalog
+from ..._catalog.rows import Entry
+from ...contract._address import value_of
+from ...contract._dump import dump
+from ...contract._exports import EXPORTS
+from .._environment import catalog_in_use, overlaid
+from .._errors import Exit, UserError, exit_codes
+from .._output.console import fits, print_line, print_table, stdout
+from .._output.text import Cell
+from .diff import EXIT_CODES as _DIFF_CODES, diff
+from .pages import EXIT_CODES as _PAGES_CODES, pages
 
 _COLUMNS = ("value", "openai class", "HTTP", "retryable", "action", "title")
 _TITLE = 5

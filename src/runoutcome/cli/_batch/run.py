@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from ._errors import UserError
-from ._overlays import catalog_in_use
+from .._environment import catalog_in_use
+from .._errors import UserError
 
 
 def run(
@@ -35,9 +35,9 @@ def run(
     """
     policy = _ambiguous(ambiguous)
     catalog = catalog_in_use()
-    from .._runs.options import AUTO  # not above: it loads the SDK, which most commands do without
-    from ..batch import BatchOptions
-    from ._job_file import run_file
+    from ..._runs.options import AUTO  # not above: it loads the SDK, which most commands do without
+    from ...batch import BatchOptions
+    from .job_file import run_file
 
     options = BatchOptions(concurrency, resubmit, AUTO if max_wait is None else max_wait, policy)
     emulated = scenario if emulate else None

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from .._catalog.rows import Entry, Rule
-from .._outcome.outcome import Outcome
-from ..contract._address import docs_of, value_of
-from ..contract._meaning import Meaning
-from ..contract._phrases import advice, basis, http, other_view, since
-from ._text import Cell
+from ..._catalog.rows import Entry, Rule
+from ..._outcome.outcome import Outcome
+from ...contract._address import docs_of, value_of
+from ...contract._meaning import Meaning
+from ...contract._phrases import advice, basis, http, other_view, since
+from .._output.text import Cell
 
 Pair = tuple[str, Cell | Sequence[str]]
 

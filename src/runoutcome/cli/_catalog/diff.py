@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .._catalog.catalog import CATALOG_VERSION
-from ..contract import (
+from ..._catalog.catalog import CATALOG_VERSION
+from ...contract import (
     CURRENT,
     ContractError,
     Diff,
@@ -20,8 +20,8 @@ from ..contract import (
     version_before,
     version_of,
 )
-from ._errors import Exit, UserError
-from ._render import print_json, print_line, print_table, stdout
+from .._errors import Exit, UserError
+from .._output.console import print_json, print_line, print_table, stdout
 
 EXIT_CODES = "Exit codes: 0 the new version number announces all changes; 1 it announces less; 2 bad usage or input."
 _COLUMNS = ("id", "change")

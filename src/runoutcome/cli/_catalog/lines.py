@@ -8,14 +8,14 @@ from typing import Any
 
 from rich.console import Console
 
-from .._catalog.catalog import Catalog
-from .._catalog.rows import ACTIONS
-from ..contract._address import docs_of
-from ..contract._meaning import Meaning
-from ._errors import UserError
-from ._judged import judged
-from ._render import fits, print_line, print_pairs, print_table
-from ._subject import Line
+from ..._catalog.catalog import Catalog
+from ..._catalog.rows import ACTIONS
+from ...contract._address import docs_of
+from ...contract._meaning import Meaning
+from .._errors import UserError
+from .._output.console import fits, print_line, print_pairs, print_table
+from .judged import judged
+from .subject import Line
 
 _COLUMNS = ("id", "what ended how", "code", "exception", "retryable", "action", "title")
 _NARROW = (0, 2, 4, 5)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..batch import BatchOptions, JobReport, Store, read_jobs
-from ._client import async_client
-from ._emulate import started_emulator
-from ._job_file import run_jobs
-from ._progress import label_of
-from ._render import stdout
-from ._summary import print_summary, print_totals
+from ...batch import BatchOptions, JobReport, Store, read_jobs
+from .._client import async_client
+from .._output.console import stdout
+from .._servers.emulate import started_emulator
+from .job_file import run_jobs
+from .progress import label_of
+from .summary import print_summary, print_totals
 
 
 def demonstrate() -> None:

@@ -5,6 +5,6 @@ from __future__ import annotations
 
 def demo() -> None:
     """Watch background runs end badly, come back as the right exceptions, and be handled. No key, no cost."""
-    from ._demonstration import demonstrate  # not above: it loads the SDK, which most commands do without
+    from .demo import demonstrate  # not above: it loads the SDK, which most commands do without
 
     demonstrate()

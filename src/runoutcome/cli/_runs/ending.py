@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .._catalog.catalog import Catalog
-from .._errors.bases import RunError, WaitError
-from .._errors.exceptions import RunGoneError
-from .._outcome.classify import classify
-from .._outcome.outcome import Outcome
-from .._waiting.resume_token import loads
-from ._errors import Exit, exit_of
-from ._render import print_command, print_line, print_pairs, stderr
-from ._text import visible
+from ..._catalog.catalog import Catalog
+from ..._errors.bases import RunError, WaitError
+from ..._errors.exceptions import RunGoneError
+from ..._outcome.classify import classify
+from ..._outcome.outcome import Outcome
+from ..._waiting.resume_token import loads
+from .._errors import Exit, exit_of
+from .._output.console import print_command, print_line, print_pairs, stderr
+from .._output.text import visible
 
 OurError = RunError | WaitError | RunGoneError
 OUR_ERRORS = (RunError, WaitError, RunGoneError)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .._outcome.outcome import Outcome
-from ._render import print_line, stderr
+from ..._outcome.outcome import Outcome
+from .._output.console import print_line, stderr
 
 
 def tell_status(outcome: Outcome) -> None:

@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
-from .._catalog.catalog import Catalog
-from .._catalog.lookup import Failure, lookup
-from .._catalog.overlay import dialects
-from .._outcome.outcome import Outcome
-from ..contract._sample import outcome_of
-from ._errors import Exit, UserError
-from ._judged import judged
-from ._overlays import VARIABLE, catalog_in_use, overlaid
-from ._render import print_json, print_line, print_pairs, stderr, stdout
-from ._subject import Line, read_subject
+from ..._catalog.catalog import Catalog
+from ..._catalog.lookup import Failure, lookup
+from ..._catalog.overlay import dialects
+from ..._outcome.outcome import Outcome
+from ...contract._sample import outcome_of
+from .._environment import VARIABLE, catalog_in_use, overlaid
+from .._errors import Exit, UserError
+from .._output.console import print_json, print_line, print_pairs, stderr, stdout
+from .judged import judged
+from .subject import Line, read_subject
 
 
 def explain(
@@ -49,8 +49,8 @@ def explain(
 def _explain(
     what: str, of_body: Outcome | None, outcomes: Sequence[Outcome], catalog: Catalog, *, as_json: bool
 ) -> None:
-    from ..contract._meaning import Meaning  # not above: the exception classes load the SDK
-    from ._explanation import body_pairs, heading, pairs, to_dict
+    from ...contract._meaning import Meaning  # not above: the exception classes load the SDK
+    from .explanation import body_pairs, heading, pairs, to_dict
 
     meanings = [Meaning.of(outcome, catalog) for outcome in outcomes]
     if as_json:
@@ -66,7 +66,7 @@ def _explain(
 
 
 def _explain_lines(what: str, lines: Sequence[Line], catalog: Catalog, *, as_json: bool) -> None:
-    from ._rows import print_rows, read_rows  # not above, for the same reason
+    from .lines import print_rows, read_rows  # not above, for the same reason
 
     rows, broken = read_rows(lines, catalog)
     if not rows:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from ._module import Module
-from ._polled import Polled
+from ._polled_run import Polled
 from ._syntax import assignments, identifiers, key_of, own_nodes
 
 Reason = Literal["run", "bound", "other"]

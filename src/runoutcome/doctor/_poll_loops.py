@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ._calls import LIVES, Life
-from ._judge import Judge, Truth, Unknown
+from ._conditions import Judge, Truth, Unknown
 from ._module import Module
-from ._polled import Polled, polled_in
+from ._polled_run import Polled, polled_in
 from ._syntax import LOOPS, LoopNode, is_counted, is_endless, own_nodes
 from ._walk import Ends, Walk, is_quiet
 

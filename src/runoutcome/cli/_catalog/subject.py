@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .._catalog.catalog import Catalog
-from ._errors import UserError
+from ..._catalog.catalog import Catalog
+from .._errors import UserError
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ..batch import JobReport, Progress
-from ._render import print_line
-from ._text import visible
+from ...batch import JobReport, Progress
+from .._output.console import print_line
+from .._output.text import visible
 
 _WORDS = {"finished": "ended", "unfinished": "not finished", "held": "held", "not_submitted": "not submitted"}
 

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from ..contract._markdown import MARKER
-from ._errors import Exit, UserError, exit_codes
-from ._overlays import catalog_in_use
-from ._render import print_line, stdout
+from ...contract._markdown import MARKER
+from .._environment import catalog_in_use
+from .._errors import Exit, UserError, exit_codes
+from .._output.console import print_line, stdout
 
 EXIT_CODES = exit_codes(Exit.DONE, Exit.USAGE)
 
@@ -20,7 +20,7 @@ def pages(directory: Annotated[Path, typer.Argument(metavar="DIR", help="Made if
 
     Pages of values that are gone are removed. A file that this command did not write is never touched.
     """
-    from ..contract._pages import pages as pages_of  # not above: the exception classes load the SDK
+    from ...contract._pages import pages as pages_of  # not above: the exception classes load the SDK
 
     texts = {name: text.encode() for name, text in pages_of(catalog_in_use()).items()}
     before = _written_before(directory)

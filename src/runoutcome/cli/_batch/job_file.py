@@ -17,17 +17,17 @@ from urllib.parse import urlsplit
 import typer
 from rich.console import Console
 
-from .. import _sdk
-from .._catalog.catalog import Catalog
-from .._outcome.classify import classify
-from .._runs.aio import AsyncRuns
-from ..batch import BatchOptions, JobFileError, JobLine, JobReport, Store, StoreError, read_jobs, run_batch
-from ._client import async_client
-from ._emulate import started_emulator
-from ._errors import Exit, UserError
-from ._progress import ProgressView
-from ._render import print_command, print_line, stderr, stdout
-from ._summary import print_summary, print_totals, summary_data
+from ... import _sdk
+from ..._catalog.catalog import Catalog
+from ..._outcome.classify import classify
+from ..._runs.aio import AsyncRuns
+from ...batch import BatchOptions, JobFileError, JobLine, JobReport, Store, StoreError, read_jobs, run_batch
+from .._client import async_client
+from .._errors import Exit, UserError
+from .._output.console import print_command, print_line, stderr, stdout
+from .._servers.emulate import started_emulator
+from .progress import ProgressView
+from .summary import print_summary, print_totals, summary_data
 
 
 def run_file(

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from .._catalog.catalog import Catalog
-from ..contract import ContractError, Finding, Vocabulary, drift
-from ._errors import Exit, UserError
-from ._render import print_json, print_line, print_table, stderr, stdout
+from ..._catalog.catalog import Catalog
+from ...contract import ContractError, Finding, Vocabulary, drift
+from .._errors import Exit, UserError
+from .._output.console import print_json, print_line, print_table, stderr, stdout
 
 EXIT_CODES = "Exit codes: 0 no finding; 1 findings; 2 bad usage or input."
 _COLUMNS = ("surface", "field", "value", "kind", "what is wrong", "what to do")
@@ -40,8 +40,8 @@ def check(
 
 
 def _sources(catalog: Catalog, openapi: str | None) -> list[Vocabulary]:
-    from ..contract._models import sdk_vocabulary  # not above: it loads the SDK, which most commands do without
-    from ..contract._openapi import openapi_vocabulary
+    from ...contract._models import sdk_vocabulary  # not above: it loads the SDK, which most commands do without
+    from ...contract._openapi import openapi_vocabulary
 
     try:
         documents = [openapi_vocabulary(catalog, Path(openapi))] if openapi is not None else []

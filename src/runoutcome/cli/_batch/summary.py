@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.console import Console
 
-from .._errors.snapshot import cut
-from ..batch import JobReport
-from ._progress import label_of, verdict
-from ._render import print_table
+from ..._errors.snapshot import cut
+from ...batch import JobReport
+from .._output.console import print_table
+from .progress import label_of, verdict
 
 
 def print_summary(console: Console, reports: Sequence[JobReport]) -> None:

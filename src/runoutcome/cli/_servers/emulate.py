@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._errors import Exit, UserError, exit_codes
-from ._render import print_command, print_json, print_line, print_pairs, stderr, stdout
-from ._verdict import print_verdict
+from .._errors import Exit, UserError, exit_codes
+from .._output.console import print_command, print_json, print_line, print_pairs, stderr, stdout
+from .verdict import print_verdict
 
 if TYPE_CHECKING:
-    from ..testing import Emulator
+    from ...testing import Emulator
 
 EXIT_CODES = exit_codes(
     Exit.DONE, Exit.USAGE, done="stopped by Ctrl-C or SIGTERM; with --verdict: 0 no finding, 1 findings"
@@ -54,7 +54,7 @@ def emulate(
             _print_address(base_url, scenario, signed_by if webhook_url else None)
 
     with _extra_needed():
-        from ..testing import DEFAULT_WEBHOOK_SECRET, serve
+        from ...testing import DEFAULT_WEBHOOK_SECRET, serve
     signed_by = webhook_secret or DEFAULT_WEBHOOK_SECRET
     serve(
         scenario,
@@ -81,7 +81,7 @@ def emulate(
 def started_emulator(scenario: str, state_path: str | os.PathLike[str] | None = None) -> Generator[Emulator]:
     """An emulator for the length of a command. Raises what `Emulator` raises, and UserError without its extra."""
     with _extra_needed():
-        from ..testing import Emulator
+        from ...testing import Emulator
     with Emulator(scenario, state_path=state_path) as emulator:
         yield emulator
 
@@ -98,7 +98,7 @@ def _extra_needed() -> Generator[None]:
 
 
 def _print_scenarios(as_json: bool) -> None:
-    from ..testing import load_scenario, scenario_names
+    from ...testing import load_scenario, scenario_names
 
     described = {name: load_scenario(name).description for name in scenario_names()}
     if as_json:

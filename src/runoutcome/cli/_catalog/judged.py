@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._catalog.catalog import Catalog
-from .._outcome.classify import classify
-from .._outcome.outcome import Outcome
-from ._errors import UserError
+from ..._catalog.catalog import Catalog
+from ..._outcome.classify import classify
+from ..._outcome.outcome import Outcome
+from .._errors import UserError
 
 
 def judged(body: Mapping[str, Any], catalog: Catalog) -> Outcome:

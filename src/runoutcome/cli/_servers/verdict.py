@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from ._render import print_line, print_pairs, print_table
+from .._output.console import print_line, print_pairs, print_table
 
 if TYPE_CHECKING:
-    from ..testing import Verdict
+    from ...testing import Verdict
 
 _STYLES = {"error": "red", "warning": "yellow"}
 _COLUMNS = ("finding", "times", "the client", "for example")

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from .._outcome.classify import classify
-from .._waiting.resume_token import check_id, loads
-from ._errors import Exit, UserError
-from ._overlays import catalog_in_use
-from ._render import print_command, print_json, print_line, stderr, stdout
-from ._subject import read_stdin
+from ..._outcome.classify import classify
+from ..._waiting.resume_token import check_id, loads
+from .._catalog.subject import read_stdin
+from .._environment import catalog_in_use
+from .._errors import Exit, UserError
+from .._output.console import print_command, print_json, print_line, stderr, stdout
 
 if TYPE_CHECKING:  # the commands import it when they run: the others do without the SDK
-    from .._errors.raising import Accept
+    from ..._errors.raising import Accept
 
 Run = Annotated[str, typer.Argument(metavar="ID", help="A response id or a resume token; or - to read it from stdin.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]
@@ -50,11 +50,11 @@ def wait(
         "wait", token, max_wait=max_wait, interval_ms=interval_ms, accept=accept, json=as_json, base_url=base_url
     )
     with _interruptible("The run was left alone. To go on:", again):
-        from .._runs.options import AUTO
-        from .._runs.sync import Runs
-        from ._client import sync_client
-        from ._ending import OUR_ERRORS, Ending
-        from ._telling import FaultTeller, tell_status
+        from ..._runs.options import AUTO
+        from ..._runs.sync import Runs
+        from .._client import sync_client
+        from .ending import OUR_ERRORS, Ending
+        from .telling import FaultTeller, tell_status
 
         words = _accepted(accept)
         try:
@@ -83,8 +83,8 @@ def cancel(run: Run, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
     catalog = catalog_in_use()
     again = _command("cancel", token, json=as_json, base_url=base_url)
     with _interruptible("The request may have gone out or not. To ask again:", again):
-        from .._runs.sync import Runs
-        from ._client import sync_client
+        from ..._runs.sync import Runs
+        from .._client import sync_client
 
         outcome = classify(Runs(sync_client(base_url), catalog=catalog).cancel(token), catalog=catalog)
     if as_json:
@@ -112,7 +112,7 @@ def given_run(given: str) -> str:
 
 
 def _accepted(accept: str | None) -> list[Accept]:
-    from .._errors.raising import parse_accept
+    from ..._errors.raising import parse_accept
 
     words = [word.strip() for word in (accept or "").split(",") if word.strip()]
     try:

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from ._text import Cell, fold, plain, style_of, visible
+from .text import Cell, fold, plain, style_of, visible
 
 _GAP = 2
 _PROSE_WIDTH = 100

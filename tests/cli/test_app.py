@@ -19,15 +19,19 @@ def without(modules: list[str], *words: str) -> Done:
     """The command in a Python where these modules cannot be imported."""
     block = f"import sys; sys.modules.update(dict.fromkeys({modules!r})); sys.argv[1:] = {list(words)!r}; "
     code = block + "from runoutcome.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    return ended([sys.executable, "-c", code])
 
 
 def in_shell(line: str) -> Done:
     """A line for /bin/sh, in which `runoutcome` is the command."""
     line = line.replace("runoutcome", f'"{sys.executable}" -m runoutcome')
-    return subprocess.run(
-        ["/bin/sh", "-c", line], env=environment(), capture_output=True, text=True, timeout=60, check=False
-    )
+    return ended(["/bin/sh", "-c", line])
+
+
+def ended(argv: list[str]) -> Done:
+    """A process that has ended."""
+    done = subprocess.run(argv, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def test_version_names_package_and_catalog() -> None:

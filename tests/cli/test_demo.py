@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from command import call
 
 
 def test_the_demo_shows_each_ending_and_its_handling() -> None:
     """The demo names each exception class, one resubmitted success, a quota stop, partial output and a survivor."""
-    environment = {**os.environ, "COLUMNS": "60"}
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
-        environment.pop(name, None)
-    done = subprocess.run(
-        [sys.executable, "-m", "runoutcome", "demo"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = call("demo", COLUMNS="60")
     assert done.returncode == 0, done.stderr
     shown = done.stdout
     for name in ("RunRateLimitError", "RunInternalServerError", "RunContentFilterError", "RunIncompleteError"):

@@ -7,42 +7,20 @@ import signal
 import socket
 import subprocess
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command import ARGV, call, complaint, environment
+from command import Done, call, complaint, signalled, started
 from openai import OpenAI
 
 from runoutcome.testing import scenario_names
-
-
-@contextmanager
-def emulating(*words: object) -> Iterator[subprocess.Popen[str]]:
-    """The command while it runs."""
-    argv = (*ARGV, "emulate", *map(str, words))
-    with subprocess.Popen(
-        argv, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def line_of(process: subprocess.Popen[str]) -> str:
     """The next line on its stdout."""
     assert process.stdout is not None
     return process.stdout.readline()
-
-
-def stopped(process: subprocess.Popen[str], number: int = signal.SIGINT) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr after a signal."""
-    process.send_signal(number)
-    out, err = process.communicate(timeout=20)
-    return process.returncode, out, err
 
 
 def create(base_url: str, **params: Any) -> str:
@@ -54,7 +32,7 @@ def create(base_url: str, **params: Any) -> str:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_listens_when_it_says_so_and_ends_when_told(number: signal.Signals) -> None:
     """Once the JSON line is there a client is answered; Ctrl-C and SIGTERM end it with exit code 0, in silence."""
-    with emulating("--json", "--scenario", "quota", "--speed", "10") as process:
+    with started("emulate", "--json", "--scenario", "quota", "--speed", "10") as process:
         told = json.loads(line_of(process))
         assert told == {
             "base_url": f"http://127.0.0.1:{told['port']}/v1",
@@ -64,53 +42,52 @@ def test_it_listens_when_it_says_so_and_ends_when_told(number: signal.Signals) -
             "status_url": f"http://127.0.0.1:{told['port']}/",
         }
         create(told["base_url"])
-        assert stopped(process, number) == (0, "", "")
+        assert signalled(process, number) == Done(0, "", "")
 
 
 def test_for_a_person_it_prints_what_to_export() -> None:
     """Without `--json` it prints the address and the two lines that point the SDK to it, and where to watch."""
-    with emulating() as process:
+    with started("emulate") as process:
         address = line_of(process).split()[2].rstrip(",")
         assert line_of(process) == f"  export OPENAI_BASE_URL={address}\n"
         assert line_of(process) == "  export OPENAI_API_KEY=emulated\n"
         page = address.removesuffix("v1")
         with urllib.request.urlopen(page) as answer:
             assert "runoutcome emulator" in answer.read().decode()
-        assert stopped(process) == (0, "", f"Runs and requests, live: {page}\nCtrl-C stops it.\n")
+        assert signalled(process) == Done(0, "", f"Runs and requests, live: {page}\nCtrl-C stops it.\n")
 
 
 def test_the_verdict_is_json_with_an_exit_code() -> None:
     """`--verdict --json` gives one line more, and exit code 1 for a client that left a run behind."""
-    with emulating("--json", "--verdict") as process:
+    with started("emulate", "--json", "--verdict") as process:
         run_id = create(json.loads(line_of(process))["base_url"])
-        code, out, err = stopped(process)
-    told = json.loads(out)
-    assert (code, err) == (1, "")
+        done = signalled(process)
+    told = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (1, "")
     assert (told["ok"], told["findings"][0]["kind"], told["findings"][0]["run"]) == (False, "never_polled", run_id)
 
 
 def test_the_verdict_is_a_table_for_a_person() -> None:
     """Without `--json` it prints the numbers, the findings and what to do."""
-    with emulating("--verdict", "--scenario", "quota") as process:
+    with started("emulate", "--verdict", "--scenario", "quota") as process:
         create(line_of(process).split()[2].rstrip(","))
-        code, out, _ = stopped(process)
-    assert code == 1
-    assert "paid runs              1\n" in out
-    assert "never_polled" in out
-    assert "Keep the id of every run you create" in out
+        done = signalled(process)
+    assert done.returncode == 1
+    assert "paid runs              1\n" in done.stdout
+    assert "never_polled" in done.stdout
+    assert "Keep the id of every run you create" in done.stdout
 
 
 def test_a_good_client_gets_a_good_verdict(tmp_path: Path) -> None:
     """A client that read its runs to their end ends the command with exit code 0."""
-    with emulating("--verdict", "--speed", "1000") as process:
+    with started("emulate", "--verdict", "--speed", "1000") as process:
         base_url = line_of(process).split()[2].rstrip(",")
         job = {"custom_id": "a", "method": "POST", "url": "/v1/responses", "body": {"model": "m", "input": "i"}}
         jobs = tmp_path / "jobs.jsonl"
         jobs.write_text(json.dumps(job))
-        done = call("run", jobs, "--output", tmp_path / "out.jsonl", **key_for(base_url))
-        assert done.returncode == 0, done
-        code, out, _ = stopped(process)
-    assert (code, "No finding" in out) == (0, True)
+        assert call("run", jobs, "--output", tmp_path / "out.jsonl", **key_for(base_url)).returncode == 0
+        done = signalled(process)
+    assert (done.returncode, "No finding" in done.stdout) == (0, True)
 
 
 def key_for(base_url: str) -> dict[str, str]:
@@ -145,12 +122,12 @@ def test_what_it_cannot_start_with_is_one_line(tmp_path: Path) -> None:
 def test_a_second_start_on_the_same_state_is_one_line(tmp_path: Path) -> None:
     """One state file has one emulator at a time; when that has gone, the next one knows its runs."""
     state = tmp_path / "state.jsonl"
-    with emulating("--json", "--state", state) as process:
+    with started("emulate", "--json", "--state", state) as process:
         run_id = create(json.loads(line_of(process))["base_url"])
         assert "another emulator is using this state file" in complaint(call("emulate", "--state", state))
-        assert stopped(process) == (0, "", "")
-    with emulating("--json", "--state", state) as process:
+        assert signalled(process) == Done(0, "", "")
+    with started("emulate", "--json", "--state", state) as process:
         base_url = json.loads(line_of(process))["base_url"]
         with OpenAI(base_url=base_url, api_key="any", max_retries=0) as client:
             assert client.responses.retrieve(run_id).id == run_id
-        assert stopped(process) == (0, "", "")
+        assert signalled(process) == Done(0, "", "")

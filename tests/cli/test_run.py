@@ -1,12 +1,9 @@
-"""`runoutcome run`, driven as a user drives it: in a process of its own, against an emulator on a socket."""
+"""`runoutcome run`, against an emulator on a socket; in a process of its own where that is killed."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import REAL_TIME_SECONDS, call, complaint, signalled, started
 
 from runoutcome.testing import Emulator
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "research.jsonl"
-REAL_TIME_SECONDS = 60
 
 
 @pytest.fixture
@@ -29,22 +26,9 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def environment(emulator: Emulator) -> dict[str, str]:
-    """The environment of a user who has set key and address."""
-    keep = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
-    return {**keep, "OPENAI_BASE_URL": emulator.base_url, "OPENAI_API_KEY": "sk-secret-of-the-test", "COLUMNS": "80"}
-
-
-def command(*words: object) -> list[str]:
-    """The words of a `runoutcome run`."""
-    return [sys.executable, "-m", "runoutcome", "run", *map(str, words)]
-
-
-def finished(words: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """The command, run to its end."""
-    return subprocess.run(
-        words, env=environment, capture_output=True, text=True, timeout=REAL_TIME_SECONDS, check=False
-    )
+def settings(emulator: Emulator) -> dict[str, str]:
+    """The environment variables of a user who has set key and address."""
+    return {"OPENAI_BASE_URL": emulator.base_url, "OPENAI_API_KEY": "sk-secret-of-the-test"}
 
 
 def job(custom_id: str, outcome: str = "completed", **row: Any) -> dict[str, Any]:
@@ -73,13 +57,13 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_results_are_batch_output_rows_with_an_outcome(
-    tmp_path: Path, emulator: Emulator, environment: dict[str, str]
+    tmp_path: Path, emulator: Emulator, settings: dict[str, str]
 ) -> None:
     """Each job gets one line in the Batch output format, with the body, the outcome and the exception class."""
     jobs = write(
         tmp_path / "jobs.jsonl", [job("good"), job("poor", "insufficient_quota"), job("cut", "content_filter")]
     )
-    done = finished(command(jobs, "-o", tmp_path / "out.jsonl"), environment)
+    done = call("run", jobs, "-o", tmp_path / "out.jsonl", **settings)
     assert done.returncode == 1, done.stderr
     rows = {row["custom_id"]: row for row in read(tmp_path / "out.jsonl")}
     assert set(rows) == {"good", "poor", "cut"}
@@ -99,10 +83,10 @@ def test_results_are_batch_output_rows_with_an_outcome(
     assert len(emulator.runs) == 3
 
 
-def test_retryable_failures_are_resubmitted(tmp_path: Path, emulator: Emulator, environment: dict[str, str]) -> None:
+def test_retryable_failures_are_resubmitted(tmp_path: Path, emulator: Emulator, settings: dict[str, str]) -> None:
     """A retryable failure is made again by policy, and the line says which run ended the job."""
     jobs = write(tmp_path / "jobs.jsonl", [job("again", "server_error,completed"), job("never", "server_error")])
-    done = finished(command(jobs, "-o", tmp_path / "out.jsonl", "--resubmit", 1), environment)
+    done = call("run", jobs, "-o", tmp_path / "out.jsonl", "--resubmit", 1, **settings)
     rows = {row["custom_id"]: row["outcome"] for row in read(tmp_path / "out.jsonl")}
     assert (rows["again"]["ok"], rows["again"]["attempts"]) == (True, 2)
     assert (rows["never"]["exception"], rows["never"]["attempts"]) == ("RunInternalServerError", 2)
@@ -111,12 +95,11 @@ def test_retryable_failures_are_resubmitted(tmp_path: Path, emulator: Emulator, 
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
-def test_class_names_and_codes_are_whole_at_any_width(tmp_path: Path, environment: dict[str, str], width: int) -> None:
+def test_class_names_and_codes_are_whole_at_any_width(tmp_path: Path, settings: dict[str, str], width: int) -> None:
     """Off a terminal there is one plain line per job, and no class name or code is cut or wrapped."""
     codes = ["context_length_exceeded", "insufficient_quota", "content_filter"]
     jobs = write(tmp_path / "jobs.jsonl", [job(f"job-{code}", code) for code in codes])
-    environment["COLUMNS"] = str(width)
-    done = finished(command(jobs, "-o", tmp_path / "out.jsonl"), environment)
+    done = call("run", jobs, "-o", tmp_path / "out.jsonl", COLUMNS=str(width), **settings)
     lines = done.stdout.splitlines()
     for code, name in zip(codes, ["RunBadRequestError", "RunRateLimitError", "RunContentFilterError"], strict=True):
         assert sum(line == f"job-{code}  {name}  {code}" for line in lines) == 1
@@ -124,10 +107,10 @@ def test_class_names_and_codes_are_whole_at_any_width(tmp_path: Path, environmen
     assert "\x1b" not in done.stdout
 
 
-def test_json_prints_the_summary_alone(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_json_prints_the_summary_alone(tmp_path: Path, settings: dict[str, str]) -> None:
     """With --json stdout is one JSON document, and the progress goes to stderr."""
     jobs = write(tmp_path / "jobs.jsonl", [job("good"), job("poor", "insufficient_quota")])
-    done = finished(command(jobs, "-o", tmp_path / "out.jsonl", "--json"), environment)
+    done = call("run", jobs, "-o", tmp_path / "out.jsonl", "--json", **settings)
     data = json.loads(done.stdout)
     assert data["by_outcome"] == {"completed": 1, "RunRateLimitError": 1}
     assert {report["custom_id"]: report["code"] for report in data["reports"]}["poor"] == "insufficient_quota"
@@ -135,37 +118,35 @@ def test_json_prints_the_summary_alone(tmp_path: Path, environment: dict[str, st
 
 
 def test_the_same_command_again_skips_what_is_finished(
-    tmp_path: Path, emulator: Emulator, environment: dict[str, str]
+    tmp_path: Path, emulator: Emulator, settings: dict[str, str]
 ) -> None:
     """A finished batch run again submits nothing and writes nothing."""
     jobs = write(tmp_path / "jobs.jsonl", [job("one"), job("two")])
-    words = command(jobs, "-o", tmp_path / "out.jsonl")
-    assert finished(words, environment).returncode == 0
+    words = ("run", jobs, "-o", tmp_path / "out.jsonl")
+    assert call(*words, **settings).returncode == 0
     before = (tmp_path / "out.jsonl").read_bytes()
-    again = finished(words, environment)
+    again = call(*words, **settings)
     assert again.returncode == 0
     assert "2 of them had a result already" in again.stdout
     assert (tmp_path / "out.jsonl").read_bytes() == before
     assert len(emulator.runs) == 2
 
 
-def test_a_kill_loses_nothing_and_pays_for_nothing_twice(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_a_kill_loses_nothing_and_pays_for_nothing_twice(tmp_path: Path) -> None:
     """After SIGKILL in the middle the same command polls the ids it listed: 64 jobs, 64 paid runs, 64 results."""
     output, paid = tmp_path / "out.jsonl", tmp_path / "out.jsonl.runs"
-    words = command(EXAMPLES, "-o", output, "--concurrency", 24)
+    words = ("run", EXAMPLES, "-o", output, "--concurrency", 24)
     with Emulator({"queued_seconds": 0.1, "running_seconds": 0.4}) as emulator:
-        environment["OPENAI_BASE_URL"] = emulator.base_url
-        process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        # Killed while 24 runs are going and nothing is being posted, so that no POST is without its answer.
-        wait_until(lambda: paid.exists() and paid.read_text("utf-8").count('"submitted"') >= 24)
-        process.send_signal(signal.SIGSTOP)
-        is_posting = paid.read_text("utf-8").count('"submitting"') - paid.read_text("utf-8").count('"submitted"')
-        process.kill()
-        process.wait()
+        settings = {"OPENAI_BASE_URL": emulator.base_url, "OPENAI_API_KEY": "any"}
+        with started(*words, **settings) as process:
+            # Killed while 24 runs are going and nothing is being posted, so that no POST is without its answer.
+            wait_until(lambda: paid.exists() and paid.read_text("utf-8").count('"submitted"') >= 24)
+            process.send_signal(signal.SIGSTOP)
+            is_posting = paid.read_text("utf-8").count('"submitting"') - paid.read_text("utf-8").count('"submitted"')
         known = {row["custom_id"]: row["id"] for row in read(paid) if row["id"]}
         assert len(known) >= 24
-        again = finished([*words, "--ambiguous", "resubmit"], environment)
-        assert again.returncode == 0, again.stdout + again.stderr
+        again = call(*words, "--ambiguous", "resubmit", **settings)
+        assert again.returncode == 0, again
         rows = read(output)
         assert sorted(row["custom_id"] for row in rows) == sorted(row["custom_id"] for row in read(EXAMPLES))
         results = {row["custom_id"]: row["response"]["body"]["id"] for row in rows}
@@ -174,19 +155,17 @@ def test_a_kill_loses_nothing_and_pays_for_nothing_twice(tmp_path: Path, environ
 
 
 def test_ctrl_c_leaves_the_runs_and_says_how_to_go_on(
-    tmp_path: Path, emulator: Emulator, environment: dict[str, str]
+    tmp_path: Path, emulator: Emulator, settings: dict[str, str]
 ) -> None:
     """Ctrl-C ends the command with 130, cancels nothing, and prints a command that works."""
     jobs = write(tmp_path / "jobs.jsonl", [job("slow", "stuck"), job("next")])
     journal = tmp_path / "out.jsonl.runs"
-    words = command(jobs, "-o", tmp_path / "out.jsonl", "--concurrency", 1)
-    process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: journal.exists() and '"submitted"' in journal.read_text("utf-8"))
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=REAL_TIME_SECONDS)
-    assert process.returncode == 130, stderr
-    assert "Traceback" not in stderr
-    assert f"runoutcome run {jobs} -o {tmp_path / 'out.jsonl'} --concurrency 1" in stdout
+    with started("run", jobs, "-o", tmp_path / "out.jsonl", "--concurrency", 1, **settings) as process:
+        wait_until(lambda: journal.exists() and '"submitted"' in journal.read_text("utf-8"))
+        done = signalled(process)
+    assert done.returncode == 130, done
+    assert "Traceback" not in done.stderr
+    assert f"runoutcome run {jobs} -o {tmp_path / 'out.jsonl'} --concurrency 1" in done.stdout
     assert not any(request.path.endswith("/cancel") for request in emulator.requests)
     assert len(emulator.runs) == 1
 
@@ -206,21 +185,18 @@ BROKEN: dict[str, tuple[list[Any], str]] = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_bad_input_is_one_clear_line_before_any_post(
-    tmp_path: Path, emulator: Emulator, environment: dict[str, str], name: str
+    tmp_path: Path, emulator: Emulator, settings: dict[str, str], name: str
 ) -> None:
     """A job file that cannot be run gives one line that names the fault; nothing is sent and no file is made."""
     rows, message = BROKEN[name]
     jobs = write(tmp_path / "jobs.jsonl", rows)
-    done = finished(command(jobs, "-o", tmp_path / "out.jsonl"), environment)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert message in complaint(call("run", jobs, "-o", tmp_path / "out.jsonl", **settings))
     assert [path.name for path in tmp_path.iterdir()] == ["jobs.jsonl"]
     assert emulator.requests == []
 
 
 def test_an_output_that_cannot_be_written_is_found_first(
-    tmp_path: Path, emulator: Emulator, environment: dict[str, str]
+    tmp_path: Path, emulator: Emulator, settings: dict[str, str]
 ) -> None:
     """A missing folder, a directory and the job file itself are refused as output before anything is sent."""
     jobs = write(tmp_path / "jobs.jsonl", [job("a")])
@@ -229,37 +205,27 @@ def test_an_output_that_cannot_be_written_is_found_first(
         (tmp_path, "is not a file"),
         (jobs, "is the job file itself"),
     ):
-        done = finished(command(jobs, "-o", output), environment)
-        assert done.returncode == 2
-        assert message in done.stderr
-        assert len(done.stderr.splitlines()) == 1
+        assert message in complaint(call("run", jobs, "-o", output, **settings))
     assert [path.name for path in tmp_path.iterdir()] == ["jobs.jsonl"]
     assert emulator.requests == []
 
 
-def test_a_missing_key_is_one_line_that_says_what_to_set(
-    tmp_path: Path, emulator: Emulator, environment: dict[str, str]
-) -> None:
+def test_a_missing_key_is_one_line_that_says_what_to_set(tmp_path: Path, emulator: Emulator) -> None:
     """Without a key the command names the variable to set, and makes no file."""
     jobs = write(tmp_path / "jobs.jsonl", [job("a")])
-    del environment["OPENAI_API_KEY"]
-    done = finished(command(jobs, "-o", tmp_path / "out.jsonl"), environment)
-    assert done.returncode == 2
-    assert "OPENAI_API_KEY" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    done = call("run", jobs, "-o", tmp_path / "out.jsonl", OPENAI_BASE_URL=emulator.base_url)
+    assert "OPENAI_API_KEY" in complaint(done)
     assert [path.name for path in tmp_path.iterdir()] == ["jobs.jsonl"]
 
 
-def test_the_examples_run_on_the_emulator_and_survive_a_kill(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_the_examples_run_on_the_emulator_and_survive_a_kill(tmp_path: Path) -> None:
     """With --emulate the emulator's runs outlive a kill too, so the example needs no server to try resuming."""
     output = tmp_path / "out.jsonl"
-    words = command(EXAMPLES, "-o", output, "--emulate", "--scenario", "happy", "--concurrency", 32)
-    process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_until(lambda: output.exists() and output.read_text("utf-8").count("\n") >= 8)
-    process.kill()
-    process.wait()
-    again = finished([*words, "--ambiguous", "resubmit"], environment)
-    assert again.returncode == 0, again.stdout + again.stderr
+    words = ("run", EXAMPLES, "-o", output, "--emulate", "--scenario", "happy", "--concurrency", 32)
+    with started(*words):
+        wait_until(lambda: output.exists() and output.read_text("utf-8").count("\n") >= 8)
+    again = call(*words, "--ambiguous", "resubmit")
+    assert again.returncode == 0, again
     rows = read(output)
     assert Counter(row["outcome"]["status"] for row in rows) == {"completed": 64}
     assert len({row["custom_id"] for row in rows}) == 64

@@ -6,12 +6,10 @@ import json
 import os
 import re
 import shlex
-import signal
-import subprocess
 from collections.abc import Iterator
 
 import pytest
-from command import ARGV, Done, call, complaint, environment
+from command import Done, call, complaint, signalled, started
 from openai import OpenAI
 
 from runoutcome.cli._client import check_settings
@@ -107,19 +105,12 @@ def test_interrupting_leaves_the_run_alone(emulator: Emulator, run_ids: dict[str
     """Ctrl-C is exit code 130, and prints the exact command to go on with; the run is not cancelled."""
     token = json.dumps({"runoutcome": 1, "id": run_ids["stuck"]})
     words = ["wait", token, "--interval-ms", "50", "--base-url", emulator.base_url]
-    with subprocess.Popen(
-        [*ARGV, *words],
-        env=environment(OPENAI_API_KEY="sk-secret-of-the-test"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with started(*words, OPENAI_API_KEY="sk-secret-of-the-test") as process:
         assert process.stderr is not None
         assert process.stderr.readline().endswith(": queued\n")
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
-    assert (process.returncode, out, err.count("\n")) == (130, "", 2)
-    assert shlex.split(err.split("To go on:\n")[1]) == ["runoutcome", *words]
+        done = signalled(process)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (130, "", 2)
+    assert shlex.split(done.stderr.split("To go on:\n")[1]) == ["runoutcome", *words]
     (stuck,) = (run for run in emulator.runs if run.id == run_ids["stuck"])
     assert stuck.cancelled_at is None
 

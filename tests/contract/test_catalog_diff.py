@@ -21,8 +21,8 @@ from catalogs import (
     surface,
 )
 
-from runoutcome.contract import Severity, _entries, _surfaces, bump_between, diff, raised
-from runoutcome.contract._diff import RULE_FIELDS, SECTIONS
+from runoutcome.contract import Severity, bump_between, diff, raised
+from runoutcome.contract._diff import ENTRY_FIELDS, RULE_FIELDS, SECTIONS, SURFACE_FIELDS
 
 RETRYABLE = {"retryable": True, "action": "resubmit"}
 DEPRECATED = {"since": "1.3.0", "reason": "Not sent any more."}
@@ -151,10 +151,9 @@ def test_every_field_of_the_schema_has_a_severity() -> None:
     assert schema["properties"].keys() == SECTIONS
     # What a row is found by is no field of it that could change.
     key = {"surface", "field", "match", "value"}
-    assert forms["entry"]["properties"].keys() == {*_entries.ENTRY_FIELDS, *_entries.JUDGED_HERE, *key}
+    assert forms["entry"]["properties"].keys() == {*ENTRY_FIELDS, *key}
     assert forms["rule"]["properties"].keys() == {*RULE_FIELDS, "id"}
-    surface_fields = {*_surfaces.SURFACE_FIELDS, *_surfaces.JUDGED_HERE, *_surfaces.MAY_BE_LEARNED}
-    assert forms["surface_rule"]["properties"].keys() == surface_fields
+    assert forms["surface_rule"]["properties"].keys() == {*SURFACE_FIELDS}
 
 
 def test_an_unknown_field_may_not_change() -> None:

@@ -13,9 +13,8 @@ from runoutcome._catalog.rows import Surface
 from runoutcome._outcome.body import read_failure
 from runoutcome._sdk import SDK_VERSION
 from runoutcome.contract import Finding, Shape, Vocabulary, drift
-from runoutcome.contract._left_out import FIELDS, OBJECTS, READ
+from runoutcome.contract._drift import FIELDS, OBJECTS, READ, find
 from runoutcome.contract._models import sdk_vocabulary
-from runoutcome.contract._shape import find
 
 FILE = "src/runoutcome/data/catalog.json"
 # Where each SDK line has a closed list of values, so that a new one can be seen at all.
@@ -153,7 +152,7 @@ def test_a_new_failure_field_is_told(catalog: Catalog, path: str, sdk: Vocabular
     """A field that speaks of a failure, or is new beside a code or reason, is told if nothing reads it."""
     (finding,) = told(catalog, "response", adding(sdk.bodies["response"], path))
     assert summary([finding]) == [("response", path, None, "field")]
-    assert "_left_out.py" in finding.fix
+    assert "contract/_drift.py" in finding.fix
 
 
 @pytest.mark.parametrize("path", ["failed_at", "reasoning", "terrors", "usage.error", "error.param", "error.headers"])

@@ -16,8 +16,7 @@ from runoutcome.cli._catalog.pages import pages as write_pages
 from runoutcome.cli._environment import VARIABLE
 from runoutcome.cli._errors import UserError
 from runoutcome.contract._address import INDEX, anchor_of, page_of, rule_anchor
-from runoutcome.contract._markdown import MARKER
-from runoutcome.contract._pages import pages
+from runoutcome.contract._pages import MARKER, pages
 
 DOCS = Path(__file__).parents[2] / "docs"
 CATALOG = Catalog.load()

@@ -22,7 +22,7 @@ from runoutcome.contract import (
     released_versions,
     version_before,
 )
-from runoutcome.contract._entries import entries_of
+from runoutcome.contract._diff import entries_of
 
 DATA = files("runoutcome").joinpath("data")
 

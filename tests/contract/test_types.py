@@ -14,9 +14,9 @@ from openai import BaseModel
 
 from runoutcome import Catalog
 from runoutcome.contract import ContractError, drift
+from runoutcome.contract._drift import find
 from runoutcome.contract._models import ModelShape
 from runoutcome.contract._openapi import SchemaShape, openapi_vocabulary
-from runoutcome.contract._shape import find
 
 DOCUMENT = Path(__file__).with_name("openapi.yaml")
 

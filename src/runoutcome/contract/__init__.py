@@ -1,19 +1,18 @@
-"""What the catalog promises its users, in every form, and what it takes for granted about the SDK.
+"""The catalog's promise to its users: versions compared, other forms, pages, and a check against the SDK's types.
 
-Nothing in the core knows of this. Four groups of modules, of which none uses another, but for `_published`:
+The core imports nothing of this. Four groups of modules:
 
-- two versions compared: `_diff`, by `_entries`, `_surfaces` and `_rows`; its values in `_change`; which versions there
-  are in `_published`
-- the SDK, or an OpenAPI document, compared with the catalog: `_drift`, by the shapes of `_models` and `_openapi`
-  (`_shape`); what is left out on purpose in `_left_out`
-- other forms: `_exports`, with `_csv`, `_openapi_overlay`, `_typescript`; `_dump` is the plain form
-- pages for people: `_pages` and `_index`, in the words of `_phrases` and `_meaning`, with a body from `_sample`, at the
-  places of `_address`, written with `_markdown`
+- two versions compared: `_diff`, its values in `_change`, the released versions in `_published`
+- the SDK or an OpenAPI document compared with the catalog: `_drift`, with types read by `_models` and `_openapi`
+- other forms: `_exports`, with `_openapi_overlay` and `_typescript`
+- pages for people: `_pages`, in the words of `_meaning`, with outcomes from `_sample`, at the addresses of `_address`
 """
+
+from inspect import isfunction
 
 from ._change import Change, Diff, Severity, bump_between, raised, version_of
 from ._diff import diff
-from ._drift import Finding, drift
+from ._drift import Finding, Shape, Vocabulary, drift
 from ._published import (
     CURRENT,
     ContractError,
@@ -22,7 +21,6 @@ from ._published import (
     released_versions,
     version_before,
 )
-from ._shape import Shape, Vocabulary
 
 __all__ = [
     "CURRENT",
@@ -43,3 +41,7 @@ __all__ = [
     "version_before",
     "version_of",
 ]
+
+for _name in __all__:
+    if isfunction(_value := globals()[_name]):
+        _value.__module__ = __name__  # its address in pickles and in `help()`

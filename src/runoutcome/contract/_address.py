@@ -1,4 +1,4 @@
-"""Where the documentation of a row is: the page of its value, and the anchor of its field. Pure."""
+"""The address of a row in the documentation: the page of its value, and the anchor of its field. Pure."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ DIRECTORY = "docs/catalog"
 INDEX = "README.md"
 _PLAIN = re.compile(r"[a-z0-9_][a-z0-9_.]{0,99}", re.ASCII)
 _NOT_PLAIN = re.compile(r"[^a-z0-9_]+", re.ASCII)
-# The index itself, and what no file of Windows may be called, whatever comes after a dot.
+# The index itself, and names that Windows forbids for a file, whatever comes after a dot.
 _TAKEN = {"readme", "index", "con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
 
 def value_of(entry: Entry) -> str:
-    """The literal value of a row; in angle brackets what stands for one: `<null>`, `<unknown>`, `<http_status>`."""
+    """Return the literal value of a row; for other rows `<null>`, `<unknown>` or `<http_status>`."""
     return entry.value if entry.match == "literal" and entry.value is not None else f"<{entry.match}>"
 
 
 def page_of(entry: Entry) -> str:
-    """The name of the page of a row's value: that value, as far as every file system takes it as a name.
+    """Return the name of the page of a row's value: that value, if every file system takes it as a name.
 
-    Published values are plain words. Any other gets a hash, so that two never share a page; rows for no literal are
-    called by what they are for, as `unknown-code`: no plain word has a hyphen.
+    Published values are plain words. Any other value gets a hash, so that two never share a page. Rows without a
+    literal value have names such as `unknown-code`: no plain word has a hyphen.
     """
     if entry.match == "http_status":
         return "http-status.md"
@@ -38,21 +38,21 @@ def page_of(entry: Entry) -> str:
 
 
 def anchor_of(entry: Entry) -> str:
-    """The anchor of a row on its page: its surface and its field."""
+    """Return the anchor of a row on its page: its surface and its field."""
     return _NOT_PLAIN.sub("-", f"{entry.surface}/{entry.field}")
 
 
 def link_to(entry: Entry) -> str:
-    """The page and the anchor of a row, from one of the pages."""
+    """Return the page and the anchor of a row, as a link from one of the pages."""
     return f"{page_of(entry)}#{anchor_of(entry)}"
 
 
 def rule_anchor(rule: Rule) -> str:
-    """The anchor of a message rule in the index."""
+    """Return the anchor of a message rule in the index."""
     return f"rule-{rule.id}"
 
 
 def docs_of(entry: Entry) -> str | None:
-    """The page and the anchor of a row in this project; None for a row that only an overlay has."""
+    """Return the page and the anchor of a row in this project; None for a row that only an overlay has."""
     published = Catalog.load().entry(entry.surface, entry.field, entry.match, entry.value)
     return f"{DIRECTORY}/{link_to(entry)}" if published else None

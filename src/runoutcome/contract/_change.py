@@ -1,6 +1,4 @@
-"""The values of a comparison: how severe a change is, one change, and all of them. What is how severe: `_diff`."""
-
-from __future__ import annotations
+"""Values of a comparison of two catalogs: severity, change, difference. `_diff` decides how severe a change is."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -11,6 +9,8 @@ Version = tuple[int, int, int]
 
 class Severity(IntEnum):
     """How much of the promise a change breaks; the greatest one decides."""
+
+    __module__ = "runoutcome.contract"
 
     NONE = 0
     PATCH = 1
@@ -26,7 +26,7 @@ class Severity(IntEnum):
 
     @property
     def bump(self) -> str:
-        """The part of the version number that has to be raised for it."""
+        """Part of the version number that has to be raised for it."""
         return "major" if self is Severity.BREAKING else self.word
 
 
@@ -34,32 +34,29 @@ class Severity(IntEnum):
 class Change:
     """One difference between two catalogs."""
 
+    __module__ = "runoutcome.contract"
+
     severity: Severity
     kind: str
-    """`entry`, `rule`, `surface`, or what a row of one of the small tables is called."""
+    """`entry`, `rule`, `surface`, or the name for a row of one of the small tables."""
     id: str
     what: str
-    """What happened to it, in a few words."""
+    """The change in a few words."""
     field: str | None = None
     old: Any = None
     new: Any = None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        return {
-            "severity": self.severity.word,
-            "kind": self.kind,
-            "id": self.id,
-            "field": self.field,
-            "old": self.old,
-            "new": self.new,
-            "what": self.what,
-        }
+        names = ("kind", "id", "field", "old", "new", "what")
+        return {"severity": self.severity.word, **{name: getattr(self, name) for name in names}}
 
 
 @dataclass(frozen=True)
 class Diff:
     """Everything that changed from one version to another, the most severe first."""
+
+    __module__ = "runoutcome.contract"
 
     old_version: str
     new_version: str
@@ -67,17 +64,17 @@ class Diff:
 
     @property
     def needed(self) -> Severity:
-        """What the worst change takes."""
+        """Severity of the worst change."""
         return max((change.severity for change in self.changes), default=Severity.NONE)
 
     @property
     def given(self) -> Severity:
-        """What the two version numbers announce."""
+        """Severity that the two version numbers announce."""
         return bump_between(self.old_version, self.new_version)
 
     @property
     def is_covered(self) -> bool:
-        """Whether the version numbers announce as much as has changed."""
+        """True if the version numbers announce as much as has changed."""
         return self.needed <= self.given
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,7 +90,7 @@ class Diff:
 
 
 def bump_between(old: str, new: str) -> Severity:
-    """Which part of the version number is raised from `old` to `new`; none if `new` is not newer."""
+    """Return the part of the version number that is raised from `old` to `new`; none if `new` is not newer."""
     before, after = version_of(old), version_of(new)
     if after <= before:
         return Severity.NONE
@@ -103,7 +100,7 @@ def bump_between(old: str, new: str) -> Severity:
 
 
 def raised(version: str, severity: Severity) -> str:
-    """The next version after `version` that announces a change this severe."""
+    """Return the next version after `version` that announces a change this severe."""
     major, minor, patch = version_of(version)
     if severity >= Severity.BREAKING:
         return f"{major + 1}.0.0"
@@ -111,6 +108,6 @@ def raised(version: str, severity: Severity) -> str:
 
 
 def version_of(text: str) -> Version:
-    """A version such as `1.0.0` as numbers, to be compared. Raises ValueError for anything else."""
+    """Return a version such as `1.0.0` as numbers, which compare. Raises ValueError for any other text."""
     major, minor, patch = text.split(".")
     return int(major), int(minor), int(patch)

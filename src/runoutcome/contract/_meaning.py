@@ -1,4 +1,4 @@
-"""What an outcome comes to: the exception it is raised as, why it is retryable or not, and what could change that.
+"""The meaning of an outcome: its exception, why it is retryable or not, and the phrases that pages and commands share.
 
 Loads the SDK, whose classes the exceptions are.
 """
@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .._catalog.catalog import Catalog
-from .._catalog.rows import Action, Entry, Rule
+from .._catalog.rows import Action, Alternative, Entry, Rule
 from .._errors.raising import class_for
 from .._outcome.outcome import Outcome
 
-WHY: Mapping[Action, str] = {
+REASONS: Mapping[Action, str] = {
     "resubmit": "an identical new run may succeed",
     "resubmit_later": "an identical new run may succeed after a while",
     "change_request": "the request has to be changed first",
@@ -21,13 +21,13 @@ WHY: Mapping[Action, str] = {
     "fix_account": "the account, its key or its limits have to be put right first",
     "continue": "there is something to go on with instead",
     "wait": "it is still going",
-    "none": "nothing says that an identical new run would end otherwise",
+    "none": "there is no sign that running it again would help",
 }
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """An outcome, the exception raised for it (None: none is), and the rules that could decide otherwise."""
+    """An outcome, its exception (None: none is raised), and the rules that could decide otherwise."""
 
     outcome: Outcome
     exception: str | None
@@ -37,7 +37,7 @@ class Meaning:
 
     @classmethod
     def of(cls, outcome: Outcome, catalog: Catalog) -> Meaning:
-        """The meaning of an outcome."""
+        """Return the meaning of an outcome."""
         if outcome.ok:
             return cls(outcome, None, None, ())
         raised = class_for(outcome)
@@ -46,28 +46,64 @@ class Meaning:
 
     @property
     def why(self) -> str:
-        """Whether an identical new run may succeed, and why."""
+        """`yes` or `no`, and the reason."""
         return f"{'yes' if self.outcome.retryable else 'no'}: {self.reason}"
 
     @property
     def reason(self) -> str:
-        """Why an identical new run may succeed, or not."""
+        """Reason why an identical new run may succeed, or not."""
         if self.outcome.ok:
             return "it is completed"
-        return WHY[self.outcome.action] if self.outcome.phase != "unknown" else "what became of the run is unknown"
-
-
-def is_failure(entry: Entry, catalog: Catalog) -> bool:
-    """Whether the row is about an error object, the only ones with a message that rules look at."""
-    place = catalog.surfaces[entry.surface]
-    return entry.field in (place.failure_field, place.code_field)
+        return REASONS[self.outcome.action] if self.outcome.phase != "unknown" else "what became of the run is unknown"
 
 
 def _refining(outcome: Outcome, catalog: Catalog) -> Iterator[Rule]:
-    """The rules by which another message would have decided otherwise whether this failure is retryable."""
+    """Yield the rules by which another message would have decided otherwise whether this failure is retryable."""
     entry = outcome.entry
-    if entry is None or outcome.rule is not None or not is_failure(entry, catalog):
+    if entry is None or outcome.rule is not None or not _is_failure(entry, catalog):
         return
     for rule in catalog.rules:
         if rule.is_for(outcome.surface, outcome.code) and rule.retryable != outcome.retryable:
             yield rule
+
+
+def _is_failure(entry: Entry, catalog: Catalog) -> bool:
+    """Return whether the row is about an error object: only these have a message that rules look at."""
+    surface = catalog.surfaces[entry.surface]
+    return entry.field in (surface.failure_field, surface.code_field)
+
+
+def basis(entry: Entry) -> str:
+    """Return what a row rests on."""
+    documented = "documented" if entry.documented else "not documented"
+    inferred = "inferred from synchronous errors, gateways or sibling APIs; " if entry.inferred else ""
+    return f"{documented}; {inferred}confidence {entry.confidence}"
+
+
+def since(entry: Entry) -> str:
+    """Return the versions of the catalog and of the SDK that a row came with."""
+    sdk = f"openai {entry.sdk_since}" if entry.sdk_since else "not in the SDK's types"
+    return f"catalog {entry.since}; {sdk}"
+
+
+def http(outcome: Outcome) -> str:
+    """Return the HTTP status of an outcome, and where it comes from."""
+    if outcome.status_code is None:
+        return "none known"
+    if outcome.status_code < 400:
+        return f"{outcome.status_code}: a synchronous call does not raise for it either"
+    if outcome.entry and outcome.entry.match == "literal" and outcome.entry.status_code is None:
+        return f"{outcome.status_code}, by its class (never observed)"
+    return str(outcome.status_code)
+
+
+def advice(retryable: bool) -> str:
+    """Return the flag in words."""
+    return "retryable" if retryable else "not retryable"
+
+
+def other_view(view: Alternative) -> str:
+    """Return how others decide, and why."""
+    parts = [f"openai.{view.error_class}"] if view.error_class else []
+    parts += [] if view.retryable is None else [advice(view.retryable)]
+    return f"{' and '.join(parts) or 'otherwise'}: {view.argument}"

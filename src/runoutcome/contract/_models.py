@@ -1,4 +1,4 @@
-"""Reads the types of the installed SDK."""
+"""Reads the vocabulary of the installed SDK from the annotations of its models. Loads the SDK."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from .._catalog.catalog import Catalog
 from .._catalog.rows import Surface
 from .._sdk import SDK_VERSION, sdk_models, sdk_type
-from ._shape import Shape, Vocabulary
+from ._drift import Shape, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,16 @@ class ModelShape:
     annotations: tuple[Any, ...]
 
     def texts(self) -> frozenset[str]:
-        """The texts of every Literal, however deep."""
+        """Return the texts of every Literal, however deep."""
         return frozenset(part for part in self._parts() if isinstance(part, str))
 
     def fields(self) -> Mapping[str, Shape]:
-        """The fields of every model, however deep."""
-        found: dict[str, tuple[Any, ...]] = {}
+        """Return the fields of every model, however deep."""
+        fields: dict[str, tuple[Any, ...]] = {}
         for part in self._parts():
             for name, annotation in _annotations(part).items():
-                found[name] = (*found.get(name, ()), annotation)
-        return {name: ModelShape(annotations) for name, annotations in found.items()}
+                fields[name] = (*fields.get(name, ()), annotation)
+        return {name: ModelShape(annotations) for name, annotations in fields.items()}
 
     def _parts(self) -> Iterator[Any]:
         for annotation in self.annotations:
@@ -37,7 +37,7 @@ class ModelShape:
 
 
 def _parts(annotation: Any) -> Iterator[Any]:
-    """The classes and literal values inside `Optional`, `Union`, `List`, `Annotated` and `Literal`."""
+    """Yield the classes and literal values inside `Optional`, `Union`, `List`, `Annotated` and `Literal`."""
     arguments = get_args(annotation)
     if get_origin(annotation) is Literal or not arguments:
         yield from arguments or (annotation,)
@@ -47,7 +47,7 @@ def _parts(annotation: Any) -> Iterator[Any]:
 
 
 def _annotations(model: Any) -> dict[str, Any]:
-    """The annotations of a model's fields, in the form of pydantic 2 or of pydantic 1; none for what is no model."""
+    """Return the annotations of a model's fields, from pydantic 2 or pydantic 1; empty for anything but a model."""
     if not isinstance(model, type):
         return {}
     fields: Any = getattr(model, "model_fields", None)
@@ -57,7 +57,7 @@ def _annotations(model: Any) -> dict[str, Any]:
 
 
 def sdk_vocabulary(catalog: Catalog) -> Vocabulary:
-    """What the installed SDK names."""
+    """Return the vocabulary of the installed SDK."""
     bodies: dict[str, Shape] = {}
     lost: dict[str, str] = {}
     skipped: dict[str, str] = {}
@@ -76,7 +76,7 @@ def sdk_vocabulary(catalog: Catalog) -> Vocabulary:
 
 
 def _is_older(version: str, catalog: Catalog, surface: Surface) -> bool:
-    """Whether this release came before the first one seen with any of the surface's values."""
+    """Return whether this release came before the first one seen with any of the surface's values."""
     since = [_numbers(row.sdk_since) for row in catalog.entries if row.surface == surface.name and row.sdk_since]
     return bool(since) and _numbers(version) < min(since)
 

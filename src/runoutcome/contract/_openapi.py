@@ -1,4 +1,4 @@
-"""Reads the types of an OpenAPI document, in JSON or YAML."""
+"""Reads the vocabulary of an OpenAPI document, in JSON or YAML."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from .._catalog.catalog import Catalog
+from ._drift import Shape, Vocabulary
 from ._published import ContractError
-from ._shape import Shape, Vocabulary
 
 _VARIANTS = ("allOf", "anyOf", "oneOf")
 
@@ -24,21 +24,21 @@ class SchemaShape:
     schemas: tuple[Any, ...]
 
     def texts(self) -> frozenset[str]:
-        """The texts of every `enum` and `const`, in any variant."""
-        found = [text for part in self._parts() for text in (*_list(part, "enum"), part.get("const"))]
-        return frozenset(text for text in found if isinstance(text, str))
+        """Return the texts of every `enum` and `const`, in any variant."""
+        values = (value for part in self._parts() for value in (*_list(part, "enum"), part.get("const")))
+        return frozenset(value for value in values if isinstance(value, str))
 
     def fields(self) -> Mapping[str, Shape]:
-        """The `properties` of every variant."""
-        found: dict[str, tuple[Any, ...]] = {}
+        """Return the `properties` of every variant."""
+        fields: dict[str, tuple[Any, ...]] = {}
         for part in self._parts():
             properties = part.get("properties")
             for name, schema in properties.items() if isinstance(properties, dict) else ():
-                found[name] = (*found.get(name, ()), schema)
-        return {name: SchemaShape(self.document, schemas) for name, schemas in found.items()}
+                fields[name] = (*fields.get(name, ()), schema)
+        return {name: SchemaShape(self.document, schemas) for name, schemas in fields.items()}
 
     def _parts(self) -> Iterator[dict[str, Any]]:
-        """These schemas, and every one they refer to, combine, or have as their items."""
+        """Yield these schemas, and every one they refer to, combine, or have as their items."""
         waiting, followed = list(self.schemas), set[str]()
         while waiting:
             schema = waiting.pop(0)
@@ -59,17 +59,17 @@ def _list(schema: Mapping[str, Any], keyword: str) -> list[Any]:
 
 
 def _target(document: Any, reference: str) -> Any:
-    """What a `$ref` within the document leads to. Raises ContractError where it leads nowhere."""
-    place = document
+    """Return the target of a `$ref` within the document. Raises ContractError if there is none."""
+    target = document
     for step in reference.removeprefix("#/").split("/"):
-        place = place.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(place, dict) else None
-    if place is None:
+        target = target.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(target, dict) else None
+    if target is None:
         raise ContractError(f"$ref {reference!r} leads nowhere in the OpenAPI document")
-    return place
+    return target
 
 
 def openapi_vocabulary(catalog: Catalog, path: Path) -> Vocabulary:
-    """What the OpenAPI document in this file names. Raises ContractError."""
+    """Return the vocabulary of the OpenAPI document in this file. Raises ContractError."""
     document = _read(path)
     components = document.get("components") if isinstance(document, dict) else None
     schemas = components.get("schemas") if isinstance(components, dict) else None

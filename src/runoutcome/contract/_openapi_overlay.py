@@ -1,7 +1,7 @@
-"""The catalog as an OpenAPI Overlay (1.0.0) for the provider's OpenAPI document: what its words mean. Pure.
+"""The catalog as an OpenAPI Overlay (1.0.0) for the provider's OpenAPI document. Pure.
 
-It changes nothing that a body may hold, but adds to the schemas of errors the optional `type`, `retryable` and `action`
-that the lookup believes, and says in `x-runoutcome` what each status, code and reason amounts to.
+It restricts no body. It adds to the schemas of errors the optional `type`, `retryable` and `action` that the lookup
+believes, and `x-runoutcome`: the meaning of each status, code and reason.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from .._catalog.rows import ACTIONS, ERROR_TYPES, Entry, Surface
 Action = dict[str, Any]
 
 _ERROR_SCHEMAS = {"response": "ResponseError", "batch": "BatchError", "eval.run": "EvalApiError", "video": "Error-2"}
-"""The surfaces whose errors have a schema of their own in the provider's document; in the others it is written out."""
+"""Surfaces whose errors have a schema of their own in the provider's document; elsewhere it is written out."""
 _CODE_SCHEMAS = {"response": "ResponseErrorCode"}
 _TYPED = frozenset({"realtime.response"})
-"""The surfaces whose errors have a `type` already, with the server's own words."""
+"""Surfaces whose errors have a `type` already, with the server's own words."""
 
 
 def overlay_text(catalog: Catalog) -> str:
-    """The overlay document as JSON, which is YAML, too."""
+    """Return the overlay document as JSON, which is YAML too."""
     document = {
         "overlay": "1.0.0",
         "info": {"title": "What the outcomes of runs amount to (unofficial)", "version": catalog.version},
@@ -33,43 +33,43 @@ def overlay_text(catalog: Catalog) -> str:
 
 
 def _actions(catalog: Catalog) -> Iterator[Action]:
-    for place in catalog.surfaces.values():
-        if place.openapi_schema is None:
+    for surface in catalog.surfaces.values():
+        if surface.openapi_schema is None:
             continue
-        schema = _schema(place.openapi_schema)
-        yield _update(schema, f"What the statuses of {place.name} mean.", {"x-runoutcome": _of_surface(catalog, place)})
-        for field in dict.fromkeys(place.decided_by.values()):
-            rows = [row for row in _literals(catalog, place) if row.field == field]
+        statuses = {"x-runoutcome": _statuses(catalog, surface)}
+        yield _update(_schema(surface.openapi_schema), f"What the statuses of {surface.name} mean.", statuses)
+        for field in dict.fromkeys(surface.decided_by.values()):
+            rows = [row for row in _literals(catalog, surface) if row.field == field]
             if rows:
-                told = {"x-runoutcome": _meanings(rows), "x-retryable": [row.value for row in rows if row.retryable]}
-                yield _update(_path(place, field), f"What the values of {field} of {place.name} amount to.", told)
-        if place.code_field in place.decided_by.values():
-            about = f"What an error of {place.name} may say about itself."
-            yield _update(f"{_error(place)}..properties", about, _added(place))
+                update = {"x-runoutcome": _meanings(rows), "x-retryable": [row.value for row in rows if row.retryable]}
+                yield _update(_path(surface, field), f"What the values of {field} of {surface.name} amount to.", update)
+        if surface.code_field in surface.decided_by.values():
+            about = f"What an error of {surface.name} may say about itself."
+            yield _update(f"{_error(surface)}..properties", about, _added(surface))
 
 
-def _of_surface(catalog: Catalog, place: Surface) -> Action:
-    rows = {row.value: row for row in _literals(catalog, place) if row.field == "status"}
+def _statuses(catalog: Catalog, surface: Surface) -> Action:
+    rows = {row.value: row for row in _literals(catalog, surface) if row.field == "status"}
     statuses: dict[str, Action] = {}
-    for status in sorted(place.pending | place.terminal):
-        phase = "pending" if status in place.pending else "terminal"
-        decided = {"decided_by": place.decided_by[status]} if status in place.decided_by else _meaning(rows[status])
-        statuses[status] = {"phase": phase, "ok": status in place.completed, **decided}
-    return {"surface": place.name, "catalog_version": catalog.version, "statuses": statuses}
+    for status in sorted(surface.pending | surface.terminal):
+        phase = "pending" if status in surface.pending else "terminal"
+        decided = {"decided_by": surface.decided_by[status]} if status in surface.decided_by else _meaning(rows[status])
+        statuses[status] = {"phase": phase, "ok": status in surface.completed, **decided}
+    return {"surface": surface.name, "catalog_version": catalog.version, "statuses": statuses}
 
 
-def _added(place: Surface) -> Action:
-    """The properties of an error that the lookup believes, where the catalog has no row for the code."""
+def _added(surface: Surface) -> Action:
+    """Return the properties of an error that the lookup believes if the catalog has no row for the code."""
     kind = {"type": "string", "enum": list(ERROR_TYPES), "description": "The stable class of the failure."}
     return {
-        **({} if place.name in _TYPED else {"type": kind}),
+        **({} if surface.name in _TYPED else {"type": kind}),
         "retryable": {"type": "boolean", "description": "Whether an identical new run may succeed."},
         "action": {"type": "string", "enum": list(ACTIONS), "description": "What a person or a policy should do."},
     }
 
 
-def _literals(catalog: Catalog, place: Surface) -> Iterator[Entry]:
-    return (row for row in catalog.entries if row.surface == place.name and row.match == "literal")
+def _literals(catalog: Catalog, surface: Surface) -> Iterator[Entry]:
+    return (row for row in catalog.entries if row.surface == surface.name and row.match == "literal")
 
 
 def _meanings(rows: Iterable[Entry]) -> Mapping[str, Action]:
@@ -86,17 +86,17 @@ def _meaning(row: Entry) -> Action:
     }
 
 
-def _path(place: Surface, field: str) -> str:
-    if field == place.code_field:
-        named = _CODE_SCHEMAS.get(place.name)
-        return _schema(named) if named else f"{_error(place)}..properties['code']"
-    return _schema(place.openapi_schema) + _properties(field)
+def _path(surface: Surface, field: str) -> str:
+    if field == surface.code_field:
+        named = _CODE_SCHEMAS.get(surface.name)
+        return _schema(named) if named else f"{_error(surface)}..properties['code']"
+    return _schema(surface.openapi_schema) + _properties(field)
 
 
-def _error(place: Surface) -> str:
-    """Where the schema of an error is: JSONPath does not follow a `$ref`."""
-    named = _ERROR_SCHEMAS.get(place.name)
-    return _schema(named) if named else _schema(place.openapi_schema) + _properties(place.failure_field)
+def _error(surface: Surface) -> str:
+    """Return the path of the schema of an error: JSONPath does not follow a `$ref`."""
+    named = _ERROR_SCHEMAS.get(surface.name)
+    return _schema(named) if named else _schema(surface.openapi_schema) + _properties(surface.failure_field)
 
 
 def _schema(name: str | None) -> str:
@@ -104,7 +104,7 @@ def _schema(name: str | None) -> str:
 
 
 def _properties(path: str) -> str:
-    """The property at the end of `path`, also where each schema on the way is a variant in an `anyOf`."""
+    """Return the property at the end of `path`, also if each schema on the way is a variant in an `anyOf`."""
     return "".join(f"..properties['{name}']" for name in path.split("."))
 
 

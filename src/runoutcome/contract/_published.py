@@ -1,6 +1,4 @@
-"""Where catalogs are found: those released with the package, the shipped one, and files. Reads; decides nothing."""
-
-from __future__ import annotations
+"""Reads catalogs: the released versions that come with the package, the shipped one, and files."""
 
 import json
 import re
@@ -10,7 +8,7 @@ from pathlib import Path
 from .._catalog.catalog import CATALOG_VERSION
 from .._catalog.json_schema import problems
 from ._change import version_of
-from ._entries import Document
+from ._diff import Document
 
 CURRENT = "current"
 _DATA = files("runoutcome").joinpath("data")
@@ -18,30 +16,32 @@ _VERSION = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", re.ASCII)
 
 
 class ContractError(Exception):
-    """Something to compare cannot be had; the message says what to do."""
+    """Input for a comparison that cannot be read or is not a catalog; the message says what to do."""
+
+    __module__ = "runoutcome.contract"
 
 
 def released_versions() -> list[str]:
-    """The versions that are kept beside the catalog, the oldest first."""
+    """Return the versions that are kept beside the catalog, the oldest first."""
     names = [path.name for path in _DATA.joinpath("released").iterdir()]
     versions = [name.removeprefix("catalog-").removesuffix(".json") for name in names if name.endswith(".json")]
     return sorted(versions, key=version_of)
 
 
 def released_between(old: str, new: str) -> list[Document]:
-    """The released catalogs between two versions, without these two."""
+    """Return the released catalogs between two versions, without these two."""
     first, last = version_of(old), version_of(new)
     return [read_catalog(version) for version in released_versions() if first < version_of(version) < last]
 
 
 def version_before(version: str) -> str | None:
-    """The newest released version that is older than this one; None if this is the first."""
+    """Return the newest released version that is older than this one; None if this is the first."""
     older = [one for one in released_versions() if version_of(one) < version_of(version)]
     return older[-1] if older else None
 
 
 def read_catalog(name: str) -> Document:
-    """The catalog called `name`: a version, `current` for the shipped one, or the path of a JSON file.
+    """Return the catalog called `name`: a version, `current` for the shipped one, or the path of a JSON file.
 
     Raises ContractError.
     """
@@ -56,10 +56,10 @@ def read_catalog(name: str) -> Document:
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ContractError(f"{name} cannot be read: {reason}; give {_choices()}") from None
-    wrong = problems(document, json.loads(_DATA.joinpath("catalog.schema.json").read_bytes()))
-    if wrong:
-        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise ContractError(f"{name} is no catalog: {wrong[0]}{more}")
+    faults = problems(document, json.loads(_DATA.joinpath("catalog.schema.json").read_bytes()))
+    if faults:
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise ContractError(f"{name} is no catalog: {faults[0]}{more}")
     return document
 
 

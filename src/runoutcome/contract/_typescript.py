@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from .._catalog.catalog import Catalog
-from .._catalog.rows import ACTIONS, Entry, Rule
+from .._catalog.rows import ACTIONS, Entry, Rule, Surface
 
 _DECIDING = ("surface", "field", "match", "value", "error_class", "status_code", "error_type", "retryable", "action")
 _WORDS = ("title", "cause", "remedy")
@@ -78,7 +78,7 @@ export interface TypeRow {
 
 
 def typescript_text(catalog: Catalog) -> str:
-    """The module, which holds all of the catalog that decides, and the words for it."""
+    """Return the module: all of the catalog that decides, and the words for it."""
     return "\n".join(_parts(catalog))
 
 
@@ -94,7 +94,8 @@ def _parts(catalog: Catalog) -> Iterator[str]:
     yield _words_of(catalog, "Reason", "Reasons", ".reason")
     yield _words_of(catalog, "Status", "Statuses", "status")
     yield _TYPES
-    yield _table("SURFACES", "Readonly<Record<Surface, SurfaceRow>>", _surfaces(catalog))
+    surfaces = {name: surface_data(surface) for name, surface in catalog.surfaces.items()}
+    yield _table("SURFACES", "Readonly<Record<Surface, SurfaceRow>>", surfaces)
     types = {name: asdict(kind) for name, kind in catalog.error_types.items()}
     yield _table("ERROR_TYPES", "Readonly<Record<ErrorType, TypeRow>>", types)
     yield _table("HTTP_STATUSES", "Readonly<Record<number, ErrorType>>", catalog.http_statuses)
@@ -113,7 +114,7 @@ def _union(name: str, words: Iterable[str | None]) -> str:
 
 
 def _words_of(catalog: Catalog, one: str, many: str, field: str) -> str:
-    """An interface from each surface to the union of its words, and the type that looks one up."""
+    """Return an interface from each surface to the union of its words, and the type that looks one up."""
     lines: list[str] = []
     for surface in catalog.surfaces:
         rows = (row for row in catalog.entries if row.surface == surface and row.match == "literal")
@@ -125,12 +126,10 @@ def _words_of(catalog: Catalog, one: str, many: str, field: str) -> str:
     )
 
 
-def _surfaces(catalog: Catalog) -> Mapping[str, Any]:
-    surfaces: dict[str, Any] = {}
-    for name, place in catalog.surfaces.items():
-        values = {spec.name: getattr(place, spec.name) for spec in fields(place) if spec.name != "name"}
-        surfaces[name] = {key: sorted(it) if isinstance(it, frozenset) else it for key, it in values.items()}
-    return surfaces
+def surface_data(surface: Surface) -> dict[str, Any]:
+    """Return a surface as plain data, without its name."""
+    row = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in asdict(surface).items()}
+    return {name: value for name, value in row.items() if name != "name"}
 
 
 def _part(row: Entry | Rule, names: Iterable[str]) -> Mapping[str, Any]:

@@ -9,8 +9,7 @@ from typing import Any
 from ..._catalog.rows import Entry, Rule
 from ..._outcome.outcome import Outcome
 from ...contract._address import docs_of, value_of
-from ...contract._meaning import Meaning
-from ...contract._phrases import advice, basis, http, other_view, since
+from ...contract._meaning import Meaning, advice, basis, http, other_view, since
 from .._output.text import Cell
 
 Pair = tuple[str, Cell | Sequence[str]]
@@ -66,7 +65,7 @@ def pairs(meaning: Meaning) -> Iterator[Pair]:
         yield "deprecated", _deprecated(entry)
     yield "unless", [_exception_to(rule) for rule in meaning.rules]
     if entry and entry.contested:
-        yield "contested", [other_view(view) for view in entry.alternatives] or "somebody decides otherwise"
+        yield "contested", [other_view(view) for view in entry.alternatives] or "others decide differently"
     source = outcome.rule or entry
     yield "evidence", list(source.evidence) if source else []
     yield "more", (docs_of(entry) if entry else None) or ""

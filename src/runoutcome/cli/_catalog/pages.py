@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from ...contract._markdown import MARKER
 from .._environment import catalog_in_use
 from .._errors import Exit, UserError, exit_codes
 from .._output.console import print_line, stdout
@@ -20,10 +19,10 @@ def pages(directory: Annotated[Path, typer.Argument(metavar="DIR", help="Made if
 
     Pages of values that are gone are removed. A file that this command did not write is never touched.
     """
-    from ...contract._pages import pages as pages_of  # not above: the exception classes load the SDK
+    from ...contract._pages import MARKER, pages as pages_of  # not above: the exception classes load the SDK
 
     texts = {name: text.encode() for name, text in pages_of(catalog_in_use()).items()}
-    before = _written_before(directory)
+    before = _written_before(directory, MARKER)
     foreign = sorted(name for name in texts if name not in before and (directory / name).exists())
     if foreign:
         raise UserError(f"{directory / foreign[0]} was not written by this command; move it away, or name another DIR")
@@ -37,9 +36,9 @@ def pages(directory: Annotated[Path, typer.Argument(metavar="DIR", help="Made if
     print_line(stdout(), f"{len(texts)} pages in {directory}: {len(changed)} written, {len(gone)} removed.")
 
 
-def _written_before(directory: Path) -> dict[str, bytes]:
+def _written_before(directory: Path, marker: str) -> dict[str, bytes]:
     """The pages of the directory that an earlier call wrote, by their names."""
     if not directory.exists():
         return {}
     found = {path.name: path.read_bytes() for path in directory.iterdir() if path.suffix == ".md" and path.is_file()}
-    return {name: text for name, text in found.items() if text.startswith(MARKER.encode())}
+    return {name: text for name, text in found.items() if text.startswith(marker.encode())}

@@ -15,8 +15,7 @@ from rich.text import Text
 from ..._catalog.catalog import Catalog
 from ..._catalog.rows import Entry
 from ...contract._address import value_of
-from ...contract._dump import dump
-from ...contract._exports import EXPORTS
+from ...contract._exports import EXPORTS, dump
 from .._environment import catalog_in_use, overlaid
 from .._errors import Exit, UserError, exit_codes
 from .._output.console import fits, print_line, print_table, stdout

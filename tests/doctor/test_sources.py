@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runoutcome.doctor import SourceError, check_paths
-from runoutcome.doctor._source import LARGEST_BYTES
+from runoutcome.doctor._check import LARGEST_BYTES
 
 LOOP = """while response.status in ("queued", "in_progress"):
     response = client.responses.retrieve(response.id)

@@ -1,8 +1,13 @@
-"""Points at the known mistakes with background runs in somebody's source. Reads it only: nothing is run or imported."""
+"""Finds known mistakes with background runs in a source. Only reads it: nothing is run or imported."""
 
-from ._check import check_paths, check_source
+from inspect import isfunction
+
+from ._check import SourceError, check_paths, check_source
 from ._findings import Finding
 from ._rules import RULES, Rule
-from ._source import SourceError
 
 __all__ = ["RULES", "Finding", "Rule", "SourceError", "check_paths", "check_source"]
+
+for _name in __all__:
+    if isfunction(_value := globals()[_name]):
+        _value.__module__ = __name__  # its address in pickles and in `help()`

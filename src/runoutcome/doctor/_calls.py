@@ -1,4 +1,4 @@
-"""Which expression is an operation of the API: the chain of names it is reached by, and nothing else."""
+"""Operations of the API, recognised by the chain of names that reaches them, and creates of background runs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from ._syntax import key_of, keyword, own_nodes
+
 Verb = Literal["create", "retrieve", "cancel", "stream", "other"]
 Resource = Literal["responses", "runs", "batches", "jobs", "videos", "stores", "store_files"]
 
 
 @dataclass(frozen=True)
-class Life:
-    """What the API calls the states of a resource."""
+class Lifecycle:
+    """The API's words for the states of a resource."""
 
     name: str
     success: str
@@ -21,18 +23,18 @@ class Life:
     pending: str = "in_progress"
 
 
-LIVES: dict[Resource, Life] = {
-    "responses": Life("responses", "completed", ("failed", "incomplete", "cancelled")),
-    "runs": Life("threads.runs", "completed", ("failed", "incomplete", "cancelled", "expired")),
-    "batches": Life("batches", "completed", ("failed", "expired", "cancelled")),
-    "jobs": Life("fine_tuning.jobs", "succeeded", ("failed", "cancelled"), "running"),
-    "videos": Life("videos", "completed", ("failed",)),
-    "stores": Life("vector_stores", "completed", ("expired",)),
-    "store_files": Life("vector_stores files", "completed", ("failed", "cancelled")),
+LIFECYCLES: dict[Resource, Lifecycle] = {
+    "responses": Lifecycle("responses", "completed", ("failed", "incomplete", "cancelled")),
+    "runs": Lifecycle("threads.runs", "completed", ("failed", "incomplete", "cancelled", "expired")),
+    "batches": Lifecycle("batches", "completed", ("failed", "expired", "cancelled")),
+    "jobs": Lifecycle("fine_tuning.jobs", "succeeded", ("failed", "cancelled"), "running"),
+    "videos": Lifecycle("videos", "completed", ("failed",)),
+    "stores": Lifecycle("vector_stores", "completed", ("expired",)),
+    "store_files": Lifecycle("vector_stores files", "completed", ("failed", "cancelled")),
 }
 
 SHARED: frozenset[Resource] = frozenset({"batches", "videos"})
-"""Other people's APIs have these as well."""
+"""Resources that other APIs have as well."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Operation:
 
     @property
     def line(self) -> int:
-        """Where it stands."""
+        """Line of the operation, from 1."""
         return self.node.lineno
 
 
@@ -59,7 +61,7 @@ _NOT_OPENAI = re.compile(
 
 
 def resource_of(chain: tuple[str, ...]) -> Resource | None:
-    """The resource a chain of names ends with."""
+    """Return the resource that a chain of names ends with."""
     names = [_bare(name) for name in chain if name not in _WRAPPERS]
     if not names or any(map(_NOT_OPENAI.search, names)):
         return None
@@ -79,14 +81,56 @@ def resource_of(chain: tuple[str, ...]) -> Resource | None:
 
 
 def verb_of(chain: tuple[str, ...], call: ast.Call | None) -> Verb:
-    """What the method at the end of a chain does; a call that asks for a stream does not poll."""
+    """Return the verb of the method at the end of a chain; a call that asks for a stream does not poll."""
     verb = _VERBS.get(chain[-1], "other")
-    for given in call.keywords if call is not None else []:
-        is_off = isinstance(given.value, ast.Constant) and not given.value.value
-        if given.arg == "stream" and not is_off:
-            return "stream"
-    return verb
+    stream = keyword(call, "stream") if call is not None else None
+    is_off = stream is None or (isinstance(stream, ast.Constant) and not stream.value)
+    return verb if is_off else "stream"
 
 
 def _bare(name: str) -> str:
     return name.lstrip("_").removesuffix("_api").removesuffix("_client").removesuffix("_resource")
+
+
+def is_background(call: ast.Call, scope: ast.AST) -> bool:
+    """Return whether a `responses.create` in the function `scope` certainly asks for a background run."""
+    value = keyword(call, "background")
+    if value is not None:
+        return _is_true(value)
+    return any(extra.arg in (None, "extra_body") and _has_background(extra.value, scope) for extra in call.keywords)
+
+
+def _has_background(value: ast.expr, scope: ast.AST) -> bool:
+    if isinstance(value, ast.Dict):
+        pairs = zip(value.keys, value.values, strict=True)
+        return any(
+            isinstance(key, ast.Constant) and key.value == "background" and _is_true(item) for key, item in pairs
+        )
+    if isinstance(value, ast.Call):
+        argument = keyword(value, "background")
+        return argument is not None and _is_true(argument)
+    name = key_of(value)
+    body = scope.body if isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module)) else []
+    for node in own_nodes(*body) if name else ():
+        if isinstance(node, ast.Assign) and _is_background_item(node, name):
+            return True
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, (ast.Dict, ast.Call)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if name in map(key_of, targets) and _has_background(node.value, scope):
+                return True
+    return False
+
+
+def _is_background_item(node: ast.Assign, name: str | None) -> bool:
+    """`params["background"] = True`."""
+    return _is_true(node.value) and any(
+        isinstance(target, ast.Subscript)
+        and key_of(target.value) == name
+        and isinstance(target.slice, ast.Constant)
+        and target.slice.value == "background"
+        for target in node.targets
+    )
+
+
+def _is_true(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is True

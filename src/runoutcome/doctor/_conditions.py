@@ -1,4 +1,4 @@
-"""`Judge`: what a test comes to for a run in a given status: true, false, or unknown, and unknown because of what."""
+"""`Conditions`: the value of a test for a run in a given status: true, false, or unknown, with the reasons."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterable
 from typing import Literal
 
 from ._module import Module
-from ._polled_run import Polled
+from ._polled_run import PolledRun
 from ._syntax import assignments, identifiers, key_of, own_nodes
 
 Reason = Literal["run", "bound", "other"]
-"""Something else of the run; a clock or a counter; anything that is not understood."""
+"""Another field of the run; a clock or a counter; code that is not understood."""
 
 Unknown = frozenset[Reason]
 Truth = bool | Unknown
 
 NOTHING: Unknown = frozenset()
-_RUN: Unknown = frozenset({"run"})
-_BOUND: Unknown = frozenset({"bound"})
-_OTHER: Unknown = frozenset({"other"})
+RUN: Unknown = frozenset({"run"})
+BOUND: Unknown = frozenset({"bound"})
+OTHER: Unknown = frozenset({"other"})
 
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 _BOUND_NAME = re.compile(
@@ -52,10 +52,10 @@ def either(values: Iterable[Truth]) -> Truth:
     return opposite(both([opposite(value) for value in values]))
 
 
-class Judge:
-    """Reads tests in one stretch of code as they come out for `status`."""
+class Conditions:
+    """The tests in one stretch of code, for a run in `status`."""
 
-    def __init__(self, module: Module, polled: Polled, status: str, *roots: ast.AST) -> None:
+    def __init__(self, module: Module, polled: PolledRun, status: str, *roots: ast.AST) -> None:
         self.module = module
         self.polled = polled
         self.status = status
@@ -67,7 +67,7 @@ class Judge:
             self._values.setdefault(name, []).append(value)
 
     def truth(self, node: ast.expr, depth: int = 0) -> Truth:
-        """What `node` comes to."""
+        """Return the value of `node`."""
         if isinstance(node, ast.BoolOp):
             parts = [self.truth(value, depth) for value in node.values]
             return both(parts) if isinstance(node.op, ast.And) else either(parts)
@@ -78,15 +78,15 @@ class Judge:
         if isinstance(node, ast.NamedExpr):
             return self.truth(node.value, depth)
         if isinstance(node, ast.Compare) and len(node.ops) == 1:
-            return self._compared(node.left, node.ops[0], node.comparators[0], node)
+            return self._comparison(node.left, node.ops[0], node.comparators[0], node)
         if isinstance(node, ast.Call):
-            return self._called(node, depth)
+            return self._call(node, depth)
         values = self._values.get(key_of(node) or "", [])
         if len(values) == 1 and isinstance(values[0], _TESTS) and depth < _DEEPEST:
             return self.truth(values[0], depth + 1)
         return self.reasons(node)
 
-    def _called(self, call: ast.Call, depth: int) -> Truth:
+    def _call(self, call: ast.Call, depth: int) -> Truth:
         if isinstance(call.func, ast.Name) and len(call.args) == 1:
             argument = call.args[0]
             if call.func.id in ("any", "all") and isinstance(argument, (ast.GeneratorExp, ast.ListComp)):
@@ -95,7 +95,7 @@ class Judge:
                 return self.truth(argument, depth)
         return self.reasons(call)
 
-    def _compared(self, left: ast.expr, op: ast.cmpop, right: ast.expr, whole: ast.expr) -> Truth:
+    def _comparison(self, left: ast.expr, op: ast.cmpop, right: ast.expr, whole: ast.expr) -> Truth:
         if isinstance(op, (ast.Eq, ast.NotEq)) and self.polled.is_status(right):
             left, right = right, left
         words = strings(self.module, right) if self.polled.is_status(left) else None
@@ -104,13 +104,13 @@ class Judge:
         return (self.status in words) is isinstance(op, (ast.Eq, ast.In))
 
     def reasons(self, node: ast.expr) -> Unknown:
-        """Why `node` cannot be told."""
+        """Return the reasons why the value of `node` is unknown."""
         reasons = NOTHING
         if self._is_bound(node):
-            reasons |= _BOUND
+            reasons |= BOUND
         if self.polled.mentions(node) or any(key_of(below) in self._emptied for below in own_nodes(node)):
-            reasons |= _RUN
-        return reasons or (_RUN if self._is_flag(node) else _OTHER)
+            reasons |= RUN
+        return reasons or (RUN if self._is_flag(node) else OTHER)
 
     def _is_bound(self, node: ast.expr) -> bool:
         for below in own_nodes(node):
@@ -121,13 +121,13 @@ class Judge:
         return any(_BOUND_NAME.search(name) for name in identifiers(node))
 
     def _is_flag(self, node: ast.expr) -> bool:
-        """Whether `node` is a name that is set to a constant in here (`done = True`)."""
+        """Return whether `node` is a name that is set to a constant in this code (`done = True`)."""
         values = self._values.get(key_of(node) or "", [])
         return any(isinstance(value, ast.Constant) for value in values)
 
 
 def strings(module: Module, node: ast.expr, depth: int = 0) -> frozenset[str] | None:
-    """The words `node` is or holds, in lower case; None if that cannot be told from here."""
+    """Return the words that `node` is or holds, in lower case; None if they are not known from here."""
     if isinstance(node, ast.Constant):
         return frozenset({node.value.lower()}) if isinstance(node.value, str) else None
     if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
@@ -146,20 +146,20 @@ def strings(module: Module, node: ast.expr, depth: int = 0) -> frozenset[str] | 
 def _union(module: Module, nodes: list[ast.expr], depth: int) -> frozenset[str] | None:
     words: frozenset[str] = frozenset()
     for node in nodes:
-        found = strings(module, node, depth)
-        if found is None:
+        part = strings(module, node, depth)
+        if part is None:
             return None
-        words |= found
+        words |= part
     return words
 
 
 def _emptied(nodes: list[ast.AST]) -> Iterable[str]:
-    """The collections that lose items in here: `pending.discard(run_id)`, `del pending[run_id]`."""
+    """Yield the collections that lose items in this code: `pending.discard(run_id)`, `del pending[run_id]`."""
     for node in nodes:
         target: ast.AST | None = None
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            called = node.value.func
-            target = called.value if isinstance(called, ast.Attribute) and called.attr in _LESS else None
+            method = node.value.func
+            target = method.value if isinstance(method, ast.Attribute) and method.attr in _LESS else None
         elif isinstance(node, ast.Delete) and node.targets and isinstance(node.targets[0], ast.Subscript):
             target = node.targets[0].value
         name = key_of(target) if target is not None else None

@@ -1,6 +1,4 @@
-"""`Finding`: one mistake at one line, for a person and as JSON."""
-
-from __future__ import annotations
+"""Findings: a mistake at a line of a file, for a person and as JSON."""
 
 from dataclasses import dataclass
 
@@ -9,7 +7,9 @@ PAGE = "docs/doctor.md"
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """A known mistake in somebody's source."""
+    """A known mistake in a source."""
+
+    __module__ = "runoutcome.doctor"
 
     file: str
     line: int
@@ -19,24 +19,18 @@ class Finding:
 
     @property
     def docs(self) -> str:
-        """Where the rule is explained."""
+        """Page and anchor that explain the rule."""
         return f"{PAGE}#{self.rule}"
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form."""
-        return {
-            "file": self.file,
-            "line": self.line,
-            "rule": self.rule,
-            "message": self.message,
-            "fix": self.fix,
-            "docs": self.docs,
-        }
+        names = ("file", "line", "rule", "message", "fix", "docs")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A line a rule points at, and why."""
+    """A line that a rule points at, and why."""
 
     line: int
     message: str

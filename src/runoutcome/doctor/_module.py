@@ -1,4 +1,4 @@
-"""`Module`: one source file, and what its names stand for."""
+"""`Module`: one source file, and the meaning of its names."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class Module:
 
     @classmethod
     def parse(cls, text: str) -> Module:
-        """The module in `text`."""
+        """Return the module in `text`."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the escapes in somebody else's strings
             return cls(text, ast.parse(text))
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """Every node there is."""
+        """Every node of the tree."""
         return list(ast.walk(self.tree))
 
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
-        """What each node stands in."""
+        """The parent of each node."""
         return {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
 
     @cached_property
@@ -47,42 +47,42 @@ class Module:
 
     @cached_property
     def is_about_openai(self) -> bool:
-        """Whether the file speaks of OpenAI at all."""
+        """True if the file mentions OpenAI at all."""
         return "openai" in self.text.lower()
 
     @cached_property
     def imports(self) -> dict[str, str]:
         """Local names, and the dotted names they were imported from."""
-        found: dict[str, str] = {}
+        names: dict[str, str] = {}
         for node in self.nodes:
             if isinstance(node, ast.Import):
-                for name in node.names:
-                    top = name.name.partition(".")[0]
-                    found[name.asname or top] = name.name if name.asname else top
+                for alias in node.names:
+                    top = alias.name.partition(".")[0]
+                    names[alias.asname or top] = alias.name if alias.asname else top
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-                found.update({name.asname or name.name: f"{node.module}.{name.name}" for name in node.names})
-        return found
+                names.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
+        return names
 
     @cached_property
     def constants(self) -> dict[str, ast.expr]:
-        """Names (without `self.`) that are given one and the same value in the whole file."""
-        found: dict[str, dict[str, ast.expr]] = {}
+        """Names (without `self.`) that have one and the same value in the whole file."""
+        values: dict[str, dict[str, ast.expr]] = {}
         for name, value in assignments(self.nodes):
-            found.setdefault(name.rpartition(".")[2], {})[ast.dump(value)] = value
-        return {name: value for name, values in found.items() if len(values) == 1 for value in values.values()}
+            values.setdefault(name.rpartition(".")[2], {})[ast.dump(value)] = value
+        return {name: value for name, same in values.items() if len(same) == 1 for value in same.values()}
 
     @cached_property
     def aliases(self) -> dict[str, tuple[str, ...]]:
         """Names that stand for a resource or a method of it: `api = client.responses`."""
-        found: dict[str, tuple[str, ...]] = {}
+        chains: dict[str, tuple[str, ...]] = {}
         for name, value in assignments(self.nodes):
             chain = dotted(value)
             if isinstance(value, ast.Attribute) and (resource_of(chain) or resource_of(chain[:-1])):
-                found[name] = chain
-        return found
+                chains[name] = chain
+        return chains
 
     def origin(self, node: ast.AST) -> str:
-        """The full dotted name of `node`, through the imports: `openai.RateLimitError`; empty if it has none."""
+        """Return the full dotted name of `node`, through the imports: `openai.RateLimitError`; empty if it has none."""
         name = key_of(node)
         if name is None:
             return ""
@@ -90,30 +90,30 @@ class Module:
         return self.imports.get(top, top) + dot + rest
 
     def is_ignored(self, line: int, rule: str) -> bool:
-        """Whether a comment on that line silences the rule."""
+        """Return whether a comment on that line silences the rule."""
         lines = self._lines
-        found = _IGNORE.search(lines[line - 1]) if line <= len(lines) else None
-        return found is not None and rule in [name.strip() for name in found[1].split(",")]
+        match = _IGNORE.search(lines[line - 1]) if line <= len(lines) else None
+        return match is not None and rule in [name.strip() for name in match[1].split(",")]
 
     @cached_property
     def _lines(self) -> list[str]:
         return self.text.split("\n")
 
     def above(self, node: ast.AST) -> Iterator[ast.AST]:
-        """What `node` stands in, from the inside out."""
+        """Yield the ancestors of `node`, from the inside out."""
         while node in self.parents:
             node = self.parents[node]
             yield node
 
     def scope_of(self, node: ast.AST) -> FunctionNode | ast.Module:
-        """The function `node` is in, or the module."""
+        """Return the function that `node` is in, or the module."""
         for above in self.above(node):
             if isinstance(above, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 return above
         return self.tree
 
     def helper(self, node: ast.AST) -> FunctionNode | None:
-        """The function of this file that `node` names: `fetch`, or `self.fetch` within its class."""
+        """Return the function of this file that `node` names: `fetch`, or `self.fetch` within its class."""
         if isinstance(node, ast.Name):
             named = self._by_name.get(node.id, [])
             return named[0] if len(named) == 1 else None
@@ -127,14 +127,14 @@ class Module:
 
     @cached_property
     def _by_name(self) -> dict[str, list[FunctionNode]]:
-        found: dict[str, list[FunctionNode]] = {}
+        functions: dict[str, list[FunctionNode]] = {}
         for function in self.functions:
             if not isinstance(self.parents.get(function), ast.ClassDef):
-                found.setdefault(function.name, []).append(function)
-        return found
+                functions.setdefault(function.name, []).append(function)
+        return functions
 
     def operations(self, verb: Verb, *roots: ast.AST, helped: bool = False) -> Iterator[Operation]:
-        """The operations of that verb in `roots`; those a function of this file does for them too, if `helped`."""
+        """Yield the operations of that verb in `roots`; if `helped`, also those done by functions of this file."""
         for node in own_nodes(*roots):
             if not isinstance(node, (ast.Attribute, ast.Name)) or not isinstance(node.ctx, ast.Load):
                 continue
@@ -173,7 +173,7 @@ class Module:
                 return
 
     def is_looped(self, node: ast.AST) -> bool:
-        """Whether `node` is in a loop of the function it is in."""
+        """Return whether `node` is in a loop of its function."""
         for above in self.above(node):
             if isinstance(above, SCOPES):
                 return False

@@ -1,23 +1,39 @@
-"""`Wait`: a loop that polls until a run ends, and how it behaves for each status."""
+"""`PollLoop`: a loop that polls until a run ends, its behaviour for each status, and the time limits around it."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from ._calls import LIVES, Life
-from ._conditions import Judge, Truth, Unknown
+from ._calls import LIFECYCLES, Lifecycle
+from ._conditions import Conditions, Truth, Unknown
 from ._module import Module
-from ._polled_run import Polled, polled_in
-from ._syntax import LOOPS, LoopNode, is_counted, is_endless, own_nodes
+from ._polled_run import PolledRun, polled_in
+from ._syntax import (
+    LOOPS,
+    FunctionNode,
+    LoopNode,
+    dotted,
+    identifiers,
+    is_counted,
+    is_endless,
+    key_of,
+    last_name,
+    own_nodes,
+)
 from ._walk import Ends, Walk, is_quiet
+
+_LIMITER = re.compile(r"time_?out|timed_out|fail_after|move_on_after|fail_at|move_on_at|deadline|time_limit", re.I)
+_LIMITING_CALLS = frozenset({"wait_for", "func_timeout", "run_with_timeout", "with_timeout"})
+_ALARMS = frozenset({"alarm", "setitimer"})
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What a loop does while the run is in one status."""
+    """The behaviour of a loop while the run is in one status."""
 
     goes_on: Truth
     ends: Ends
@@ -25,95 +41,137 @@ class Behaviour:
 
     @property
     def exits(self) -> Ends:
-        """How the body leaves the loop."""
+        """Ends of the body that leave the loop."""
         return frozenset(end for end in self.ends if end.kind in ("break", "leave"))
 
     @property
     def may_stop(self) -> bool:
-        """Whether the loop may be left at all."""
+        """True if the loop may be left at all."""
         return self.goes_on is not True or bool(self.exits)
 
     @property
     def stops(self) -> bool:
-        """Whether the loop is left for certain."""
+        """True if the loop is left for certain."""
         return self.goes_on is False or any(not end.reasons for end in self.exits)
 
     @property
     def doubts(self) -> frozenset[Unknown]:
-        """The reasons of every way the loop may end."""
+        """Reasons of every way the loop may end."""
         tests = {end.reasons for end in self.exits if end.reasons}
         return frozenset(tests if isinstance(self.goes_on, bool) else tests | {self.goes_on})
 
     @property
     def is_bounded(self) -> bool:
-        """Whether a clock, a counter or something that has nothing to do with the run may end the loop."""
+        """True if a clock, a counter or something unrelated to the run may end the loop."""
         return any("bound" in reasons or "run" not in reasons for reasons in self.doubts)
 
 
 @dataclass(frozen=True)
-class Wait:
+class PollLoop:
     """A loop around a poll."""
 
     module: Module
     node: LoopNode
-    polled: Polled
+    polled: PolledRun
 
     @property
-    def life(self) -> Life:
-        """The states of what is polled."""
-        return LIVES[self.polled.resource]
+    def lifecycle(self) -> Lifecycle:
+        """States of the resource that is polled."""
+        return LIFECYCLES[self.polled.resource]
 
     @cached_property
     def pending(self) -> Behaviour:
-        """What it does for a run that is going."""
-        return self.behaviour(self.life.pending)
+        """Behaviour for a run that is going."""
+        return self.behaviour(self.lifecycle.pending)
 
     def behaviour(self, status: str) -> Behaviour:
-        """What it does for a run in `status`."""
-        roots: list[ast.AST] = [*self.node.body]
-        goes_on: Truth = True
-        if isinstance(self.node, ast.While):
-            roots.append(self.node.test)
-        judge = Judge(self.module, self.polled, status, *roots)
-        if isinstance(self.node, ast.While):
-            goes_on = judge.truth(self.node.test)
-        walk = Walk(judge)
+        """Return the behaviour for a run in `status`."""
+        test = self.node.test if isinstance(self.node, ast.While) else None
+        conditions = Conditions(self.module, self.polled, status, *self.node.body, *([test] if test else []))
+        walk = Walk(conditions)
         ends = walk.block(self.node.body)
         acts = frozenset(node for node in walk.visited if not is_quiet(node))
-        return Behaviour(goes_on, ends, acts)
+        return Behaviour(True if test is None else conditions.truth(test), ends, acts)
 
     @property
     def is_for_one_status(self) -> bool:
-        """Whether it waits for an end at all: it goes on for a pending run, and may stop for a successful one.
+        """True if the loop waits for an end at all: it goes on for a pending run, and may stop for a successful one.
 
-        A generator that gives each answer away leaves it to its caller when to stop, and `input()` to the user.
+        A generator that yields each answer leaves the decision to its caller, and `input()` leaves it to the user.
         """
-        if any(isinstance(node, (ast.Yield, ast.YieldFrom)) or _asks(node) for node in own_nodes(*self.pending.acts)):
+        if any(
+            isinstance(node, (ast.Yield, ast.YieldFrom)) or _is_input(node) for node in own_nodes(*self.pending.acts)
+        ):
             return False
-        return not self.pending.stops and self.behaviour(self.life.success).may_stop
+        return not self.pending.stops and self.behaviour(self.lifecycle.success).may_stop
 
 
-def _asks(node: ast.AST) -> bool:
+def _is_input(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "input"
 
 
-def waits_in(module: Module) -> Iterator[Wait]:
-    """The loops that wait for a run: `while`, `for … in range(…)` and `for … in count()` around a poll."""
+def poll_loops_in(module: Module) -> Iterator[PollLoop]:
+    """Yield the loops that wait for a run: `while`, `for … in range(…)` and `for … in count()` around a poll."""
     for node in module.nodes:
         if isinstance(node, ast.While) or (isinstance(node, LOOPS) and (is_counted(node) or is_endless(node))):
             parts: list[ast.AST] = [node.test, *node.body] if isinstance(node, ast.While) else [*node.body]
             polled = polled_in(module, *parts)
-            if polled is None:
-                continue
-            if any(_nearest(module, source) is node for source in polled.sources):
-                wait = Wait(module, node, polled)
-                if wait.is_for_one_status:
-                    yield wait
+            if polled is not None and any(_nearest_loop(module, source) is node for source in polled.sources):
+                loop = PollLoop(module, node, polled)
+                if loop.is_for_one_status:
+                    yield loop
 
 
-def _nearest(module: Module, source: ast.AST) -> ast.AST | None:
-    """The loop that repeats a poll; going through a list of runs does not repeat it."""
+def _nearest_loop(module: Module, source: ast.AST) -> ast.AST | None:
+    """Return the loop that repeats a poll; going through a list of runs does not repeat it."""
     for above in module.above(source):
         if isinstance(above, ast.While) or is_counted(above) or is_endless(above):
             return above
     return None
+
+
+def is_limited(module: Module, node: ast.AST) -> bool:
+    """Return whether `node` is under a timeout, or its function is called or decorated with a time limit."""
+    scope = module.scope_of(node)
+    for above in module.above(node):
+        if above is scope:
+            break
+        if _is_limiting_block(above):
+            return True
+    if any(isinstance(below, ast.Call) and last_name(below) in _ALARMS for below in own_nodes(*scope.body)):
+        return True
+    return not isinstance(scope, ast.Module) and _is_limited_function(module, scope)
+
+
+def _is_limited_function(module: Module, function: FunctionNode) -> bool:
+    if any(_LIMITER.search(word) for decorator in function.decorator_list for word in _words(decorator)):
+        return True
+    return any(_limits(node, function.name) for node in module.nodes)
+
+
+def _limits(node: ast.AST, name: str) -> bool:
+    """Return whether `node` limits the function `name`: by `wait_for(…)`, `timeout=…`, or a timeout block."""
+    if isinstance(node, ast.Call) and not _names(node.func, name):
+        has_limit = any(_LIMITER.search(word.arg or "") for word in node.keywords)
+        is_limiting = has_limit or last_name(node) in _LIMITING_CALLS
+        return is_limiting and any(_names(below, name) for below in ast.walk(node))
+    if isinstance(node, (ast.With, ast.AsyncWith)) and _is_limiting_block(node):
+        return any(_names(below, name) for below in own_nodes(*node.body))
+    return False
+
+
+def _is_limiting_block(node: ast.AST) -> bool:
+    return isinstance(node, (ast.With, ast.AsyncWith)) and any(
+        _LIMITER.search(name) for item in node.items for name in dotted(item.context_expr)[-2:]
+    )
+
+
+def _names(node: ast.AST, name: str) -> bool:
+    return (key_of(node) or "").rpartition(".")[2] == name
+
+
+def _words(node: ast.AST) -> Iterator[str]:
+    yield from identifiers(node)
+    for below in ast.walk(node):
+        if isinstance(below, ast.keyword):
+            yield below.arg or ""

@@ -1,4 +1,4 @@
-"""`Polled`: what a stretch of code knows about the run it polls, followed through its assignments."""
+"""`PolledRun`: the names that hold a polled run in a stretch of code, followed through assignments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONVERTS = re.compile(
 
 
 @dataclass(frozen=True)
-class Polled:
+class PolledRun:
     """The names that hold a run, or something of it, in a stretch of code."""
 
     module: Module
@@ -29,18 +29,18 @@ class Polled:
     """The expressions that poll."""
     names: frozenset[str] = frozenset()
     statuses: frozenset[str] = frozenset()
-    """Those of the names that hold the status itself, or may."""
+    """Names that hold the status itself, or may."""
     runs: frozenset[str] = frozenset()
-    """Those that hold the whole run, or may."""
+    """Names that hold the whole run, or may."""
     is_translated: bool = False
-    """Whether what is polled goes through a conversion: then its statuses are other words than the API's."""
+    """True if the answer goes through a conversion: its statuses are then other words than the API's."""
 
     def mentions(self, node: ast.AST) -> bool:
-        """Whether the run, or anything of it, is in `node`."""
+        """Return whether the run, or anything of it, is in `node`."""
         return any(below in self.sources or self._is_held(below) for below in own_nodes(node))
 
     def is_status(self, node: ast.AST) -> bool:
-        """Whether `node` is the run's status, in the words of the API."""
+        """Return whether `node` is the run's status, in the words of the API."""
         if self.is_translated:
             return False
         if isinstance(node, ast.NamedExpr):
@@ -55,7 +55,7 @@ class Polled:
 
     def _is_status_call(self, call: ast.Call) -> bool:
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        words = [given.value for given in call.args if isinstance(given, ast.Constant)]
+        words = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
         if name == "getattr" and _STATUS in words:
             return self.mentions(call.args[0])
         if isinstance(call.func, ast.Attribute):
@@ -68,29 +68,29 @@ class Polled:
         return isinstance(node, (ast.Name, ast.Attribute)) and key_of(node) in self.names
 
 
-def polled_in(module: Module, *roots: ast.AST) -> Polled | None:
-    """What `roots` poll, if they poll one kind of thing."""
+def polled_in(module: Module, *roots: ast.AST) -> PolledRun | None:
+    """Return the run that `roots` poll; None if they poll none, or several kinds of resource."""
     polls = list(module.operations("retrieve", *roots, helped=True))
     if len({poll.resource for poll in polls}) != 1:
         return None
     sources = frozenset(poll.node for poll in polls)
     kept = frozenset(_kept_by_helpers(module, sources))
     is_translated = any(_is_translated(module, source) for source in sources)
-    polled = Polled(module, polls[0].resource, sources, kept, is_translated=is_translated)
+    polled = PolledRun(module, polls[0].resource, sources, kept, is_translated=is_translated)
     pairs = list(assignments(own_nodes(*roots)))
     for _ in range(_ROUNDS):
-        told = [(name, value) for name, value in pairs if polled.mentions(value) and not _is_only_id(value)]
+        held = [(name, value) for name, value in pairs if polled.mentions(value) and not _is_only_id(value)]
         polled = replace(
             polled,
-            names=kept | {name for name, _ in told},
-            statuses=frozenset(name for name, value in told if polled.is_status(value) or _is_answer(polled, value)),
-            runs=frozenset(name for name, value in told if _is_whole(polled, value)),
+            names=kept | {name for name, _ in held},
+            statuses=frozenset(name for name, value in held if polled.is_status(value) or _is_answer(polled, value)),
+            runs=frozenset(name for name, value in held if _is_whole(polled, value)),
         )
     return polled
 
 
 def _kept_by_helpers(module: Module, sources: frozenset[ast.expr]) -> Iterator[str]:
-    """`self.run`, if a method called here polls and keeps the run there."""
+    """Yield `self.run`, if a method called here polls and keeps the run there."""
     for source in sources:
         helper = module.helper(source)
         if helper is None:
@@ -102,14 +102,12 @@ def _kept_by_helpers(module: Module, sources: frozenset[ast.expr]) -> Iterator[s
 
 
 def _is_translated(module: Module, source: ast.expr) -> bool:
-    """Whether a poll's answer is given to something that makes something else of it: `Status.from_api(…)`."""
+    """Return whether a poll's answer is passed to a conversion: `Status.from_api(…)`."""
     helper = module.helper(source)
     if helper is not None:
         polls = [operation.node for operation in module.operations("retrieve", *helper.body)]
         returned = [node.value for node in own_nodes(*helper.body) if isinstance(node, ast.Return) and node.value]
-        return any(_says_its_own_words(value) for value in returned) or any(
-            _is_translated(module, poll) for poll in polls
-        )
+        return any(_is_conversion(value) for value in returned) or any(_is_translated(module, poll) for poll in polls)
     for above in module.above(source):
         if isinstance(above, ast.stmt):
             break
@@ -118,8 +116,8 @@ def _is_translated(module: Module, source: ast.expr) -> bool:
     return False
 
 
-def _says_its_own_words(value: ast.expr) -> bool:
-    """Whether a function gives back something made up, and not the run or its status as it came."""
+def _is_conversion(value: ast.expr) -> bool:
+    """Return whether the returned `value` is something else than the run or its status as it came."""
     for node in own_nodes(value):
         is_lookup = isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant)
         is_call = isinstance(node, ast.Call) and _CONVERTS.search(last_name(node)) is not None
@@ -128,14 +126,14 @@ def _says_its_own_words(value: ast.expr) -> bool:
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
-def _is_answer(polled: Polled, value: ast.expr) -> bool:
-    """Whether `value` is what a call that polls gives: a function of one's own may give the bare status."""
+def _is_answer(polled: PolledRun, value: ast.expr) -> bool:
+    """Return whether `value` is the result of a call that polls: the user's own function may return the bare status."""
     value = value.value if isinstance(value, ast.Await) else value
     return isinstance(value, ast.Call) and any(node in polled.sources for node in own_nodes(value))
 
 
-def _is_whole(polled: Polled, value: ast.expr) -> bool:
-    """Whether `value` is the run as it came, or in another form (`raw.parse()`)."""
+def _is_whole(polled: PolledRun, value: ast.expr) -> bool:
+    """Return whether `value` is the run as it came, or in another form (`raw.parse()`)."""
     value = value.value if isinstance(value, ast.Await) else value
     form = value.func.value if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) else value
     return _is_answer(polled, value) or key_of(form) in polled.runs

@@ -1,36 +1,63 @@
-"""`Retry`: a stretch of code that is run again after an exception, by a retry library, and after which ones."""
+"""Code that is run again after an exception: by a retry library (`Retry`), or by a `try` in a loop (`RetryLoop`)."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ._module import Module
-from ._syntax import key_of, keyword, last_name
+from ._syntax import LOOPS, SCOPES, assignments, identifiers, is_counted, key_of, keyword, last_name, own_nodes
 
 _LIBRARIES = frozenset({"tenacity", "backoff", "stamina", "retrying", "retry"})
 _BLOCKS = frozenset({"Retrying", "AsyncRetrying", "retry_context"})
 _DEEPEST = 2
 BROAD = frozenset({"Exception", "BaseException"})
+ALL_OF_THE_SDK = BROAD | {"APIError", "OpenAIError"}
+"""After a handler of one of these no exception of the SDK is left for the handlers below."""
 
 
 @dataclass(frozen=True)
 class Retry:
-    """What is run again, and after which exceptions: their full names, None if they cannot be told from here."""
+    """A body that is run again, and the full names of the exceptions after which it is; None if not known from here."""
 
     line: int
     body: list[ast.stmt]
     catches: frozenset[str] | None
 
 
-def bare(names: frozenset[str] | None) -> frozenset[str]:
-    """Names of classes without their modules; none if they cannot be told."""
-    return frozenset(name.rpartition(".")[2] for name in names or ())
+@dataclass(frozen=True)
+class RetryLoop:
+    """A `try`, the loop that repeats it, and the bare names of the exceptions after which it does."""
+
+    loop: ast.While | ast.For
+    node: ast.Try
+    catches: frozenset[str]
+
+    def repeats(self, create: ast.expr) -> bool:
+        """Return whether the loop makes one and the same thing again, and not a list of them."""
+        return self._ends_after(create) and not self._counts(create)
+
+    def _ends_after(self, create: ast.expr) -> bool:
+        """Return whether the loop is left once the create went well."""
+        loop, node = self.loop, self.node
+        following = loop.body[loop.body.index(node) + 1 :] if node in loop.body else []
+        if any(isinstance(statement, (ast.Return, ast.Break)) for statement in [*node.body, *node.orelse, *following]):
+            return True
+        inside = list(own_nodes(*node.body))
+        if any(isinstance(below, ast.Return) and below.lineno >= create.lineno for below in inside):
+            return True
+        assigned = {name for name, _ in assignments(inside)}
+        return isinstance(loop, ast.While) and any(key_of(below) in assigned for below in own_nodes(loop.test))
+
+    def _counts(self, create: ast.expr) -> bool:
+        """Return whether the counter of the loop is part of the create."""
+        target = self.loop.target if isinstance(self.loop, ast.For) else None
+        return isinstance(target, ast.Name) and target.id in identifiers(create)
 
 
 def retries_in(module: Module) -> Iterator[Retry]:
-    """The functions under a decorator of a retry library, and the blocks in a loop of one."""
+    """Yield the functions under a decorator of a retry library, and the blocks in a loop of one."""
     for function in module.functions:
         for decorator in function.decorator_list:
             if _is_retry(module, decorator):
@@ -41,13 +68,46 @@ def retries_in(module: Module) -> Iterator[Retry]:
             yield Retry(loop.lineno, loop.body, _caught(module, loop.iter))
 
 
+def retry_loops_in(module: Module) -> Iterator[RetryLoop]:
+    """Yield the `try` statements directly in a `while` or a `for … in range(…)` with a handler that goes on."""
+    for node in module.nodes:
+        if not isinstance(node, ast.Try):
+            continue
+        loop = next((above for above in module.above(node) if isinstance(above, (*LOOPS, *SCOPES))), None)
+        if isinstance(loop, ast.While) or (isinstance(loop, ast.For) and is_counted(loop)):
+            catches = _repeated_after(module, node)
+            if catches:
+                yield RetryLoop(loop, node, catches)
+
+
+def _repeated_after(module: Module, node: ast.Try) -> frozenset[str]:
+    names: frozenset[str] = frozenset()
+    for handler, caught in handlers(module, node):
+        if not any(isinstance(statement, (ast.Raise, ast.Return, ast.Break)) for statement in handler.body):
+            names |= caught
+        elif caught & ALL_OF_THE_SDK:
+            break
+    return names
+
+
+def handlers(module: Module, node: ast.Try) -> Iterator[tuple[ast.ExceptHandler, frozenset[str]]]:
+    """Yield each handler with the bare names of the exceptions it catches."""
+    for handler in node.handlers:
+        yield handler, bare(classes(module, handler.type))
+
+
+def bare(names: frozenset[str] | None) -> frozenset[str]:
+    """Return names of classes without their modules; none if they are not known."""
+    return frozenset(name.rpartition(".")[2] for name in names or ())
+
+
 def classes(module: Module, node: ast.expr | None, depth: int = 0) -> frozenset[str] | None:
-    """The full names of the exception classes in `node`, a class or a tuple of them; None if one is not a name."""
+    """Return the full names of the exception classes in `node`, a class or a tuple of them; None if one has no name."""
     if node is None:
         return frozenset({"BaseException"})
     if isinstance(node, (ast.Tuple, ast.List)):
-        found = [classes(module, item.value if isinstance(item, ast.Starred) else item, depth) for item in node.elts]
-        return _union(found)
+        items = (item.value if isinstance(item, ast.Starred) else item for item in node.elts)
+        return _union(classes(module, item, depth) for item in items)
     name = key_of(node)
     if name is None:
         return None
@@ -57,9 +117,13 @@ def classes(module: Module, node: ast.expr | None, depth: int = 0) -> frozenset[
     return frozenset({module.origin(node)})
 
 
-def _union(parts: list[frozenset[str] | None]) -> frozenset[str] | None:
-    known = [part for part in parts if part is not None]
-    return frozenset[str]().union(*known) if len(known) == len(parts) else None
+def _union(parts: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
+    names: frozenset[str] = frozenset()
+    for part in parts:
+        if part is None:
+            return None
+        names |= part
+    return names
 
 
 def _is_retry(module: Module, node: ast.expr) -> bool:
@@ -73,37 +137,38 @@ def _library(module: Module, node: ast.expr) -> str:
 
 
 def _caught(module: Module, node: ast.expr) -> frozenset[str] | None:
+    """Return the names of the exceptions after which a retry library runs its body again; None if not known."""
     if not isinstance(node, ast.Call):
         return BROAD
-    if any(given.arg is None for given in node.keywords):
+    if any(word.arg is None for word in node.keywords):
         return None
     library = _library(module, node.func)
     if library == "tenacity":
         predicate = keyword(node, "retry")
         return BROAD if predicate is None else _predicate(module, predicate)
     if library == "stamina":
-        return _given(module, node, "on", 0)
+        return _argument(module, node, "on", 0)
     if library == "backoff":
-        return _given(module, node, "exception", 1) if last_name(node) == "on_exception" else None
+        return _argument(module, node, "exception", 1) if last_name(node) == "on_exception" else None
     if library == "retry":
-        return _given(module, node, "exceptions", 0) if node.args or keyword(node, "exceptions") else BROAD
-    return None if any((given.arg or "").startswith("retry_on") for given in node.keywords) else BROAD
+        return _argument(module, node, "exceptions", 0) if node.args or keyword(node, "exceptions") else BROAD
+    return None if any((word.arg or "").startswith("retry_on") for word in node.keywords) else BROAD
 
 
-def _given(module: Module, node: ast.Call, name: str, position: int) -> frozenset[str] | None:
-    given = keyword(node, name) or (node.args[position] if len(node.args) > position else None)
-    return classes(module, given) if given is not None else None
+def _argument(module: Module, node: ast.Call, name: str, position: int) -> frozenset[str] | None:
+    argument = keyword(node, name) or (node.args[position] if len(node.args) > position else None)
+    return classes(module, argument) if argument is not None else None
 
 
 def _predicate(module: Module, node: ast.expr) -> frozenset[str] | None:
-    """The exceptions a tenacity predicate is for."""
+    """Return the names of the exceptions that a tenacity predicate accepts."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         return _union([_predicate(module, node.left), _predicate(module, node.right)])
     if not isinstance(node, ast.Call):
         return None
     name = last_name(node)
     if name == "retry_any":
-        return _union([_predicate(module, given) for given in node.args])
+        return _union(_predicate(module, argument) for argument in node.args)
     if name == "retry_if_exception_type":
-        return _given(module, node, "exception_types", 0) if node.args or node.keywords else BROAD
+        return _argument(module, node, "exception_types", 0) if node.args or node.keywords else BROAD
     return frozenset() if name == "retry_if_result" else None

@@ -1,20 +1,19 @@
-"""The rules: what each looks for, and what puts it right."""
-
-from __future__ import annotations
+"""The rules: the mistake that each finds, and its fix."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ._findings import Hit
 from ._module import Module
-from ._rules_clients import raw_httpx_predicate
-from ._rules_retrying import cancel_on_any_error, create_inside_retry, retry_around_poll
+from ._rules_retrying import cancel_on_any_error, create_inside_retry, raw_httpx_predicate, retry_around_poll
 from ._rules_waiting import failure_ignored, incomplete_ignored, poll_without_deadline, wait_for_completed_only
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A mistake that is looked for."""
+    """A kind of mistake: its id, the function that finds it, and its fix."""
+
+    __module__ = "runoutcome.doctor"
 
     id: str
     find: Callable[[Module], Iterator[Hit]]

@@ -1,4 +1,4 @@
-"""The rules about doing it again: what is retried, after which exceptions, and what is cancelled."""
+"""Rules about retries and cancels: the body that is retried, and the exceptions that lead to it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from ._attempts import attempts_in
-from ._background import is_background
-from ._calls import Operation
-from ._conditions import NOTHING, Judge
+from ._calls import Operation, is_background
+from ._conditions import NOTHING, Conditions
 from ._findings import Hit
 from ._module import Module
-from ._polled_run import Polled, polled_in
-from ._retries import BROAD, bare, classes, retries_in
-from ._syntax import identifiers, last_name, own_nodes
+from ._polled_run import PolledRun, polled_in
+from ._retries import ALL_OF_THE_SDK, BROAD, bare, classes, handlers, retries_in, retry_loops_in
+from ._syntax import dotted, identifiers, last_name, own_nodes
 from ._walk import Walk
 
 _AMBIGUOUS = BROAD | {
@@ -25,19 +23,34 @@ _AMBIGUOUS = BROAD | {
     "APITimeoutError",
     "InternalServerError",
 }
-"""After these a create may have gone through."""
+"""Exceptions after which a create may have gone through."""
 
 _OF_POLLS = _AMBIGUOUS | {"RateLimitError", "ConflictError"}
-"""These a poll may raise while the run is well."""
+"""Exceptions that a poll may raise while the run is well."""
 
 _OF_RUNS = frozenset({"RateLimitError", "APIStatusError", "InternalServerError"})
-"""The ones that look as if they were raised for a run that failed."""
+"""Exceptions that look as if they were raised for a failed run."""
 
 _CHOSEN = re.compile(r"time_?out|timed|deadline|cancel|interrupt|abort|stop", re.IGNORECASE)
 
+_RAW = frozenset({"httpx", "httpx2", "requests", "aiohttp", "urllib3"})
+_NOT_WRAPPED = frozenset({"together", "mistralai", "litellm", "google"})
+"""Clients with calls of the same names that may raise the HTTP library's own exceptions."""
+
+_SDK_CALLS = {
+    "create": frozenset({"responses", "completions", "embeddings", "batches", "files", "images", "runs"}),
+    "parse": frozenset({"responses", "completions"}),
+    "retrieve": frozenset({"responses", "batches", "runs", "jobs", "videos"}),
+    "cancel": frozenset({"responses", "batches", "runs", "jobs"}),
+}
+_HARMLESS = re.compile(
+    r"print|sleep|debug|info|warning|error|exception|append|extend|format|join|strip|split|lower|len|str|int|float|dict|"
+    r"list|set|range|isinstance|getattr|hasattr|dumps|loads|model_dump|model_dump_json|time|monotonic|perf_counter"
+)
+
 
 def retry_around_poll(module: Module) -> Iterator[Hit]:
-    """A retry that polls a run again which has ended, or that waits for an exception no run raises."""
+    """A retry that polls a run again after its end, or that waits for an exception that no run raises."""
     for retry in retries_in(module):
         caught = bare(retry.catches)
         polled = _polled_only(module, retry.body)
@@ -47,23 +60,23 @@ def retry_around_poll(module: Module) -> Iterator[Hit]:
             yield Hit(_line(polled), "the retry around this poll asks again for a run that has ended")
         elif caught & _OF_RUNS and _waits(polled, retry.body):
             yield Hit(_line(polled), "the retry around this wait never sees the run fail: its polls answer 200 OK")
-    for attempt in attempts_in(module):
-        polled = _polled_only(module, attempt.node.body)
-        if polled is not None and _is_caught(_raised_for_failure(polled, attempt.node.body), attempt.catches):
+    for loop in retry_loops_in(module):
+        polled = _polled_only(module, loop.node.body)
+        if polled is not None and _is_caught(_raised_for_failure(polled, loop.node.body), loop.catches):
             yield Hit(_line(polled), "the retry around this poll asks again for a run that has ended")
 
 
 def create_inside_retry(module: Module) -> Iterator[Hit]:
     """A background create that is sent again after an exception that does not mean it was refused."""
-    found: list[Operation] = []
+    creates: list[Operation] = []
     for retry in retries_in(module):
         if bare(retry.catches) & (_OF_POLLS if _polls(module, retry.body) else _AMBIGUOUS):
-            found += _creates(module, retry.body)
-    for attempt in attempts_in(module):
-        if attempt.catches & (_OF_POLLS if _polls(module, attempt.node.body) else _AMBIGUOUS):
-            creates = _creates(module, attempt.node.body)
-            found += [create for create in creates if attempt.repeats(create.call or create.node)]
-    for create in found:
+            creates += _creates(module, retry.body)
+    for loop in retry_loops_in(module):
+        if loop.catches & (_OF_POLLS if _polls(module, loop.node.body) else _AMBIGUOUS):
+            repeated = _creates(module, loop.node.body)
+            creates += [create for create in repeated if loop.repeats(create.call or create.node)]
+    for create in creates:
         yield Hit(create.line, "this create is sent again after errors that do not say whether it went through")
 
 
@@ -80,16 +93,16 @@ def cancel_on_any_error(module: Module) -> Iterator[Hit]:
                         yield Hit(cancel.line, "this cancels a healthy run when no more than a poll failed")
 
 
-def _polled_only(module: Module, body: Sequence[ast.stmt]) -> Polled | None:
-    """What `body` polls, if it makes no new run as well."""
+def _polled_only(module: Module, body: Sequence[ast.stmt]) -> PolledRun | None:
+    """Return the run that `body` polls; None if it makes a new run as well."""
     return None if any(module.operations("create", *body, helped=True)) else polled_in(module, *body)
 
 
-def _line(polled: Polled) -> int:
+def _line(polled: PolledRun) -> int:
     return min(source.lineno for source in polled.sources)
 
 
-def _waits(polled: Polled, body: Sequence[ast.stmt]) -> bool:
+def _waits(polled: PolledRun, body: Sequence[ast.stmt]) -> bool:
     return any(isinstance(node, ast.While) and polled.mentions(node) for node in own_nodes(*body))
 
 
@@ -97,8 +110,8 @@ def _polls(module: Module, body: Sequence[ast.stmt]) -> bool:
     return any(module.operations("retrieve", *body, helped=True))
 
 
-def _raised_for_failure(polled: Polled, body: Sequence[ast.stmt]) -> frozenset[str]:
-    """The names of what is raised here when the run has failed, and not while it is going."""
+def _raised_for_failure(polled: PolledRun, body: Sequence[ast.stmt]) -> frozenset[str]:
+    """Return the names of the exceptions that are raised here for a failed run, and not for a pending one."""
     names = {
         last_name(node.exc)
         for node in _raises(polled, body, "failed") - _raises(polled, body, "in_progress")
@@ -109,15 +122,15 @@ def _raised_for_failure(polled: Polled, body: Sequence[ast.stmt]) -> frozenset[s
     return frozenset(names)
 
 
-def _raises(polled: Polled, body: Sequence[ast.stmt], status: str) -> set[ast.Raise]:
-    """What is certainly raised here for a run in `status`."""
-    walk = Walk(Judge(polled.module, polled, status, *body))
+def _raises(polled: PolledRun, body: Sequence[ast.stmt], status: str) -> set[ast.Raise]:
+    """Return the `raise` statements that are certainly reached for a run in `status`."""
+    walk = Walk(Conditions(polled.module, polled, status, *body))
     walk.block(body)
     return {node for node, reasons in walk.visited.items() if isinstance(node, ast.Raise) and NOTHING in reasons}
 
 
-def _raises_for_status(polled: Polled, call: ast.Call) -> bool:
-    return last_name(call) == "raise_for_status" and any(polled.mentions(given) for given in call.args)
+def _raises_for_status(polled: PolledRun, call: ast.Call) -> bool:
+    return last_name(call) == "raise_for_status" and any(map(polled.mentions, call.args))
 
 
 def _is_caught(raised: frozenset[str], caught: frozenset[str]) -> bool:
@@ -125,26 +138,25 @@ def _is_caught(raised: frozenset[str], caught: frozenset[str]) -> bool:
 
 
 def _creates(module: Module, body: Sequence[ast.stmt]) -> list[Operation]:
-    """The background creates in `body`, also those a function of this file makes for it."""
+    """Return the background creates in `body`, also those that a function of this file makes for it."""
     calls = [node for node in own_nodes(*body) if isinstance(node, ast.Call)]
-    found = (create for call in calls for create in module.operations("create", call.func, helped=True))
-    return [create for create in found if create.resource == "responses" and _is_background(module, create)]
+    creates = (create for call in calls for create in module.operations("create", call.func, helped=True))
+    return [create for create in creates if create.resource == "responses" and _is_background(module, create)]
 
 
 def _is_background(module: Module, create: Operation) -> bool:
     helper = module.helper(create.node)
     calls = [create.call] if helper is None else [inner.call for inner in module.operations("create", *helper.body)]
-    return any(call is not None and is_background(call, module) for call in calls)
+    return any(call is not None and is_background(call, module.scope_of(call)) for call in calls)
 
 
 def _taken_on_any_error(module: Module, node: ast.Try) -> Iterator[list[ast.stmt]]:
-    """The statements that are come by whatever a poll raises, without a look at what it was."""
+    """Yield the statements that run after any exception of a poll, without a look at the exception."""
     blocks = [node.finalbody]
-    for handler in node.handlers:
-        names = bare(classes(module, handler.type))
+    for handler, names in handlers(module, node):
         if names & BROAD:
             blocks.append(handler.body)
-        if names & (BROAD | {"APIError", "OpenAIError"}):
+        if names & ALL_OF_THE_SDK:
             break
     errors = {handler.name for handler in node.handlers}
     for block in blocks:
@@ -152,22 +164,63 @@ def _taken_on_any_error(module: Module, node: ast.Try) -> Iterator[list[ast.stmt
 
 
 def _is_chosen(statement: ast.stmt, errors: set[str | None]) -> bool:
-    """Whether the exception, a timeout or somebody's wish decides about what is done."""
+    """Return whether the exception, a timeout or a wish to stop decides about the statement."""
     if not isinstance(statement, ast.If):
         return isinstance(statement, ast.Match)
     return any(name in errors or _CHOSEN.search(name) for name in identifiers(statement.test))
 
 
 def _is_guarded(module: Module, poll: Operation, outer: ast.Try) -> bool:
-    """Whether a `try` of its own handles what the poll raises."""
+    """Return whether a `try` of its own handles the exceptions of the poll."""
     helper = module.helper(poll.node)
     polls = [poll] if helper is None else [poll, *module.operations("retrieve", *helper.body)]
     for node in polls:
         for above in module.above(node.node):
             if above is outer:
                 break
-            if isinstance(above, ast.Try):
-                caught = [bare(classes(module, handler.type)) for handler in above.handlers]
-                if any(names & _OF_POLLS for names in caught):
-                    return True
+            if isinstance(above, ast.Try) and any(names & _OF_POLLS for _, names in handlers(module, above)):
+                return True
     return False
+
+
+def raw_httpx_predicate(module: Module) -> Iterator[Hit]:
+    """A handler or retry for an HTTP library's exceptions around calls of the SDK alone, which raises its own."""
+    origins = {origin.partition(".")[0] for origin in module.imports.values()}
+    if "openai" not in origins or origins & _NOT_WRAPPED:
+        return
+    for retry in retries_in(module):
+        if retry.catches and _are_raw(retry.catches) and _only_calls_the_sdk(retry.body):
+            yield Hit(retry.line, f"this retries after {_named(retry.catches)}, which the SDK's calls do not raise")
+    for node in module.nodes:
+        if isinstance(node, ast.Try) and _only_calls_the_sdk(node.body):
+            yield from _raw_handlers(module, node)
+
+
+def _raw_handlers(module: Module, node: ast.Try) -> Iterator[Hit]:
+    caught = [(handler.lineno, classes(module, handler.type) or frozenset()) for handler in node.handlers]
+    if not any(name.partition(".")[0] == "openai" for _, names in caught for name in names):
+        for line, names in caught:
+            if _are_raw(names):
+                yield Hit(line, f"this catches {_named(names)}, which the SDK's calls do not raise")
+
+
+def _are_raw(names: frozenset[str]) -> bool:
+    """Return whether all of the exceptions are an HTTP library's."""
+    return bool(names) and all(name.partition(".")[0] in _RAW for name in names)
+
+
+def _named(names: frozenset[str]) -> str:
+    return " and ".join(sorted(names))
+
+
+def _only_calls_the_sdk(body: Sequence[ast.stmt]) -> bool:
+    """Return whether `body` calls the SDK, and no code that may raise an HTTP library's exceptions, as streams do."""
+    calls = [node for node in own_nodes(*body) if isinstance(node, ast.Call)]
+    others = [call for call in calls if not _is_plain_sdk_call(call)]
+    return len(others) < len(calls) and all(_HARMLESS.fullmatch(last_name(call)) for call in others)
+
+
+def _is_plain_sdk_call(call: ast.Call) -> bool:
+    chain = dotted(call.func)
+    is_sdk_call = len(chain) > 2 and chain[-2] in _SDK_CALLS.get(chain[-1], ())
+    return is_sdk_call and not any(argument.arg in ("stream", None) for argument in call.keywords)

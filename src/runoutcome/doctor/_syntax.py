@@ -1,4 +1,4 @@
-"""Small questions about a syntax tree."""
+"""Functions on syntax trees: chains of names, assignments, loops."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ TRIES: tuple[type[ast.AST], ...] = (ast.Try, getattr(ast, "TryStar", ast.Try))
 
 
 def own_nodes(*roots: ast.AST) -> Iterator[ast.AST]:
-    """`roots` and what is below them in source order, without the functions and classes defined there.
+    """Yield `roots` and the nodes below them in source order, without the functions and classes defined there.
 
-    Lambdas are gone into: they are written where they are used.
+    Lambdas are included: they are written where they are used.
     """
     stack = list(reversed(roots))
     while stack:
@@ -27,7 +27,7 @@ def own_nodes(*roots: ast.AST) -> Iterator[ast.AST]:
 
 
 def dotted(node: ast.AST) -> tuple[str, ...]:
-    """The names of a chain: `a.b(x)[0].c` is `("a", "b", "c")`. What is no chain is empty."""
+    """Return the names of a chain: `("a", "b", "c")` for `a.b(x)[0].c`; empty if `node` is not a chain."""
     names: list[str] = []
     while True:
         if isinstance(node, ast.Attribute):
@@ -45,12 +45,12 @@ def dotted(node: ast.AST) -> tuple[str, ...]:
 
 
 def last_name(node: ast.AST) -> str:
-    """The last name of a chain; empty if there is none."""
+    """Return the last name of a chain; empty if there is none."""
     return (dotted(node) or ("",))[-1]
 
 
 def key_of(node: ast.AST) -> str | None:
-    """`run` or `self.run`, for what a value can be kept in; None for anything else."""
+    """Return `run` or `self.run` for a name or attribute, which can keep a value; None for anything else."""
     names: list[str] = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)
@@ -59,12 +59,12 @@ def key_of(node: ast.AST) -> str | None:
 
 
 def keyword(call: ast.Call, name: str) -> ast.expr | None:
-    """The value given to the keyword `name`."""
-    return next((given.value for given in call.keywords if given.arg == name), None)
+    """Return the value of the keyword argument `name`."""
+    return next((argument.value for argument in call.keywords if argument.arg == name), None)
 
 
 def assignments(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
-    """Every name (or `self.name`) that is given a value, and the expression the value comes from."""
+    """Yield every name (or `self.name`) that gets a value, and the expression of the value."""
     for node in nodes:
         targets: list[ast.expr] = []
         value: ast.expr | None = None
@@ -84,7 +84,7 @@ def assignments(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
 
 
 def identifiers(node: ast.AST) -> Iterator[str]:
-    """Every name and attribute at or below `node`; no text."""
+    """Yield every name and attribute at or below `node`; no text."""
     for below in ast.walk(node):
         if isinstance(below, ast.Name):
             yield below.id
@@ -93,7 +93,7 @@ def identifiers(node: ast.AST) -> Iterator[str]:
 
 
 def is_counted(node: ast.AST) -> bool:
-    """Whether `node` is `for … in range(…)`."""
+    """Return whether `node` is `for … in range(…)`."""
     return (
         isinstance(node, (ast.For, ast.AsyncFor))
         and isinstance(node.iter, ast.Call)
@@ -102,5 +102,5 @@ def is_counted(node: ast.AST) -> bool:
 
 
 def is_endless(node: ast.AST) -> bool:
-    """Whether `node` is `for … in itertools.count(…)`."""
+    """Return whether `node` is `for … in itertools.count(…)`."""
     return isinstance(node, ast.For) and isinstance(node.iter, ast.Call) and last_name(node.iter) in ("count", "cycle")

@@ -1,4 +1,6 @@
-"""A file of jobs in the OpenAI Batch input format, run as background runs, that go on after a crash."""
+"""Runs a file of jobs in the OpenAI Batch input format as background runs, and goes on after a crash."""
+
+from inspect import isfunction
 
 from ._jobs import JobFileError, JobLine, read_jobs
 from ._runner import BatchOptions, JobReport, Progress, run_batch
@@ -15,3 +17,7 @@ __all__ = [
     "read_jobs",
     "run_batch",
 ]
+
+for _name in __all__:
+    if isfunction(_value := globals()[_name]):
+        _value.__module__ = __name__  # its address in pickles and in `help()`

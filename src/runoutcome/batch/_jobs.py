@@ -1,6 +1,4 @@
-"""Reads a job file: one JSON object a line, in the OpenAI Batch input format. Every fault is found before any POST."""
-
-from __future__ import annotations
+"""Reads a job file: one JSON object a line, in the OpenAI Batch input format. Checks every line before any POST."""
 
 import hashlib
 import json
@@ -18,10 +16,14 @@ _KEYS = ("custom_id", "method", "url", "body")
 class JobFileError(ValueError):
     """A job file that cannot be run; the message names the line and says what to do."""
 
+    __module__ = "runoutcome.batch"
+
 
 @dataclass(frozen=True)
 class JobLine:
     """One job: its line in the file (from 1), its `custom_id`, and the body of its request."""
+
+    __module__ = "runoutcome.batch"
 
     line: int
     custom_id: str
@@ -29,13 +31,13 @@ class JobLine:
 
     @cached_property
     def digest(self) -> str:
-        """A short hash of the body, by which a changed job is told from the one that was submitted."""
+        """Short hash of the body, to notice a job that changed after it was submitted."""
         text = json.dumps(self.body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_jobs(path: Path) -> list[JobLine]:
-    """The jobs of a file, in its order. Raises JobFileError for the first fault found."""
+    """Return the jobs of a file, in its order. Raises JobFileError for the first fault."""
     try:
         lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
     except IsADirectoryError:
@@ -110,7 +112,7 @@ def _check_body(body: Any) -> None:
 
 
 def check_sendable(custom_id: str, body: Mapping[str, Any]) -> None:
-    """UnicodeEncodeError for a job with half of a character: JSON can spell it, HTTP cannot send it."""
+    """Raise UnicodeEncodeError for a job with a lone surrogate: JSON can spell it, HTTP cannot send it."""
     json.dumps([custom_id, body], ensure_ascii=False).encode("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The lines of a result file: the OpenAI Batch output format, with an `outcome` object beside it."""
+"""Lines of a result file: the OpenAI Batch output format, with an `outcome` object beside it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ._jobs import JobLine
 
 
 def run_row(job: JobLine, run: Any, outcome: Outcome, error: BaseException | None, attempts: int) -> dict[str, Any]:
-    """The line of a run that ended; its `status_code` is the 200 that brought the body, whatever the body says."""
+    """Return the line of a run that ended; its `status_code` is the 200 of the poll, also for a failed run."""
     request_id = getattr(run, "_request_id", None)
     body = run.to_dict() if isinstance(run, _sdk.Response) else run
     response = {"status_code": 200, "request_id": request_id, "body": body}
@@ -19,7 +19,7 @@ def run_row(job: JobLine, run: Any, outcome: Outcome, error: BaseException | Non
 
 
 def refused_row(job: JobLine, error: Any, outcome: Outcome, attempts: int) -> dict[str, Any]:
-    """The line of a job whose create the API refused for good: the HTTP error as the Batch API would write it."""
+    """Return the line of a job whose create the API refused for good: the HTTP error in the form of the Batch API."""
     response = {"status_code": error.status_code, "request_id": error.request_id, "body": {"error": error.body}}
     return _row(job, response, outcome, error, attempts)
 
@@ -36,3 +36,12 @@ def _row(job: JobLine, response: Any, outcome: Outcome, raised: BaseException | 
             "attempts": attempts,
         },
     }
+
+
+def output_text(run: Any) -> str | None:
+    """Return the text that the run's messages hold, complete or not; None if there is none."""
+    try:
+        text = run.output_text
+    except (AttributeError, TypeError):  # not a model of the SDK, or a body whose output is not as documented
+        return None
+    return text if isinstance(text, str) and text else None

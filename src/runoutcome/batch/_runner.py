@@ -1,13 +1,11 @@
-"""Runs the jobs of a batch: bounded, resumable, and told about as it goes."""
-
-from __future__ import annotations
+"""Runs the jobs of a batch: so many at once, resumable, with a report of each."""
 
 import asyncio
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from .. import _sdk
 from .._errors.bases import RunError, WaitError
@@ -22,26 +20,33 @@ from .._runs.options import AUTO, MaxWait
 from .._sdk.faults import read_fault
 from .._waiting.resume_token import loads
 from ._jobs import JobLine, check_sendable
-from ._rows import refused_row, run_row
+from ._rows import output_text, refused_row, run_row
 from ._store import Past, Store
 
 End = Literal["finished", "unfinished", "held", "not_submitted"]
 """`finished` has a result line. `unfinished` goes on. `held` may have been submitted. `not_submitted` was not."""
 Step = Literal["submitting", "queued", "in_progress", "resubmitting", "ended"]
 
+_HELD = (
+    "its last POST may have gone through without an answer; look for its runoutcome_key in the provider's logs, "
+    "then run again with --ambiguous resubmit if there is no such run"
+)
+
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """How a batch is run."""
+    """Options of a batch."""
+
+    __module__ = "runoutcome.batch"
 
     concurrency: int = 16
     """Runs in flight at once."""
     resubmit: int = 2
     """Further runs a job may get when its run fails in a way that is retryable."""
     max_wait_seconds: MaxWait = AUTO
-    """How long one job may take, its resubmissions included."""
+    """Seconds for one job, its resubmissions included."""
     on_ambiguous: Literal["hold", "resubmit"] = "hold"
-    """What becomes of a job whose last POST may have gone through, or whose run is gone: left alone, or made again."""
+    """Policy for a job whose last POST may have gone through, or whose run is gone: leave it alone, or run it again."""
 
     def __post_init__(self) -> None:
         if self.concurrency < 1:
@@ -50,29 +55,33 @@ class BatchOptions:
 
 @dataclass(frozen=True)
 class JobReport:
-    """What became of one job."""
+    """The end of one job."""
+
+    __module__ = "runoutcome.batch"
 
     job: JobLine
     end: End
     outcome: Outcome | None = None
     exception: str | None = None
-    """Name of the exception class that the run, or the request, amounts to; None for a completed run."""
+    """Name of the exception class for the run, or of the request's error; None for a completed run."""
     detail: str = ""
-    """What the exception says."""
+    """Message of the exception."""
     response_id: str | None = None
     attempts: int = 1
     faults: tuple[str, ...] = ()
-    """The poll faults that were met and survived, by class name or HTTP status."""
+    """Poll faults that the job survived, by class name or HTTP status."""
     partial_output: str = ""
     key: str | None = None
-    """The key of a held job's POST, by which its run can be found in the provider's logs."""
+    """Key of a held job's POST, to find its run in the provider's logs."""
     earlier: tuple[str, ...] = ()
-    """How the runs before the last one ended: exception class and code."""
+    """Ends of the runs before the last one: exception class and code."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One thing that happened; `report` only at the end of a job."""
+    """One step of a job; `report` is set at its end only."""
+
+    __module__ = "runoutcome.batch"
 
     job: JobLine
     step: Step
@@ -87,17 +96,17 @@ async def run_batch(
     on_progress: Callable[[Progress], None],
     stop: asyncio.Event,
 ) -> list[JobReport]:
-    """Run every job that has no result yet, and give a report of each, in the order they ended.
+    """Run every job that has no result yet, and return a report of each, in the order they ended.
 
     When `stop` is set nothing more is submitted; a POST in flight is waited for, then the runs are left alone.
     After an error that concerns every job (401, 403, quota, no connection) nothing more is submitted either.
     """
     batch = _Batch(runs, store, options, on_progress, stop)
-    waiting = sorted(
+    pending = sorted(
         (job for job in jobs if job.custom_id not in store.finished), key=lambda job: job.custom_id not in store.past
     )
-    queue = iter(waiting)
-    workers = [asyncio.ensure_future(batch.work(queue)) for _ in range(min(options.concurrency, len(waiting)))]
+    queue = iter(pending)
+    workers = [asyncio.ensure_future(batch.work(queue)) for _ in range(min(options.concurrency, len(pending)))]
     stopper = asyncio.ensure_future(batch.stop_workers(workers))
     try:
         results = await asyncio.gather(*workers, return_exceptions=True)
@@ -107,52 +116,48 @@ async def run_batch(
         if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
             raise result
     ended = {report.job.custom_id for report in batch.reports}
-    left = [JobReport(job, batch.state_of(job)) for job in waiting if job.custom_id not in ended]
+    left = [JobReport(job, batch.state_of(job)) for job in pending if job.custom_id not in ended]
     return [*batch.reports, *left]
 
 
+@dataclass
 class _Batch:
     """The state that the workers of one batch share. They run in one thread, so it needs no lock."""
 
-    def __init__(
-        self,
-        runs: AsyncRuns,
-        store: Store,
-        options: BatchOptions,
-        on_progress: Callable[[Progress], None],
-        stop: asyncio.Event,
-    ) -> None:
-        self._runs, self._store, self._options = runs, store, options
-        self._on_progress, self._stop = on_progress, stop
-        self._nonce = uuid.uuid4().hex[:12]
-        self._halted = False
-        self._posting: set[str] = set()
-        self.reports: list[JobReport] = []
+    runs: AsyncRuns
+    store: Store
+    options: BatchOptions
+    on_progress: Callable[[Progress], None]
+    stop: asyncio.Event
+    nonce: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    halted: bool = False
+    posting: set[str] = field(default_factory=set)
+    reports: list[JobReport] = field(default_factory=list)
 
     async def work(self, queue: Iterable[JobLine]) -> None:
         for job in queue:
-            past = self._store.past.get(job.custom_id)
+            past = self.store.past.get(job.custom_id)
             if past is not None and past.token is None and past.event == "submitting":
-                if self._options.on_ambiguous == "hold":
+                if self.options.on_ambiguous == "hold":
                     self._end(JobReport(job, "held", exception="SubmissionUnknownError", detail=_HELD, key=past.key))
                     continue
                 past = None
-            if self._stop.is_set() or (self._halted and (past is None or past.token is None)):
+            if self.stop.is_set() or (self.halted and (past is None or past.token is None)):
                 continue  # it stays as it is; a run that is going is still waited for after a refusal
             try:
                 report = await self._run(job, past)
-                if report.exception == RunGoneError.__name__ and self._options.on_ambiguous == "resubmit":
+                if report.exception == RunGoneError.__name__ and self.options.on_ambiguous == "resubmit":
                     report = await self._run(job, None)
                 self._end(report)
             except Exception:
-                self._halted = True  # a full disk, a broken client: nothing more is paid for
+                self.halted = True  # a full disk, a broken client: nothing more is paid for
                 raise
 
     async def stop_workers(self, workers: Sequence[asyncio.Future[None]]) -> None:
-        await self._stop.wait()
-        # A POST that is cut makes a paid run nobody can find: give those in flight time for their answer.
+        await self.stop.wait()
+        # A POST that is cut off leaves a paid run without an id: give those in flight time for their answer.
         for _ in range(150):
-            if not self._posting:
+            if not self.posting:
                 break
             await asyncio.sleep(0.1)
         for worker in workers:
@@ -160,96 +165,96 @@ class _Batch:
 
     @property
     def is_closed(self) -> bool:
-        """Nothing more is submitted."""
-        return self._halted or self._stop.is_set()
+        """True if nothing more is submitted."""
+        return self.halted or self.stop.is_set()
 
     def state_of(self, job: JobLine) -> End:
-        past = self._store.past.get(job.custom_id)
+        past = self.store.past.get(job.custom_id)
         if past is not None and past.token is not None:
             return "unfinished"
         return "held" if past is not None and past.event == "submitting" else "not_submitted"
 
     async def _run(self, job: JobLine, past: Past | None) -> JobReport:
         going = split_key(loads(past.token).key) if past and past.token else None
-        track = _Track(self, job, attempts=going[1] if going else 1)
+        record = _JobRecord(self, job, attempts=going[1] if going else 1)
         try:
-            response = await self._response(track, past)
+            response = await self._response(record, past)
         except (RunError, RunGoneError, WaitError) as error:
-            return self._ended_otherwise(track, error)
+            return self._not_completed(record, error)
         except Exception as error:  # noqa: BLE001 - raised again unless it belongs to this job alone
-            return self._not_made(track, error)
+            return self._not_submitted(record, error)
         finally:
-            self._posting.discard(job.custom_id)
-        outcome = classify(response, catalog=self._runs.catalog)
-        self._store.add_result(run_row(job, response, outcome, None, track.attempts))
-        return track.report("finished", None, outcome)
+            self.posting.discard(job.custom_id)
+        outcome = classify(response, catalog=self.runs.catalog)
+        self.store.add_result(run_row(job, response, outcome, None, record.attempts))
+        return record.report("finished", None, outcome)
 
-    async def _response(self, track: _Track, past: Past | None) -> _sdk.Response:
-        job, body = track.job, dict(track.job.body)
+    async def _response(self, record: "_JobRecord", past: Past | None) -> _sdk.Response:
+        job, body = record.job, dict(record.job.body)
         check_sendable(job.custom_id, body)
         metadata = body.pop("metadata", None) or {}
         window = (body.get("background_options") or {}).get("completion_window")
-        return await self._runs.create_and_poll(
-            key=None if "runoutcome_key" in metadata else f"{self._nonce}/{_short_name(job.custom_id)}",
+        return await self.runs.create_and_poll(
+            key=None if "runoutcome_key" in metadata else f"{self.nonce}/{_short_name(job.custom_id)}",
             resume=past.token if past else None,
-            resubmit=self._options.resubmit,
-            max_wait_seconds=self._options.max_wait_seconds,
+            resubmit=self.options.resubmit,
+            max_wait_seconds=self.options.max_wait_seconds,
             completion_window=window if isinstance(window, str) else None,
-            on_submitting=track.submitting,
-            on_refused=track.refused,
-            on_submitted=track.submitted,
-            on_update=track.update,
-            on_fault=track.fault,
+            on_submitting=record.submitting,
+            on_refused=record.refused,
+            on_submitted=record.submitted,
+            on_update=record.update,
+            on_fault=record.fault,
             metadata=metadata,
             # As it stands in the file: the installed SDK may not know every key, nor should it change any.
             extra_body=body,
         )
 
-    def _ended_otherwise(self, track: _Track, error: RunError | RunGoneError | WaitError) -> JobReport:
-        """A run that ended badly gets its line; one that may be going gets none."""
+    def _not_completed(self, record: "_JobRecord", error: RunError | RunGoneError | WaitError) -> JobReport:
+        """Report a run that did not complete: one that ended gets its line; one that may be going gets none."""
         if isinstance(error, (SubmissionUnknownError, RunGoneError)):
-            # What is gone gets no result line either: with another key or on another server it may be there.
-            return track.report("held", error, None)
+            # A run that is gone gets no result line either: with another key or on another server it may exist.
+            return record.report("held", error, None)
         if isinstance(error, WaitError) or error.phase != "terminal":
-            return track.report("unfinished", error, error.outcome)
-        self._store.add_result(run_row(track.job, error.run, error.outcome, error, track.attempts))
-        return track.report("finished", error, error.outcome)
+            return record.report("unfinished", error, error.outcome)
+        self.store.add_result(run_row(record.job, error.run, error.outcome, error, record.attempts))
+        return record.report("finished", error, error.outcome)
 
-    def _not_made(self, track: _Track, error: Exception) -> JobReport:
-        """No run came of the last POST, or it was not even tried. Raises what is no matter of one job."""
+    def _not_submitted(self, record: "_JobRecord", error: Exception) -> JobReport:
+        """Report a job whose last POST made no run, or was not sent. Raises errors that concern the whole batch."""
         if isinstance(error, _NoMoreRunsError):
-            return track.report(self.state_of(track.job), None, None)
+            return record.report(self.state_of(record.job), None, None)
         if isinstance(error, UnicodeEncodeError):
-            return track.report("not_submitted", error, None)
+            return record.report("not_submitted", error, None)
         if isinstance(error, (_sdk.APIStatusError, _sdk.APIConnectionError)):
-            return self._refused(track, error)
+            return self._refused(record, error)
         if getattr(error, "run_key", None) is None:
             raise error
-        self._halted = True  # a hook of the client, say: it would break the next POST too
-        return track.report("held", error, None)
+        self.halted = True  # a hook of the client, say: it would break the next POST too
+        return record.report("held", error, None)
 
-    def _refused(self, track: _Track, error: _sdk.APIStatusError | _sdk.APIConnectionError) -> JobReport:
+    def _refused(self, record: "_JobRecord", error: _sdk.APIStatusError | _sdk.APIConnectionError) -> JobReport:
         if getattr(error, "run_token", None) is not None:  # a poll was refused: the run goes on
-            self._halted = True
-            return track.report("unfinished", error, None)
-        outcome = classify({"error": error.body} if isinstance(error.body, dict) else None, catalog=self._runs.catalog)
-        if concerns_every_job(error, outcome) or is_retryable(error):
-            self._halted = self._halted or concerns_every_job(error, outcome)
-            return track.report("not_submitted", error, outcome)
-        self._store.add_result(refused_row(track.job, error, outcome, track.attempts))
-        return track.report("finished", error, outcome)
+            self.halted = True
+            return record.report("unfinished", error, None)
+        outcome = classify({"error": error.body} if isinstance(error.body, dict) else None, catalog=self.runs.catalog)
+        if _concerns_every_job(error, outcome) or is_retryable(error):
+            self.halted = self.halted or _concerns_every_job(error, outcome)
+            return record.report("not_submitted", error, outcome)
+        self.store.add_result(refused_row(record.job, error, outcome, record.attempts))
+        return record.report("finished", error, outcome)
 
     def _end(self, report: JobReport) -> None:
         self.reports.append(report)
-        self._on_progress(Progress(report.job, "ended", report))
+        self.on_progress(Progress(report.job, "ended", report))
 
 
 class _NoMoreRunsError(Exception):
-    """Raised before a POST that the batch does not make any more."""
+    """Stops a POST after the batch has been closed."""
 
 
-class _Track:
-    """What is noted about one job while it runs."""
+class _JobRecord:
+    """Notes of one job while it runs; its methods are the callbacks of the wait."""
 
     def __init__(self, batch: _Batch, job: JobLine, attempts: int) -> None:
         self.job = job
@@ -263,24 +268,24 @@ class _Track:
         if self._batch.is_closed:
             raise _NoMoreRunsError
         self.attempts = (split_key(key) or (key, 1))[1]
-        self._batch._posting.add(self.job.custom_id)
-        self._batch._store.note(self.job, "submitting", key=key)
-        self._batch._on_progress(Progress(self.job, "submitting" if self.attempts == 1 else "resubmitting"))
+        self._batch.posting.add(self.job.custom_id)
+        self._batch.store.note(self.job, "submitting", key=key)
+        self._batch.on_progress(Progress(self.job, "submitting" if self.attempts == 1 else "resubmitting"))
 
     def refused(self, key: str) -> None:
-        self._batch._store.note(self.job, "refused", key=key)
-        self._batch._posting.discard(self.job.custom_id)
+        self._batch.store.note(self.job, "refused", key=key)
+        self._batch.posting.discard(self.job.custom_id)
 
     def submitted(self, token: str) -> None:
-        self._batch._store.note(self.job, "submitted", token=token)
-        self._batch._posting.discard(self.job.custom_id)
+        self._batch.store.note(self.job, "submitted", token=token)
+        self._batch.posting.discard(self.job.custom_id)
 
     def update(self, outcome: Outcome) -> None:
         self._response_id = outcome.response_id
         if outcome.phase == "terminal" and not outcome.ok:
             self._endings.append(f"{class_for(outcome).__name__} {outcome.label}")
         if outcome.phase == "pending":
-            self._batch._on_progress(Progress(self.job, "queued" if outcome.status == "queued" else "in_progress"))
+            self._batch.on_progress(Progress(self.job, "queued" if outcome.status == "queued" else "in_progress"))
 
     def fault(self, error: BaseException) -> None:
         status = getattr(error, "status_code", None)
@@ -299,32 +304,20 @@ class _Track:
             detail=f"{error} ({error.__cause__})" if isinstance(error, _sdk.APIConnectionError) else str(error),
             response_id=response_id or getattr(error, "response_id", None),
             key=getattr(error, "key", None) or getattr(error, "run_key", None),
-            partial_output=output_text(getattr(error, "run", None)),
+            partial_output=output_text(getattr(error, "run", None)) or "",
         )
 
 
-_HELD = (
-    "its last POST may have gone through without an answer; look for its runoutcome_key in the provider's logs, "
-    "then run again with --ambiguous resubmit if there is no such run"
-)
-
-
-def concerns_every_job(error: _sdk.APIStatusError | _sdk.APIConnectionError, outcome: Outcome) -> bool:
-    """Whether the next job would be refused just the same: no connection, no API there, a bad key, no quota."""
+def _concerns_every_job(error: _sdk.APIStatusError | _sdk.APIConnectionError, outcome: Outcome) -> bool:
+    """Return whether the next job would be refused for the same reason: no connection, no API, a bad key, no quota."""
     fault = read_fault(error)
     is_elsewhere = fault.status_code in (404, 405) and not fault.from_api
     return fault.status_code in (None, 401, 403) or is_elsewhere or outcome.action == "fix_account"
 
 
 def _short_name(custom_id: str) -> str:
-    """A name of the job for its key: a key is metadata and a header, so its length is limited."""
+    """Return a name of the job for its key: a key is metadata and a header, so its length is limited."""
     text = custom_id.encode("utf-8", "surrogatepass")
     if len(text) <= 120:
         return custom_id
     return f"{text[:100].decode('utf-8', 'ignore')}~{hashlib.sha256(text).hexdigest()[:16]}"
-
-
-def output_text(run: Any) -> str:
-    """The text a run has written, complete or not."""
-    text = getattr(run, "output_text", "")
-    return text if isinstance(text, str) else ""

@@ -1,11 +1,9 @@
-"""What a batch has on disk: the results, and beside them the journal of what was submitted.
+"""The files of a batch: its results, and beside them the journal of its submissions.
 
 `RESULTS` gets one line per job as its run ends; `RESULTS.runs` gets an intent before each POST and the id right
 after it. Both are append-only, and every line is on disk before the work goes on, so a kill at any moment leaves at
 most one torn line, which is cut off when the files are opened again.
 """
-
-from __future__ import annotations
 
 import contextlib
 import json
@@ -22,38 +20,40 @@ if os.name == "posix":
 
 Event = Literal["submitting", "submitted", "refused"]
 
-
-# How the lines of ours begin, by which a torn one is told from somebody else's file.
+# A torn line of a batch begins like this; a line of another file does not.
 _BEGINNINGS = (b'{"id": "batch_req_', b'{"custom_id": "')
 
-
-# JSON allows them, and whoever splits a text into lines trips over them.
+# JSON allows these characters, and a program that splits a text into lines breaks at them.
 _LINE_BREAKS = {number: f"\\u{number:04x}" for number in (0x85, 0x2028, 0x2029)}
 
 
 class StoreError(ValueError):
     """Files that cannot be used; the message says which, and what to do."""
 
+    __module__ = "runoutcome.batch"
+
 
 @dataclass(frozen=True)
 class Past:
-    """What the journal tells about one job."""
+    """The journal's record of one job."""
 
     event: Event
     token: str | None
     """Resume token of the job's last run; None if its last POST may have gone through without an answer."""
     token_before: str | None
-    """The token of the run before that one, if there was any."""
+    """Token of the run before that one, if there was any."""
     digest: str | None
     key: str | None = None
-    """The key of the job's last POST, by which it can be found in the provider's logs."""
+    """Key of the job's last POST, to find it in the provider's logs."""
 
 
 class Store:
     """The two files of a batch, open for appending and locked. Use as a context manager."""
 
+    __module__ = "runoutcome.batch"
+
     def __init__(self, results: Path, place: str = "") -> None:
-        """`place` names the server that the runs are on; runs of two places are never mixed in one file."""
+        """Keep the paths. `place` names the server of the runs; runs on two servers are never mixed in one file."""
         self.results_path = results
         self.place = place
         self.journal_path: Path = results.with_name(results.name + ".runs")
@@ -65,13 +65,13 @@ class Store:
 
     @property
     def finished(self) -> KeysView[str]:
-        """The jobs that have a result."""
+        """Ids of the jobs that have a result."""
         return self.results.keys()
 
     def check(self, jobs: list[JobLine]) -> None:
-        """Read what is there, without creating or changing a file.
+        """Read the files, without creating or changing one.
 
-        Raises StoreError if results could not be written, or if what is there does not belong to these jobs.
+        Raises StoreError if results could not be written, or if the files do not belong to these jobs.
         """
         folder = self.results_path.parent
         if not folder.is_dir():
@@ -102,7 +102,7 @@ class Store:
                     "give the changed job another custom_id, or choose another output"
                 )
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> "Store":
         is_new = not self.journal_path.exists()
         try:
             self._journal = _open(self.journal_path)
@@ -125,8 +125,8 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close both files, and so give up the lock."""
-        with contextlib.ExitStack() as stack:  # one that cannot be closed, on a full disk, keeps no lock
+        """Close both files, which releases the lock."""
+        with contextlib.ExitStack() as stack:  # if closing one fails, on a full disk, the other still gives up its lock
             for file in (self._journal, self._results):
                 if file is not None:
                     stack.callback(file.close)
@@ -141,7 +141,7 @@ class Store:
 
     def _remember(self, row: dict[str, Any]) -> None:
         before = self.past.get(row["custom_id"])
-        # What was refused was not made: the run before it, if any, is still the job's last one.
+        # A refused POST made no run: the run before it, if any, is still the job's last one.
         token = before.token_before if before and row["event"] == "refused" else row.get("token")
         last = before.token if before and before.token else (before.token_before if before else None)
         key = row.get("key") or (before.key if before else None)
@@ -168,7 +168,7 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _cut_torn_line(file: IO[bytes]) -> None:
-    """Cut off the half line that a kill left; its job is still in the journal. A whole one gets its line break."""
+    """Cut off the half line that a kill left; its job is still in the journal. A whole line gets its line break."""
     file.seek(0)
     data = file.read()
     whole = data.rfind(b"\n") + 1
@@ -188,7 +188,7 @@ def _append(file: IO[bytes] | None, row: dict[str, Any]) -> None:
 
 
 def _rows(path: Path, kind: Literal["result", "journal"]) -> Iterator[dict[str, Any]]:
-    """The whole lines of a file; none if it is not there. A torn last line is no line."""
+    """Yield the whole lines of a file; none if it does not exist. A torn last line is left out."""
     with contextlib.suppress(FileNotFoundError):
         data = path.read_bytes()
         lines = data.split(b"\n")
@@ -197,10 +197,10 @@ def _rows(path: Path, kind: Literal["result", "journal"]) -> Iterator[dict[str, 
             if row is None or (kind == "journal" and row.get("event") not in get_args(Event)):
                 raise StoreError(f"{path}, line {number} is no {kind} line of a batch; choose another output")
             yield row
-        row = _row(lines[-1])  # whole, but for the line break that an editor or a kill took
+        row = _row(lines[-1])  # whole, except for the line break that an editor or a kill removed
         if row is not None:
             yield row
-        elif not any(lines[-1].startswith(ours) or ours.startswith(lines[-1]) for ours in _BEGINNINGS):
+        elif not any(lines[-1].startswith(start) or start.startswith(lines[-1]) for start in _BEGINNINGS):
             raise StoreError(f"{path}, line {len(lines)} is no {kind} line of a batch; choose another output")
 
 

@@ -13,6 +13,7 @@ from ..._errors.exceptions import RunGoneError
 from ..._outcome.classify import classify
 from ..._outcome.outcome import Outcome
 from ..._waiting.resume_token import loads
+from ...batch._rows import output_text
 from .._errors import Exit, exit_of
 from .._output.console import print_command, print_line, print_pairs, stderr
 from .._output.text import visible
@@ -35,13 +36,13 @@ class Ending:
     def returned(cls, token: str, run: Any, catalog: Catalog) -> Ending:
         """For a run that is completed, or accepted as it is."""
         outcome = classify(run, catalog=catalog)
-        return cls(loads(token).dumps(), outcome.response_id, outcome, output_text_of(run))
+        return cls(loads(token).dumps(), outcome.response_id, outcome, output_text(run))
 
     @classmethod
     def raised(cls, token: str, error: OurError) -> Ending:
         """For a run that is not completed, or not known to be."""
         outcome = None if isinstance(error, RunGoneError) else error.outcome
-        text = output_text_of(error.run) if isinstance(error, RunError) else None
+        text = output_text(error.run) if isinstance(error, RunError) else None
         return cls(error.run_token or loads(token).dumps(), error.response_id, outcome, text, error)
 
     @property
@@ -95,12 +96,3 @@ def _advice(outcome: Outcome) -> Iterator[tuple[str, str]]:
     yield "retryable", f"yes: an identical new run may succeed{after}" if outcome.retryable else "no"
     if outcome.known:
         yield "more", f"runoutcome explain {outcome.label}"
-
-
-def output_text_of(run: Any) -> str | None:
-    """The text that the run's messages hold, as the SDK puts it together; None where there is none."""
-    try:
-        text = run.output_text
-    except (AttributeError, TypeError):  # no model of the SDK, or a body whose output is not as documented
-        return None
-    return text if isinstance(text, str) and text else None

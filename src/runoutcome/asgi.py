@@ -1,8 +1,8 @@
-"""Serves an inbox of webhooks: an ASGI application without dependencies, and a route of it for Starlette and FastAPI.
+"""Serves an inbox of webhooks: an ASGI application without dependencies, and its route for Starlette and FastAPI.
 
     app = Starlette(routes=[webhook_route("/webhooks/openai", inbox)])
 
-The answer is sent before anybody is told of the webhook, so nothing that is done about it can make the sender wait.
+The answer is sent before the webhook is delivered, so that no work of the receiver makes the sender wait.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 MAX_BODY_BYTES = 1_000_000
-"""Webhooks have less than a thousand."""
+"""Limit of a body; webhooks have less than a thousand bytes."""
 
 
 class WebhookApp:
-    """An ASGI application that takes webhooks in, at any path.
+    """An ASGI application that accepts webhooks, at any path.
 
     | answer | for |
     |---|---|
     | 204 | a notice of a run |
     | 200 | another event, or a copy of a webhook that came before |
-    | 400 | what cannot be verified or read; the text says why |
+    | 400 | a request that cannot be verified or read; the text says why |
     | 405, 413 | another method than POST; a body of more than `max_body_bytes` |
 
-    What the inbox's store of ids raises comes out before an answer, so that the server answers 500 and the webhook is
-    sent again; what its `on_notice` raises comes out after the answer.
+    Errors of the inbox's store of ids are raised before an answer, so that the server answers 500 and the webhook is
+    sent again; errors of its `on_notice` are raised after the answer.
     """
 
     def __init__(self, inbox: Inbox, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
@@ -45,12 +45,12 @@ class WebhookApp:
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Part of the ASGI interface. Raises TypeError for a scope that is neither of HTTP nor of a server's life."""
+        """Handle a scope of ASGI. Raises TypeError for a scope of an unknown type."""
         match scope["type"]:
             case "http":
                 await self._answer(scope, receive, send)
             case "lifespan":
-                await _live(receive, send)
+                await _lifespan(receive, send)
             case "websocket":
                 await send({"type": "websocket.close", "code": 1000})
             case other:
@@ -59,12 +59,12 @@ class WebhookApp:
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             return await _send(send, 405, "webhooks are sent by POST", (b"allow", b"POST"))
-        most = self._max_body_bytes
-        body = b"" if _announced(scope) > most else await _read(receive, most)
+        limit, length = self._max_body_bytes, _content_length(scope)
+        body = b"" if length > limit else await _read(receive, limit)
         if body is None:
             return None  # the sender has gone, and will try again
-        if max(len(body), _announced(scope)) > most:
-            return await _send(send, 413, f"a webhook has at most {most} bytes")
+        if max(len(body), length) > limit:
+            return await _send(send, 413, f"a webhook has at most {limit} bytes")
         try:
             receipt = self._inbox.accept(body, scope["headers"])
         except WebhookError as error:
@@ -86,10 +86,10 @@ class WebhookApp:
 
 
 def webhook_route(path: str, inbox: Inbox, *, max_body_bytes: int = MAX_BODY_BYTES) -> Route:
-    """A Starlette route that takes webhooks in at `path`; see `WebhookApp`. Raises ImportError without Starlette.
+    """Return a Starlette route that accepts webhooks at `path`; see `WebhookApp`. Raises ImportError without Starlette.
 
-    For FastAPI: `app.router.routes.append(webhook_route(path, inbox))`. A mounted `WebhookApp` is reached only by a
-    path with a slash at its end; without it Starlette redirects, which no sender of webhooks follows.
+    For FastAPI: `app.router.routes.append(webhook_route(path, inbox))`. A mounted `WebhookApp` has a path with a slash
+    at its end; without the slash Starlette redirects, and no sender of webhooks follows.
     """
     try:
         from starlette.routing import Route
@@ -98,14 +98,14 @@ def webhook_route(path: str, inbox: Inbox, *, max_body_bytes: int = MAX_BODY_BYT
     return Route(path, WebhookApp(inbox, max_body_bytes=max_body_bytes))
 
 
-def _announced(scope: Message) -> int:
-    """The length of the body as the request tells it; 0 if it does not."""
-    told = next((value for name, value in scope["headers"] if name.lower() == b"content-length"), b"")
-    return int(told) if re.fullmatch(rb"\d{1,20}", told) else 0
+def _content_length(scope: Message) -> int:
+    """Return the length of the body by its header; 0 if there is none."""
+    value = next((value for name, value in scope["headers"] if name.lower() == b"content-length"), b"")
+    return int(value) if re.fullmatch(rb"\d{1,20}", value) else 0
 
 
-async def _read(receive: Receive, most: int) -> bytes | None:
-    """The body, or a beginning of it that is longer than `most`; None if the sender went away in the middle of it."""
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """Return the body, or a part of it longer than `limit`; None if the sender disconnected before its end."""
     body = b""
     while True:
         message = await receive()
@@ -113,7 +113,7 @@ async def _read(receive: Receive, most: int) -> bytes | None:
             return None
         chunk: bytes = message.get("body", b"")
         body += chunk
-        if len(body) > most or not message.get("more_body", False):
+        if len(body) > limit or not message.get("more_body", False):
             return body
 
 
@@ -125,7 +125,7 @@ async def _send(send: Send, status: int, text: str = "", *headers: tuple[bytes, 
     await send({"type": "http.response.body", "body": body})
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})

@@ -1,6 +1,6 @@
 """The pytest plugin: the fixture `background_api`, and the marker of the same name that sets it up.
 
-Importing this imports neither the SDK nor the emulator: sessions that do not use the fixture pay nothing for it.
+Importing this imports neither the SDK nor the emulator, so that sessions without the fixture pay nothing for it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember whether the test itself has passed: one that has failed is not told what it did not get round to."""
+    """Remember whether the test itself has passed: a failed test gets no complaint about outcomes it did not reach."""
     report = yield
     if report.when == "call":
         item.stash[_PASSED] = report.passed
@@ -58,14 +58,14 @@ def background_api(request: pytest.FixtureRequest) -> Iterator[BackgroundApi]:
     """An emulated background API on loopback with real clients, for sync and async tests; see docs/pytest.md."""
     from ._background_api import BackgroundApi
 
-    with _made(BackgroundApi, request) as api:
+    with _create(BackgroundApi, request) as api:
         yield api
     if (complaint := api.complaint) and request.node.stash.get(_PASSED, False):
         pytest.fail(complaint, pytrace=False)
 
 
-def _made(kind: type[BackgroundApi], request: pytest.FixtureRequest) -> BackgroundApi:
-    """By the markers of the test, its class and its module: the nearest decides."""
+def _create(kind: type[BackgroundApi], request: pytest.FixtureRequest) -> BackgroundApi:
+    """Create the API by the markers of the test, its class and its module; the nearest decides."""
     from ..testing import EmulatorError
 
     options: dict[str, Any] = {"strict": request.config.getini(_STRICT)}

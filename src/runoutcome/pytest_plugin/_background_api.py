@@ -1,6 +1,4 @@
-"""`BackgroundApi`: what the pytest fixture `background_api` gives. An emulator, and real clients of it."""
-
-from __future__ import annotations
+"""`BackgroundApi`, the value of the pytest fixture `background_api`: an emulator, and real clients of it."""
 
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
@@ -15,12 +13,14 @@ REAL_TIME_SPEED = 10.0
 
 
 class BackgroundApi(Emulator):
-    """The background API for one test; made from what its marker says.
+    """The background API for one test, by the options of its marker.
 
-    Time is real and `speed` times as fast as the scenario says (10 by itself), or, with `clock="manual"`, moved by the
-    test (`speed` is 1 then). With `socket=False` nothing listens, and the clients reach the emulator in the process.
-    Raises what `Emulator` raises, and EmulatorError for another clock.
+    Time is real and `speed` times as fast as in the scenario (default 10), or, with `clock="manual"`, moved by the test
+    (`speed` is then 1). With `socket=False` nothing listens, and the clients reach the emulator in the process. Raises
+    the errors of `Emulator`, and EmulatorError for another clock.
     """
+
+    __module__ = "runoutcome.pytest_plugin"
 
     api_key = API_KEY
 
@@ -51,8 +51,8 @@ class BackgroundApi(Emulator):
         self._strict = strict
         self._clients = ExitStack()
 
-    def start(self) -> BackgroundApi:
-        """Listen, unless there is to be no socket."""
+    def start(self) -> "BackgroundApi":
+        """Listen, unless `socket=False`."""
         if self._has_socket:
             super().start()
         return self
@@ -62,61 +62,61 @@ class BackgroundApi(Emulator):
         self._clients.close()
         super().stop()
 
-    def __enter__(self) -> BackgroundApi:
+    def __enter__(self) -> "BackgroundApi":
         return self.start()
 
     @property
     def base_url(self) -> str:
-        """What a client takes as `base_url`."""
+        """Base URL for a client."""
         return super().base_url if self._has_socket else "http://background-api.invalid/v1"
 
     @property
     def environ(self) -> Mapping[str, str]:
-        """The environment variables for code that makes its own client. Raises EmulatorError without a socket."""
+        """Environment variables for code that makes its own client. Raises EmulatorError without a socket."""
         if not self._has_socket:
             raise EmulatorError("a client that is made elsewhere needs the socket, which socket=False has switched off")
         return {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": self.api_key}
 
     @property
     def clock(self) -> ManualClock:
-        """The time of the emulator, for `advance`. Raises EmulatorError where the time is real."""
+        """Clock of the emulator, for `advance`. Raises EmulatorError if the time is real."""
         if self._manual is None:
             raise EmulatorError('the time of this test is real; ask with @pytest.mark.background_api(clock="manual")')
         return self._manual
 
     def client(self, **options: Any) -> OpenAI:
-        """A real client, closed after the test; `options` are those of `openai.OpenAI`."""
+        """Return a real client, closed after the test; `options` are those of `openai.OpenAI`."""
         if not self._has_socket:
             http = native_http_library()
             options.setdefault("http_client", http.Client(transport=self.transport(), follow_redirects=True))
         return self._clients.enter_context(OpenAI(**self._own, **options))
 
     def async_client(self, **options: Any) -> AsyncOpenAI:
-        """A real asynchronous client; `options` are those of `openai.AsyncOpenAI`.
+        """Return a real asynchronous client; `options` are those of `openai.AsyncOpenAI`.
 
-        It need not be closed, as it keeps no connection between requests.
+        It need not be closed, because it keeps no connection between requests.
         """
         http = native_http_library()
-        given = {"transport": None if self._has_socket else self.async_transport()}
         if "http_client" not in options:
             limits = http.Limits(max_keepalive_connections=0)
-            options["http_client"] = http.AsyncClient(limits=limits, follow_redirects=True, **given)
+            transport = None if self._has_socket else self.async_transport()
+            options["http_client"] = http.AsyncClient(limits=limits, follow_redirects=True, transport=transport)
         return AsyncOpenAI(**self._own, **options)
 
     def allow_unconsumed(self) -> None:
-        """Outcomes that were scripted may be left over in this test."""
+        """Permit scripted outcomes to be left over in this test."""
         self._strict = False
 
     def assert_client_ok(self, allow: Collection[str] = ()) -> None:
-        """Raises AssertionError that names what the client did wrong; the kinds of findings in `allow` are passed over.
+        """Raise AssertionError if the client did something wrong, except for the kinds of findings in `allow`.
 
-        Raises ValueError for a kind that there is not.
+        Raises ValueError for an unknown kind.
         """
         assert_client_ok(self.verdict(), allow)
 
     @property
     def complaint(self) -> str | None:
-        """What a strict test fails with at its end; None where every scripted outcome was taken."""
+        """Failure of a strict test at its end; None if every scripted outcome was used."""
         if not self._strict or not (left := self.unconsumed):
             return None
         listed = ", ".join(f"'{name}'" for name in left)

@@ -1,4 +1,4 @@
-"""Webhooks of runs: verified, told once, and a wait that they end.
+"""Webhooks of runs: verified, delivered once, and able to end a wait.
 
     from runoutcome import AsyncRuns
     from runoutcome.webhooks import Inbox
@@ -7,9 +7,11 @@
     runs = AsyncRuns(client, notices=inbox)
 
 `runoutcome.asgi` serves an inbox by Starlette, FastAPI and other ASGI servers; elsewhere call `inbox.receive`. A
-webhook is a notice, not a body: it says that a run has ended, and the run is fetched by its id. One that is lost costs
-minutes, as a wait goes on polling, slowly.
+webhook is a notice, not a body: it says that a run has ended, and the run is fetched by its id. A lost webhook costs
+minutes, because the wait goes on polling, slowly.
 """
+
+from inspect import isfunction
 
 from ._errors import WebhookError, WebhookSignatureError
 from ._inbox import Inbox, Receipt
@@ -27,3 +29,7 @@ __all__ = [
     "WebhookSignatureError",
     "verify",
 ]
+
+for _name in __all__:
+    if isfunction(_value := globals()[_name]):
+        _value.__module__ = __name__  # its address in pickles and in `help()`

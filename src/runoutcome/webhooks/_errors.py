@@ -1,13 +1,15 @@
-"""Why a request is not taken for a webhook. The messages name neither a secret nor anything of the body."""
-
-from __future__ import annotations
+"""Errors of requests that are not webhooks. Their messages name neither a secret nor anything of the body."""
 
 from .. import _sdk
 
 
 class WebhookError(ValueError):
-    """A request that is no webhook of the provider's, or one that cannot be read: answer it with 400."""
+    """A request that is not a webhook of the provider, or cannot be read: answer it with 400."""
+
+    __module__ = "runoutcome.webhooks"
 
 
 class WebhookSignatureError(WebhookError, _sdk.InvalidWebhookSignatureError):
     """No signature of the request holds, or it was signed too long ago, or in the future."""
+
+    __module__ = "runoutcome.webhooks"

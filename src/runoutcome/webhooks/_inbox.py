@@ -1,6 +1,4 @@
-"""`Inbox`: takes webhooks in, tells each once, and wakes those who wait for the run."""
-
-from __future__ import annotations
+"""`Inbox`: accepts webhooks, delivers each once, and wakes the waits for its run."""
 
 import inspect
 import threading
@@ -19,22 +17,26 @@ MAX_EARLY = 10_000
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of a webhook."""
+    """Result of accepting a webhook."""
+
+    __module__ = "runoutcome.webhooks"
 
     notice: Notice
     is_new: bool
-    """False for a copy of one that came before: acknowledge it, and do nothing else."""
+    """False for a copy of an earlier webhook: acknowledge it, and do nothing else."""
 
 
 class Inbox:
-    """Where webhooks come in: `Runs(client, notices=inbox)` waits for its notices, any server feeds it.
+    """Accepts webhooks from any server; `Runs(client, notices=inbox)` waits for its notices.
 
-    `receive` does all for a server that answers at the end; one that answers first calls `accept`, answers, and then
-    `deliver`. `on_notice` is called with each new notice, also of runs that nobody waits for and of other events; for
-    `deliver_async` it may be a coroutine function. What it raises is raised by whoever called, and the webhook's next
-    copy counts as new. `seen` is where ids are remembered, for several processes a shared one; `clock` tells the
-    seconds since the epoch. Thread-safe, and bound to no event loop.
+    `receive` is for a server that answers at the end; a server that answers first calls `accept`, answers, and then
+    calls `deliver`. `on_notice` gets each new notice, also those of other events and of runs without a wait; for
+    `deliver_async` it may be a coroutine function. Its exceptions go to the caller, and the webhook's next copy counts
+    as new. `seen` remembers ids; several processes share one. `clock` returns seconds since the epoch. Thread-safe, and
+    bound to no event loop.
     """
+
+    __module__ = "runoutcome.webhooks"
 
     def __init__(
         self,
@@ -50,7 +52,7 @@ class Inbox:
         self._seen: SeenIds = MemorySeenIds() if seen is None else seen
         self._on_notice = on_notice
         self._clock = clock
-        # A wait that is garbage collected stops listening: at any moment, in any thread, also in one that is in here.
+        # Reentrant: a garbage collected wait stops listening, at any moment, also in a thread that has the lock.
         self._lock = threading.RLock()
         self._listeners: dict[str, dict[object, Callable[[], None]]] = {}
         self._early: dict[str, None] = {}  # oldest first
@@ -63,18 +65,18 @@ class Inbox:
         return receipt
 
     def accept(self, body: bytes | str, headers: Headers) -> Receipt:
-        """Verify a webhook and remember its id; nobody is told yet.
+        """Verify a webhook and remember its id, without delivering it.
 
-        Raises WebhookError for what is no webhook (answer 400), and what the store of ids raises (answer 500).
+        Raises WebhookError for a request that is not a webhook (answer 400), and the errors of `seen` (answer 500).
         """
         now = self._clock()
         notice = self._verifier.verify(body, headers, now)
         return Receipt(notice, self._seen.add(notice.webhook_id, now))
 
     def deliver(self, notice: Notice) -> None:
-        """Wake those who wait for the notice's run, and call `on_notice`, which is a plain function here."""
-        with self._forgetting_unless_done(notice):
-            result = self._tell(notice)
+        """Wake the waits for the notice's run, and call `on_notice`, which has to be a plain function here."""
+        with self._forgotten_on_error(notice):
+            result = self._dispatch(notice)
             if inspect.isawaitable(result):
                 if inspect.iscoroutine(result):
                     result.close()
@@ -83,25 +85,25 @@ class Inbox:
                 )
 
     async def deliver_async(self, notice: Notice) -> None:
-        """The same where `on_notice` may be a coroutine function."""
-        with self._forgetting_unless_done(notice):
-            result = self._tell(notice)
+        """Do the same as `deliver` with an `on_notice` that may be a coroutine function."""
+        with self._forgotten_on_error(notice):
+            result = self._dispatch(notice)
             if inspect.isawaitable(result):
                 await result
 
     def listen(self, response_id: str, wake: Callable[[], None]) -> Callable[[], None]:
-        """Call `wake` for each new notice of a run: at once, if one came while nobody listened, else when it comes.
+        """Call `wake` for each new notice of a run: at once, if one came before any listener, else when it comes.
 
-        `wake` is called in the thread that delivers, so it returns soon. Of the runs nobody has listened for, the last
-        10,000 with a notice are remembered. Gives a function that ends this; a notice that is under way just then can
-        still come.
+        `wake` is called in the thread that delivers, so it has to return soon. Of the runs without a listener, the last
+        10,000 with a notice are remembered. Returns a function that stops this; a notice that is being delivered at
+        that moment can still call `wake`.
         """
         listener = object()
         with self._lock:
             listeners = self._listeners.get(response_id, {})
             listeners[listener] = wake
             self._listeners[response_id] = listeners  # last: the collector may have ended the only other one meanwhile
-            was_early = response_id in self._early
+            is_early = response_id in self._early
             self._early.pop(response_id, None)
 
         def stop() -> None:
@@ -111,11 +113,11 @@ class Inbox:
                 if not listeners:
                     self._listeners.pop(response_id, None)
 
-        if was_early:
+        if is_early:
             wake()
         return stop
 
-    def _tell(self, notice: Notice) -> Any:
+    def _dispatch(self, notice: Notice) -> Any:
         if notice.response_id is not None:
             self._wake(notice.response_id)
         return self._on_notice(notice) if self._on_notice is not None else None
@@ -129,14 +131,14 @@ class Inbox:
                 if len(self._early) > MAX_EARLY:
                     del self._early[next(iter(self._early))]
         for wake in wakes:
-            with suppress(RuntimeError):  # a loop that is closed: nobody waits there any more
+            with suppress(RuntimeError):  # its event loop is closed, and the wait gone
                 wake()
 
     @contextmanager
-    def _forgetting_unless_done(self, notice: Notice) -> Generator[None]:
+    def _forgotten_on_error(self, notice: Notice) -> Generator[None]:
         try:
             yield
         except BaseException:
-            with suppress(Exception):  # what went wrong first is what is told
+            with suppress(Exception):  # the first error is the one to raise
                 self._seen.discard(notice.webhook_id)
             raise

@@ -1,6 +1,4 @@
-"""What a webhook says: that something has happened to a run, and nothing about what became of it."""
-
-from __future__ import annotations
+"""The content of a webhook: an event of a run, without its result."""
 
 import json
 from dataclasses import dataclass
@@ -15,34 +13,36 @@ _RUN_EVENT = "response."
 class Notice:
     """A verified webhook. Plain values, so that it can be stored, or handed to another process."""
 
+    __module__ = "runoutcome.webhooks"
+
     webhook_id: str
-    """The header `webhook-id`: the same for every copy of one event."""
+    """The header `webhook-id`, the same for every copy of one event."""
     event_id: str | None
     type: str
-    """Such as `response.completed`, `batch.failed`, `realtime.call.incoming`."""
+    """Type of the event, such as `response.completed`, `batch.failed`, `realtime.call.incoming`."""
     data_id: str | None
-    """The id of what has changed: a run, a batch, a job."""
+    """Id of the run, batch or job that has changed."""
     created_at: int | None
-    """When it changed, in seconds since the epoch, as the event says."""
+    """Time of the change by the event, in seconds since the epoch."""
 
     @property
     def is_run(self) -> bool:
-        """It tells of a run (`response.*`); other events wake nobody."""
+        """True for an event of a run (`response.*`); other events end no wait."""
         return self.type.startswith(_RUN_EVENT) and self.data_id is not None
 
     @property
     def response_id(self) -> str | None:
-        """The id by which the run is fetched; None where it tells of something else."""
+        """Id of the run; None for an event of something else."""
         return self.data_id if self.is_run else None
 
     @property
     def status(self) -> str:
-        """The last word of the type. The run itself decides: it can read differently, and has the reason."""
+        """Last word of the type. The run itself decides: its status can differ, and it has the reason."""
         return self.type.rpartition(".")[2]
 
 
 def read_notice(content: bytes, webhook_id: str) -> Notice:
-    """The notice in a body whose signature holds; raises WebhookError for what is no event."""
+    """Return the notice in a body whose signature holds. Raises WebhookError if the body is not an event."""
     try:
         event = json.loads(content.decode())
     except (ValueError, RecursionError):

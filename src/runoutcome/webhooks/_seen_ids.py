@@ -1,6 +1,4 @@
-"""Which webhooks have come before. One is sent again for up to 72 hours, and sometimes twice for no reason."""
-
-from __future__ import annotations
+"""Stores of webhook ids, to recognise copies: the provider sends for up to 72 hours, and sometimes twice."""
 
 import threading
 from typing import Protocol
@@ -12,7 +10,7 @@ MAX_AGE_SECONDS = 72 * 3600.0
 class SeenIds(Protocol):
     """Remembers webhook ids, for about 72 hours; used from several threads.
 
-    What a method raises goes to whoever received the webhook, who then answers 500, so that it is sent again.
+    The receiver of the webhook gets the exceptions of its methods, and answers 500, so that the webhook is sent again.
     """
 
     def add(self, webhook_id: str, now: float) -> bool:
@@ -20,15 +18,20 @@ class SeenIds(Protocol):
         ...
 
     def discard(self, webhook_id: str) -> None:
-        """Forget the id, if it is known: what was to be done about it failed, and its next copy counts as new."""
+        """Forget the id, if it is known: its delivery failed, and its next copy counts as new."""
         ...
 
 
+SeenIds.__module__ = "runoutcome.webhooks"  # in the body it would be a member of the protocol
+
+
 class MemorySeenIds:
-    """Remembers in this process: so many ids at most, none longer than so many seconds. Thread-safe.
+    """Remembers ids in this process: at most `max_ids`, none longer than `max_age_seconds`. Thread-safe.
 
     Raises ValueError for a bound that is not more than 0.
     """
+
+    __module__ = "runoutcome.webhooks"
 
     def __init__(self, max_ids: int = MAX_IDS, max_age_seconds: float = MAX_AGE_SECONDS) -> None:
         if not (max_ids > 0 and max_age_seconds > 0):
@@ -39,7 +42,7 @@ class MemorySeenIds:
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        """How many ids are remembered."""
+        """Number of ids that are remembered."""
         return len(self._seen)
 
     def add(self, webhook_id: str, now: float) -> bool:

@@ -1,4 +1,4 @@
-"""Signatures by the Standard Webhooks scheme, as the provider signs: HMAC-SHA256 over `id.timestamp.body`.
+"""Verifies signatures of the Standard Webhooks scheme: HMAC-SHA256 over `id.timestamp.body`.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -25,10 +25,10 @@ _VERSION = "v1,"
 
 
 class HasItems(Protocol):
-    """A mapping, or what has its `items` only: the headers of werkzeug and of the standard library."""
+    """A mapping, or an object with `items` only: the headers of werkzeug and of the standard library."""
 
     def items(self) -> Iterable[tuple[Any, Any]]:
-        """Names and values."""
+        """Yield names and values."""
         ...
 
 
@@ -44,9 +44,9 @@ def verify(
     tolerance_seconds: float = TOLERANCE_SECONDS,
     now: float | None = None,
 ) -> Notice:
-    """The notice in a webhook whose signature holds by one of `secrets`.
+    """Return the notice in a webhook whose signature holds by one of `secrets`.
 
-    `body` is what came, not what was parsed from it. A secret is `whsec_` and base64, or any other text as it stands.
+    `body` is the raw body of the request, not parsed. A secret is `whsec_` and base64, or any other text as it stands.
     `now` is in seconds since the epoch, this machine's time if left out; the webhook may have been signed up to
     `tolerance_seconds` before or after. Raises WebhookSignatureError (also an `openai.InvalidWebhookSignatureError`) if
     no signature holds or the time is out of tolerance, WebhookError for a missing header or a body that is no event,
@@ -59,18 +59,18 @@ def verify(
 
 @dataclass(frozen=True)
 class Verifier:
-    """Secrets that were read once, and how far clocks may be apart."""
+    """Decoded secrets, and the tolerance between two clocks in seconds."""
 
     keys: tuple[bytes, ...] = field(repr=False)
     tolerance_seconds: float
 
     @classmethod
     def of(cls, secrets: str | Sequence[str] | None, tolerance_seconds: float) -> Verifier:
-        """The verifier for the secrets as they were told; raises ValueError or TypeError for what cannot be one."""
+        """Return a verifier by these secrets. Raises ValueError or TypeError for a secret that cannot be one."""
         check_number(tolerance_seconds, "tolerance_seconds is a number of seconds")
         if not tolerance_seconds >= 0:
             raise ValueError(f"tolerance_seconds is 0 or more; got {tolerance_seconds!r}")
-        # None is what an environment variable gives that is not set.
+        # None is the value of an environment variable that is not set.
         one: object = secrets
         is_one = not isinstance(one, Iterable) or isinstance(one, (str, bytes, bytearray, Mapping))
         keys = tuple(map(_key, [one] if secrets is None or is_one else secrets))
@@ -80,26 +80,26 @@ class Verifier:
 
     def verify(self, body: bytes | str, headers: Headers, now: float) -> Notice:
         """See `verify`."""
-        content, told = _content(body), _read_headers(headers)
+        content, signing = _content(body), _signing_headers(headers)
         for name in (_ID, _TIMESTAMP, _SIGNATURE):
-            if not told.get(name):
+            if not signing.get(name):
                 raise WebhookError(f"the header {name} is missing: hand on all headers of the request")
-        if not re.fullmatch(r"\d{1,12}", told[_TIMESTAMP], re.ASCII):
+        if not re.fullmatch(r"\d{1,12}", signing[_TIMESTAMP], re.ASCII):
             raise WebhookSignatureError(f"the header {_TIMESTAMP} is no number of seconds")
-        age = int(now) - int(told[_TIMESTAMP])
+        age = int(now) - int(signing[_TIMESTAMP])
         if abs(age) > self.tolerance_seconds:
             when = "ago" if age > 0 else "in the future"
             raise WebhookSignatureError(
                 f"the webhook was signed {abs(age)} s {when}, and {self.tolerance_seconds:g} s are tolerated: "
                 "it is a replay, or a clock is wrong"
             )
-        signed = _bytes(f"{told[_ID]}.{told[_TIMESTAMP]}.") + content
-        if not _holds(self.keys, signed, told[_SIGNATURE]):
+        signed = _bytes(f"{signing[_ID]}.{signing[_TIMESTAMP]}.") + content
+        if not _holds(self.keys, signed, signing[_SIGNATURE]):
             raise WebhookSignatureError(
                 "no signature of the webhook holds: check that the secret is that of this endpoint, "
                 "and that the body is handed on as it came"
             )
-        return read_notice(content, told[_ID])
+        return read_notice(content, signing[_ID])
 
 
 def _key(secret: object) -> bytes:
@@ -122,12 +122,12 @@ def _decoded(secret: str) -> bytes:
 
 
 def _holds(keys: Iterable[bytes], signed: bytes, header: str) -> bool:
-    """Whether one of the signatures was made with one of the keys; takes as long whichever it is."""
-    # A signature without a version is taken, as the SDK does; one of another version is no base64 and never fits.
-    given = [_bytes(part.removeprefix(_VERSION)) for part in header.split()]
-    made = [base64.b64encode(hmac.digest(key, signed, hashlib.sha256)) for key in keys]
-    fits = [hmac.compare_digest(ours, theirs) for ours in made for theirs in given]
-    return any(fits)
+    """Return whether one of the signatures was made with one of the keys, in a time that does not depend on which."""
+    # A signature without a version is accepted, as in the SDK; one of another version is not base64 and never fits.
+    received = [_bytes(part.removeprefix(_VERSION)) for part in header.split()]
+    expected = [base64.b64encode(hmac.digest(key, signed, hashlib.sha256)) for key in keys]
+    results = [hmac.compare_digest(one, other) for one in expected for other in received]
+    return any(results)
 
 
 def _content(body: object) -> bytes:
@@ -138,13 +138,13 @@ def _content(body: object) -> bytes:
     return bytes(body)
 
 
-def _read_headers(headers: Any) -> dict[str, str]:
-    """Those that sign, by their lower-case names; of several with one name the first."""
-    told: dict[str, str] = {}
+def _signing_headers(headers: Any) -> dict[str, str]:
+    """Return the headers by their lower-case names; of several with one name the first."""
+    signing: dict[str, str] = {}
     for name, value in headers.items() if hasattr(headers, "items") else headers:
         # Django's META and WSGI have HTTP_WEBHOOK_ID.
-        told.setdefault(_word(name).lower().replace("_", "-").removeprefix("http-"), _word(value))
-    return told
+        signing.setdefault(_word(name).lower().replace("_", "-").removeprefix("http-"), _word(value))
+    return signing
 
 
 def _word(value: object) -> str:

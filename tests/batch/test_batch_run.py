@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from batches import Batch, KilledError, always, posts_after
+from openai.types.responses import Response
 
 from colours import PARAMS, closed_port
 from runoutcome._waiting.resume_token import loads
 from runoutcome.batch import BatchOptions, JobLine, JobReport, Store, read_jobs, run_batch
+from runoutcome.batch._rows import output_text
 from runoutcome.testing import FaultRule, OutcomeScript, Scenario, parse_fault
 
 Open = Callable[..., Batch]
@@ -37,6 +39,19 @@ def batch(tmp_path: Path) -> Iterator[Open]:
 def ends(reports: list[JobReport]) -> dict[str, str]:
     """How each job ended."""
     return {report.job.custom_id: report.end for report in reports}
+
+
+@pytest.mark.parametrize(
+    ("run", "text"),
+    [
+        (None, None),
+        (Response.construct(id="resp_1", status="failed", output=None), None),
+        (Response.construct(id="resp_1", status="failed", output=[]), None),
+    ],
+)
+def test_a_run_without_readable_output_has_no_text(run: Any, text: str | None) -> None:
+    """A body whose output is null, or none at all, has no text, and stops no batch."""
+    assert output_text(run) == text
 
 
 # What becomes of a job

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 from command import Done, call, complaint, environment
 
 from runoutcome import CATALOG_VERSION, __version__
+from runoutcome.cli._output.text import counted, sentence
 from runoutcome.testing import scenario_names
 
 COMMANDS = ("explain", "catalog", "check", "wait", "cancel", "run", "demo", "emulate", "doctor")
@@ -68,6 +70,30 @@ def test_no_command_is_bad_usage() -> None:
 def test_bad_usage_is_one_line(words: list[str]) -> None:
     """Bad usage is one line on stderr that names the help, and exit code 2."""
     assert "--help" in complaint(call(*words))
+
+
+@pytest.mark.parametrize("words", [["chekc"], ["catalog", "dif"], ["emulate", "--prot", "1"], ["wait"]])
+def test_the_hint_follows_whole_sentences(words: list[str]) -> None:
+    """The line ends a sentence once, also one that asks "Did you mean ...?", before it names the help."""
+    message, _, command = complaint(call(*words)).partition(" Try: ")
+    assert re.search(r"[^.?!][.?]$", message)
+    assert command.endswith(" --help")
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "text"), [(0, "job", "0 jobs"), (1, "job", "1 job"), (2, "poll fault", "2 poll faults")]
+)
+def test_a_number_goes_with_its_noun(number: int, noun: str, text: str) -> None:
+    """One is singular, any other number plural."""
+    assert counted(number, noun) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "ended"), [("No such file", "No such file."), ("Why?", "Why?"), ("Stop!", "Stop!"), ("Done.", "Done.")]
+)
+def test_a_sentence_ends_once(text: str, ended: str) -> None:
+    """A full stop is added where no mark ends the sentence."""
+    assert sentence(text) == ended
 
 
 @pytest.mark.parametrize("module", ["typer", "rich"])

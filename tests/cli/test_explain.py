@@ -17,7 +17,7 @@ from command import call, complaint
 from runoutcome import Catalog, Entry, Outcome, RunError, classify, raise_for_status
 from runoutcome._catalog.rows import Deprecation
 from runoutcome.cli._catalog.explain import outcomes_of_word
-from runoutcome.cli._catalog.explanation import pairs as pairs_of
+from runoutcome.cli._catalog.explain_output import pairs as pairs_of
 from runoutcome.cli._catalog.subject import read_subject
 from runoutcome.cli._errors import UserError
 from runoutcome.contract._address import docs_of

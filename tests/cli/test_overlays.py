@@ -15,7 +15,7 @@ from openai import OpenAI
 
 from runoutcome import Catalog, classify
 from runoutcome._catalog.overlay import dialects
-from runoutcome.cli._environment import VARIABLE, catalog_in_use, overlaid
+from runoutcome.cli._catalog.overlays import VARIABLE, catalog_in_use, overlaid
 from runoutcome.cli._errors import UserError
 from runoutcome.contract._exports import dump
 from runoutcome.testing import Emulator

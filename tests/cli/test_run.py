@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 from command import REAL_TIME_SECONDS, call, complaint, signalled, started
+from rich.console import Console
 
+from runoutcome import classify
+from runoutcome.batch import JobLine, JobReport
+from runoutcome.cli._batch.run_output import job_line, print_totals
 from runoutcome.testing import Emulator
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "research.jsonl"
@@ -115,6 +119,16 @@ def test_json_prints_the_summary_alone(tmp_path: Path, settings: dict[str, str])
     assert data["by_outcome"] == {"completed": 1, "RunRateLimitError": 1}
     assert {report["custom_id"]: report["code"] for report in data["reports"]}["poor"] == "insufficient_quota"
     assert "poor  RunRateLimitError" in done.stderr
+
+
+def test_one_job_and_one_fault_are_singular() -> None:
+    """The lines of a job and of the totals count in words that fit the number."""
+    report = JobReport(JobLine(1, "a", {}), "finished", classify({"status": "completed"}), faults=("HTTP 503",))
+    assert job_line(report) == "a  completed  (1 poll fault survived)"
+    console = Console(width=80)
+    with console.capture() as capture:
+        print_totals(console, [report], 0, None)
+    assert capture.get() == "1 job: 1 completed, 0 ended otherwise.\n"
 
 
 def test_the_same_command_again_skips_what_is_finished(

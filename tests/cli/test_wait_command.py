@@ -14,7 +14,7 @@ from openai import OpenAI
 
 from runoutcome.cli._client import check_settings
 from runoutcome.cli._errors import UserError
-from runoutcome.cli._runs.wait import given_run
+from runoutcome.cli._runs.wait import read_token
 from runoutcome.testing import Emulator, ManualClock
 
 ALL_OVER = 60.0
@@ -98,6 +98,12 @@ def test_a_run_that_does_not_end_in_time_goes_on(emulator: Emulator, run_ids: di
     assert (done.returncode, done.stdout) == (3, "")
     assert "WaitTimeoutError: " in done.stderr
     assert done.stderr.endswith(f"To go on:\n  runoutcome wait {run_ids['stuck']} --max-wait 0\n")
+
+
+def test_the_command_to_go_on_has_the_same_numbers(emulator: Emulator, run_ids: dict[str, str]) -> None:
+    """A long number is printed whole."""
+    done = on(emulator, "wait", run_ids["stuck"], "--max-wait", 0, "--interval-ms", 1234567.5)
+    assert done.stderr.endswith(" --max-wait 0 --interval-ms 1234567.5\n")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
@@ -193,4 +199,4 @@ def test_who_cancels_is_not_told_to_ask_who_did(emulator: Emulator) -> None:
 def test_what_names_no_run_is_refused(given: str, said: str) -> None:
     """A text that is neither an id nor a token of this release is refused with what is wrong with it."""
     with pytest.raises(UserError, match=said):
-        given_run(given)
+        read_token(given)

@@ -12,8 +12,8 @@ import pytest
 
 from runoutcome import Catalog, Entry
 from runoutcome._catalog.rows import Deprecation
-from runoutcome.cli._catalog.pages import pages as write_pages
-from runoutcome.cli._environment import VARIABLE
+from runoutcome.cli._catalog.catalog import pages as write_pages
+from runoutcome.cli._catalog.overlays import VARIABLE
 from runoutcome.cli._errors import UserError
 from runoutcome.contract._address import INDEX, anchor_of, page_of, rule_anchor
 from runoutcome.contract._pages import MARKER, pages

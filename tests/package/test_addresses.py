@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import pickle
 import pickletools
 import subprocess
 import sys
 import typing
+from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
 import pytest
 
 import runoutcome
 from golden.make import values
+from runoutcome import contract, doctor, webhooks
+from runoutcome.batch import JobLine, JobReport, Progress, read_jobs
+
+DOORS = ("asgi", "batch", "contract", "doctor", "pytest_plugin", "webhooks")
+"""Public packages that stand beside the root, each with public names of its own."""
 
 CLASSES = [name for name in runoutcome.__all__ if isinstance(getattr(runoutcome, name), type)]
 FUNCTIONS = [name for name in runoutcome.__all__ if inspect.isfunction(getattr(runoutcome, name))]
@@ -54,12 +62,65 @@ def test_type_hints_of_a_class_resolve(name: str) -> None:
     typing.get_type_hints(getattr(runoutcome, name))
 
 
-@pytest.mark.parametrize("name", list(values()))
+def door_names() -> Iterator[tuple[str, str]]:
+    """Each door with each of its public classes and functions."""
+    for door in DOORS:
+        module = importlib.import_module(f"runoutcome.{door}")
+        for name in getattr(module, "__all__", ("BackgroundApi",)):
+            if isinstance(getattr(module, name), (type, FunctionType)):
+                yield door, name
+
+
+@pytest.mark.parametrize(("door", "name"), [*door_names()])
+def test_a_name_of_a_door_says_which(door: str, name: str) -> None:
+    """Its `__module__` is the public package, and the annotations of a class are readable from there."""
+    value = getattr(importlib.import_module(f"runoutcome.{door}"), name)
+    assert value.__module__ == f"runoutcome.{door}"
+    if isinstance(value, type):
+        typing.get_type_hints(value)
+        assert [field for field, hint in inspect.get_annotations(value).items() if isinstance(hint, str)] == []
+
+
+def door_values() -> dict[str, Any]:
+    """A value of each class of a door that can be pickled, and a function of each door."""
+    job = JobLine(1, "a", {"model": "m", "input": "x"})
+    report = JobReport(job, "finished", runoutcome.classify({"status": "completed"}))
+    change = contract.Change(contract.Severity.MINOR, "entry", "response/error.code/new", "added")
+    made: list[Any] = [
+        report,
+        Progress(job, "ended", report),
+        contract.Diff("1.0.0", "1.1.0", (change,)),
+        contract.Finding("response", "status", "new", "value", "message", "fix"),
+        contract.ContractError("message"),
+        doctor.Finding("a.py", 1, "rule", "message", "fix"),
+        doctor.SourceError("a.py", "reason"),
+        webhooks.Receipt(webhooks.Notice("wh_1", None, "response.completed", "resp_1", None), True),
+        contract.diff,
+        doctor.check_source,
+        read_jobs,
+        webhooks.verify,
+    ]
+    return {getattr(value, "__qualname__", type(value).__qualname__): value for value in made}
+
+
+VALUES = {**values(), **door_values()}
+
+
+@pytest.mark.parametrize("name", VALUES)
 @pytest.mark.parametrize("protocol", [3, pickle.HIGHEST_PROTOCOL])
 def test_a_pickle_names_public_addresses(name: str, protocol: int) -> None:
     """What is inside may move between releases, and old pickles load."""
-    addresses = addresses_in(pickle.dumps(values()[name], protocol))
-    assert {address for address in addresses if address.startswith("runoutcome._")} == set()
+    addresses = addresses_in(pickle.dumps(VALUES[name], protocol))
+    assert {address for address in addresses if "._" in address} == set()
+
+
+@pytest.mark.parametrize("name", [*door_values()])
+def test_a_value_of_a_door_survives_pickling(name: str) -> None:
+    """It is equal afterwards, or an error with the same words."""
+    value = VALUES[name]
+    copy = pickle.loads(pickle.dumps(value))
+    assert (type(copy), str(copy)) == (type(value), str(value))
+    assert copy == value or isinstance(value, Exception)
 
 
 def test_a_process_that_knows_private_rooms_only_pickles_the_same() -> None:

@@ -10,11 +10,10 @@ import typer
 
 from .. import __version__
 from .._catalog.catalog import CATALOG_VERSION
-from ._batch.demo_command import demo
-from ._batch.run import run
+from ._batch.run import demo, run
+from ._catalog.catalog import catalog_app
 from ._catalog.check import EXIT_CODES as _CHECK_CODES, check
 from ._catalog.explain import explain
-from ._catalog.table import catalog_app
 from ._doctor import EXIT_CODES as _DOCTOR_CODES, doctor
 from ._errors import Exit, exit_codes, guarded
 from ._runs.wait import cancel, wait
@@ -31,16 +30,14 @@ _CANCEL = exit_codes(
     Exit.DONE, Exit.USAGE, Exit.UNFINISHED, Exit.REFUSED, Exit.INTERRUPTED, done="the run is not going any more"
 )
 _MANY_RUNS = exit_codes(done="every run completed")
+_DEMO = exit_codes(Exit.DONE, Exit.USAGE, Exit.INTERRUPTED)
 
 app.command(epilog=_INPUT_ONLY)(explain)
 app.add_typer(catalog_app, name="catalog")
 app.command(epilog=_ONE_RUN)(wait)
 app.command(epilog=_CANCEL)(cancel)
 app.command(epilog=_MANY_RUNS, short_help="Run a file of jobs as background runs, resumable.")(run)
-app.command(
-    epilog=exit_codes(Exit.DONE, Exit.USAGE, Exit.INTERRUPTED),
-    short_help="Watch failures being told apart. No key, no cost.",
-)(demo)
+app.command(epilog=_DEMO, short_help="Watch failures being told apart. No key, no cost.")(demo)
 app.command(epilog=_EMULATE_CODES)(emulate)
 app.command(epilog=_DOCTOR_CODES)(doctor)
 app.command(epilog=_CHECK_CODES)(check)
@@ -62,10 +59,10 @@ def _root(
 
 
 def run_app() -> int:
-    """Run the command that `sys.argv` names; gives its exit code."""
+    """Run the command that `sys.argv` names, and return its exit code."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started us
+        if stream is None:  # the parent process closed it
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open as long as the process
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a run's text may hold what this machine cannot encode

@@ -15,25 +15,25 @@ _NO_KEY = "no API key: set OPENAI_API_KEY (the emulator takes any value)"
 
 
 def sync_client(base_url: str | None) -> _sdk.OpenAI:
-    """A client by the environment, for `base_url` if given. Raises UserError for settings that cannot work."""
+    """Return a client by the environment, for `base_url` if given. Raises UserError for settings that cannot work."""
     check_settings(base_url)
-    return _made(lambda: _sdk.OpenAI(base_url=base_url))
+    return _create(lambda: _sdk.OpenAI(base_url=base_url))
 
 
 def async_client(base_url: str | None, api_key: str | None = None) -> _sdk.AsyncOpenAI:
-    """The async twin of `sync_client`; a given `api_key` stands in for the environment's."""
+    """Return the async twin of `sync_client`; an `api_key` replaces that of the environment."""
     if api_key is None:
         check_settings(base_url)
-    return _made(lambda: _sdk.AsyncOpenAI(base_url=base_url, api_key=api_key))
+    return _create(lambda: _sdk.AsyncOpenAI(base_url=base_url, api_key=api_key))
 
 
 def check_settings(base_url: str | None) -> None:
-    """UserError for an address or a key that the HTTP library would refuse at each request.
+    """Raise UserError for an address or a key that the HTTP library would refuse at each request.
 
     To a poll such a refusal is a fault like any other, so the wait would go on for ten minutes.
     """
-    given = ("--base-url", base_url) if base_url is not None else ("OPENAI_BASE_URL", os.environ.get("OPENAI_BASE_URL"))
-    name, address = given
+    name = "OPENAI_BASE_URL" if base_url is None else "--base-url"
+    address = os.environ.get(name) if base_url is None else base_url
     if address is not None and not _is_http(address):
         raise UserError(f"{name} is not an http address such as http://127.0.0.1:8000/v1; got {address!r}")
     key = os.environ.get("OPENAI_API_KEY", "")
@@ -51,9 +51,9 @@ def _is_http(address: str) -> bool:
         return False
 
 
-def _made(make: Callable[[], _Client]) -> _Client:
+def _create(create: Callable[[], _Client]) -> _Client:
     try:
-        return make()
+        return create()
     except (_sdk.OpenAIError, TypeError):  # TypeError: a 3.x client that finds an admin key only
         raise UserError(_NO_KEY) from None
     except ValueError as error:  # a proxy setting, read by the HTTP library

@@ -1,4 +1,4 @@
-"""How a command ends: the exit codes, and the one place that turns what went wrong into one line on stderr."""
+"""The end of a command: its exit codes, and one line on stderr for an error."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from enum import IntEnum
 
 import typer
 
-from ..testing._errors import EmulatorError
+from ..testing import EmulatorError
 from ._output.console import print_line, stderr
+from ._output.text import sentence
 
 _HINTS = {
     401: "Check OPENAI_API_KEY.",
@@ -31,7 +32,7 @@ class Exit(IntEnum):
     REFUSED = 4
     INTERRUPTED = 130
     OUTPUT_CLOSED = 141
-    """What read our output went away (`| head`); the code a shell gives for it."""
+    """The reader of the output went away (`| head`); a shell has the same code for it."""
 
 
 MEANINGS = {
@@ -45,13 +46,13 @@ MEANINGS = {
 
 
 def exit_codes(*codes: Exit, done: str = MEANINGS[Exit.DONE]) -> str:
-    """The sentence about exit codes that ends a `--help`; about all of them if none is named."""
+    """Return the sentence about exit codes that ends a `--help`; about all of them if `codes` is empty."""
     meanings = {**MEANINGS, Exit.DONE: done}
     return "Exit codes: " + "; ".join(f"{code:d} {meanings[code]}" for code in codes or meanings) + "."
 
 
 class UserError(Exception):
-    """Something the user can put right: one line on stderr, then this exit code."""
+    """An error that the user can mend: one line on stderr, then this exit code."""
 
     def __init__(self, message: str, exit_code: Exit = Exit.USAGE) -> None:
         super().__init__(message)
@@ -60,12 +61,12 @@ class UserError(Exception):
 
 
 def guarded(call: Callable[[], object]) -> int:
-    """The exit code of `call`; what it raises becomes one line, unless it is a bug of ours."""
+    """Return the exit code of `call`; an exception becomes one line, unless it is a bug of this package."""
     try:
         try:
             call()
         finally:
-            sys.stdout.flush()  # here a full disk or a closed pipe can still be told
+            sys.stdout.flush()  # here a full disk or a closed pipe can still be reported
     except typer.Exit as end:
         return end.exit_code
     except (KeyboardInterrupt, typer.Abort):
@@ -74,52 +75,52 @@ def guarded(call: Callable[[], object]) -> int:
         _forget_output()
         return Exit.OUTPUT_CLOSED
     except Exception as error:
-        told = as_user_error(error)
-        if told is None:
+        user_error = as_user_error(error)
+        if user_error is None:
             raise
         if isinstance(error, OSError):
             _forget_output()
         with suppress(OSError):
-            print_line(stderr(), f"runoutcome: {told.message}")
-        return told.exit_code
+            print_line(stderr(), f"runoutcome: {user_error.message}")
+        return user_error.exit_code
     return Exit.DONE
 
 
 def as_user_error(error: Exception) -> UserError | None:
-    """The line and the exit code for `error`; None for what no user can cause."""
+    """Return the line and the exit code for `error`; None for an error that no user can cause."""
     if isinstance(error, UserError):
         return error
     format_message = getattr(error, "format_message", None)  # of click, or of the copy of click inside newer typer
     if format_message is not None:
-        return _usage(str(format_message()), getattr(error, "ctx", None))
+        return _usage_error(str(format_message()), getattr(error, "ctx", None))
     if isinstance(error, EmulatorError):
         return UserError(str(error))
-    told = _of_the_api(error)
-    if told is None and isinstance(error, OSError):
+    user_error = _api_error(error)
+    if user_error is None and isinstance(error, OSError):
         line = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
         token = getattr(error, "run_token", None)  # a run was made, and its id could not be written down
         return UserError(f"{line}. A run is going that could not be noted; its token: {token}" if token else line)
-    return told
+    return user_error
 
 
-def _usage(message: str, context: typer.Context | None) -> UserError:
-    hint = f" Try: {context.command_path} --help" if context else ""
-    return UserError(f"{_one_line(message).replace('Value error, ', '').rstrip('.')}.{hint}")
+def _usage_error(message: str, context: typer.Context | None) -> UserError:
+    line = sentence(_one_line(message).replace("Value error, ", ""))
+    return UserError(f"{line} Try: {context.command_path} --help" if context else line)
 
 
-def _of_the_api(error: Exception) -> UserError | None:
+def _api_error(error: Exception) -> UserError | None:
     from .. import _sdk  # not above: it loads the SDK, which most commands do without
-    from .._errors import exceptions as ours
     from .._errors.bases import RunError, WaitError
+    from .._errors.exceptions import RunGoneError
     from .._outcome.body import look, word
     from .._sdk.faults import transport_errors
 
-    if isinstance(error, (RunError, WaitError, ours.RunGoneError)):
+    if isinstance(error, (RunError, WaitError, RunGoneError)):
         return UserError(f"{type(error).__name__}: {_one_line(error.message)}", exit_of(error))
     if isinstance(error, _sdk.APIStatusError):
-        said = _one_line(word(look(error.body, "message")) or error.message).rstrip(".")
+        message = sentence(_one_line(word(look(error.body, "message")) or error.message))
         hint = _HINTS.get(error.status_code, "")
-        return UserError(f"the API refused (HTTP {error.status_code}): {said}. {hint}".rstrip(), Exit.REFUSED)
+        return UserError(f"the API refused (HTTP {error.status_code}): {message} {hint}".rstrip(), Exit.REFUSED)
     if isinstance(error, _sdk.APIConnectionError):
         cause = f" ({error.__cause__})" if error.__cause__ else ""
         return UserError(f"no answer from {error.request.url}: {error.message}{cause}", Exit.UNFINISHED)
@@ -130,7 +131,7 @@ def _of_the_api(error: Exception) -> UserError | None:
 
 
 def exit_of(error: Exception) -> Exit:
-    """The exit code for an exception of ours (`RunError`, `WaitTimeoutError`, `RunGoneError`, ...)."""
+    """Return the exit code for an exception of this package (`RunError`, `WaitTimeoutError`, `RunGoneError`, ...)."""
     from .._errors.bases import RunError
     from .._errors.exceptions import RunGoneError
 
@@ -145,6 +146,6 @@ def _one_line(text: str) -> str:
 
 
 def _forget_output() -> None:
-    """The interpreter flushes once more on its way out; nobody is there to read it."""
+    """Send the interpreter's last flush, on its way out, to a file that takes it."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

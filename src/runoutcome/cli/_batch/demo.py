@@ -1,25 +1,22 @@
-"""What `demo` does. Loads the SDK."""
+"""The demonstration: background runs through the real client, against the emulator, with every usual end."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
-
-from rich.console import Console
 
 from ...batch import BatchOptions, JobReport, Store, read_jobs
 from .._client import async_client
 from .._output.console import stdout
 from .._servers.emulate import started_emulator
 from .job_file import run_jobs
-from .progress import label_of
-from .summary import print_summary, print_totals
+from .run_output import label_of, print_summary, print_totals
 
 
 def demonstrate() -> None:
-    """Run the demo's jobs on the emulator, and print what they show."""
+    """Run the demo's jobs on the emulator, and print a summary with the highlights."""
     console = stdout()
     with tempfile.TemporaryDirectory() as folder, as_file(files("runoutcome").joinpath("data/demo_jobs.jsonl")) as path:
         jobs = read_jobs(path)
@@ -38,25 +35,22 @@ def demonstrate() -> None:
     console.print()
     print_summary(console, reports)
     console.print()
-    _print_highlights(console, reports)
+    for line in _highlights(reports):
+        console.print(f"* {line}", soft_wrap=True, markup=False, highlight=False)
     print_totals(console, reports, 0, None)
     console.print(f"{paid} runs were paid for: one per job, and one per resubmission.", soft_wrap=True)
 
 
-def _print_highlights(console: Console, reports: Sequence[JobReport]) -> None:
-    """One line for each thing the demo is there to show."""
+def _highlights(reports: Sequence[JobReport]) -> Iterator[str]:
+    """Yield one line for each kind of end that the demo shows."""
     for report in reports:
         name = report.job.custom_id
-        line = None
         if report.exception is None and report.attempts > 1:
-            line = f"{name} ended in {', '.join(report.earlier)}, was submitted again by policy, and completed."
+            yield f"{name} ended in {', '.join(report.earlier)}, was submitted again by policy, and completed."
         elif report.faults:
-            line = f"{name} met {', '.join(report.faults)} on its polls; it was left alone, and completed."
+            yield f"{name} met {', '.join(report.faults)} on its polls; it was left alone, and completed."
         elif report.outcome and report.outcome.action == "fix_account":
-            line = (
-                f"{name} stopped on {label_of(report)}: an openai.RateLimitError too, but not retryable, so paid once."
-            )
+            label = label_of(report)
+            yield f"{name} stopped on {label}: an openai.RateLimitError too, but not retryable, so paid once."
         elif report.partial_output:
-            line = f"{name} kept what it had written: {report.partial_output[:80]!r} ..."
-        if line:
-            console.print(f"* {line}", soft_wrap=True, markup=False, highlight=False)
+            yield f"{name} kept what it had written: {report.partial_output[:80]!r} ..."

@@ -1,4 +1,4 @@
-"""What `run` and `demo` do: a batch under a progress view, and how it ends. Loads the SDK."""
+"""Runs a batch under a progress view, and ends the command. Loads the SDK."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ from .._client import async_client
 from .._errors import Exit, UserError
 from .._output.console import print_command, print_line, stderr, stdout
 from .._servers.emulate import started_emulator
-from .progress import ProgressView
-from .summary import print_summary, print_totals, summary_data
+from .run_output import ProgressView, print_summary, print_totals, summary_data
 
 
 def run_file(
@@ -41,7 +40,7 @@ def run_file(
     as_json: bool,
 ) -> None:
     """Run a job file; with a `scenario`, against the emulator. Raises UserError, and typer.Exit at the end."""
-    todo, store = _checked(jobs, output, "the emulator" if scenario is not None else _place(base_url))
+    todo, store = _checked(jobs, output, "the emulator" if scenario is not None else _host(base_url))
     console = stderr() if as_json else stdout()
     rows = store.results
     earlier = [_earlier_report(job, rows[job.custom_id], catalog) for job in todo if job.custom_id in rows]
@@ -76,7 +75,7 @@ def run_jobs(
     skipped: int,
     catalog: Catalog | None = None,
 ) -> tuple[list[JobReport], bool]:
-    """Run a batch under a progress view; gives the reports, and whether Ctrl-C or SIGTERM ended it."""
+    """Run a batch under a progress view; return the reports, and whether Ctrl-C or SIGTERM ended it."""
 
     async def main() -> tuple[list[JobReport], bool]:
         stop = asyncio.Event()
@@ -90,7 +89,7 @@ def run_jobs(
 
 
 def _finish(console: Console, reports: Sequence[JobReport], interrupted: bool) -> None:
-    """Print how to go on where there is something left, and leave with the exit code that says so."""
+    """Print how to go on if jobs are left, and raise typer.Exit with the exit code."""
     left = [report for report in reports if report.end != "finished"]
     held = [report for report in left if report.end == "held"]
     if held:
@@ -99,9 +98,8 @@ def _finish(console: Console, reports: Sequence[JobReport], interrupted: bool) -
             print_command(console, f"{report.job.custom_id}  {report.response_id or report.key or ''}".rstrip())
     command = shlex.join(["runoutcome", *sys.argv[1:]])
     if len(left) > len(held):
-        was_going = any(report.end == "unfinished" for report in left)
-        told = "The runs that were going were left alone. " if was_going else ""
-        print_line(console, f"{told}To go on:")
+        is_going = any(report.end == "unfinished" for report in left)
+        print_line(console, f"{'The runs that were going were left alone. ' if is_going else ''}To go on:")
         print_command(console, command)
     if held:
         print_line(console, "Only after you have looked for these in the provider's logs, to submit them again:")
@@ -114,32 +112,32 @@ def _finish(console: Console, reports: Sequence[JobReport], interrupted: bool) -
         raise typer.Exit(Exit.ENDED_BADLY)
 
 
-def _place(base_url: str | None) -> str:
-    """The host of the API; two ports of one host are taken for one place."""
+def _host(base_url: str | None) -> str:
+    """Return the host of the API; two ports of one host count as one server."""
     address = base_url or os.environ.get("OPENAI_BASE_URL") or _sdk.DEFAULT_URL
     return urlsplit(address).hostname or address
 
 
 def _earlier_report(job: JobLine, row: dict[str, Any], catalog: Catalog) -> JobReport:
-    """What a result line of an earlier call tells, for the summary and the exit code."""
-    told, response = row.get("outcome") or {}, row.get("response") or {}
+    """Return the report in a result line of an earlier call, for the summary and the exit code."""
+    outcome, response = row.get("outcome") or {}, row.get("response") or {}
     return JobReport(
         job,
         "finished",
         classify(response.get("body"), catalog=catalog),
-        exception=told.get("exception"),
-        attempts=told.get("attempts") or 1,
-        response_id=told.get("response_id"),
+        exception=outcome.get("exception"),
+        attempts=outcome.get("attempts") or 1,
+        response_id=outcome.get("response_id"),
     )
 
 
-def _checked(jobs: Path, output: Path, place: str) -> tuple[list[JobLine], Store]:
-    """The jobs and their store, everything looked at and no file created; UserError for the first fault."""
+def _checked(jobs: Path, output: Path, host: str) -> tuple[list[JobLine], Store]:
+    """Return the jobs and their store, checked without creating a file. Raises UserError for the first fault."""
     if not output.name or output.is_dir():
         raise UserError(f"-o {str(output)!r} is not a file; name the file that gets the results")
     if output.resolve() == jobs.resolve():
         raise UserError(f"-o {output} is the job file itself; results are appended, so choose another file")
-    store = Store(output, place)
+    store = Store(output, host)
     try:
         todo = read_jobs(jobs)
         store.check(todo)
@@ -150,7 +148,7 @@ def _checked(jobs: Path, output: Path, place: str) -> tuple[list[JobLine], Store
 
 @contextlib.contextmanager
 def _stopping(stop: asyncio.Event, console: Console) -> Generator[None]:
-    """The first Ctrl-C or SIGTERM sets `stop`; the next one ends the process as ever."""
+    """Set `stop` at the first Ctrl-C or SIGTERM; the next one ends the process as usual."""
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
 

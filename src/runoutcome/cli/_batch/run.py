@@ -1,4 +1,4 @@
-"""`runoutcome run`: a file of jobs as background runs, resumable."""
+"""`runoutcome run`, a file of jobs as background runs, resumable; and `runoutcome demo`, which shows it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from .._environment import catalog_in_use
+from .._catalog.overlays import catalog_in_use
 from .._errors import UserError
+
+_POLICIES: dict[str, Literal["hold", "resubmit"]] = {"hold": "hold", "resubmit": "resubmit"}
 
 
 def run(
@@ -33,7 +35,9 @@ def run(
     Ctrl-C leaves the runs alone; the same command again goes on where it stopped, also after a crash or a kill. No
     run is paid for twice in silence: a job whose POST was in flight is held, and named to be looked up.
     """
-    policy = _ambiguous(ambiguous)
+    policy = _POLICIES.get(ambiguous)
+    if policy is None:
+        raise UserError(f"--ambiguous is hold or resubmit; got {ambiguous!r}")
     catalog = catalog_in_use()
     from ..._runs.options import AUTO  # not above: it loads the SDK, which most commands do without
     from ...batch import BatchOptions
@@ -44,8 +48,8 @@ def run(
     run_file(jobs, output, options, catalog, scenario=emulated, base_url=base_url, as_json=as_json)
 
 
-def _ambiguous(word: str) -> Literal["hold", "resubmit"]:
-    policies: dict[str, Literal["hold", "resubmit"]] = {"hold": "hold", "resubmit": "resubmit"}
-    if word not in policies:
-        raise UserError(f"--ambiguous is hold or resubmit; got {word!r}")
-    return policies[word]
+def demo() -> None:
+    """Watch background runs end badly, come back as the right exceptions, and be handled. No key, no cost."""
+    from .demo import demonstrate  # not above: it loads the SDK, which most commands do without
+
+    demonstrate()

@@ -1,4 +1,4 @@
-"""`runoutcome check`: what the installed SDK names and the catalog does not know."""
+"""`runoutcome check`: words of the installed SDK that the catalog does not know."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..._catalog.catalog import Catalog
 from ...contract import ContractError, Finding, Vocabulary, drift
 from .._errors import Exit, UserError
 from .._output.console import print_json, print_line, print_table, stderr, stdout
+from .._output.text import counted
 
 EXIT_CODES = "Exit codes: 0 no finding; 1 findings; 2 bad usage or input."
 _COLUMNS = ("surface", "field", "value", "kind", "what is wrong", "what to do")
@@ -33,8 +34,8 @@ def check(
     for source in sources:
         for name, reason in source.skipped.items():
             print_line(stderr(), f"skipped {name}: {reason}")
-    said = "no finding" if not findings else "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
-    print_line(stderr(), f"{said}: catalog {catalog.version} against {' and '.join(one.source for one in sources)}")
+    total = counted(len(findings), "finding") if findings else "no finding"
+    print_line(stderr(), f"{total}: catalog {catalog.version} against {' and '.join(one.source for one in sources)}")
     if findings:
         raise typer.Exit(Exit.ENDED_BADLY)
 

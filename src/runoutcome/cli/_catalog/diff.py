@@ -1,4 +1,4 @@
-"""`runoutcome catalog diff`: what changed between two versions of the catalog, and whether their numbers say so."""
+"""`runoutcome catalog diff`: the changes between two versions of the catalog, and the version number they need."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ def diff(
     if as_json and form not in (None, Format.JSON):
         raise UserError("--json is the same as --format json; give one of the two")
     try:
-        found = _compared(old or version_before(CATALOG_VERSION) or CATALOG_VERSION, new)
+        result = _compare(old or version_before(CATALOG_VERSION) or CATALOG_VERSION, new)
     except ContractError as error:
         raise UserError(str(error)) from None
     if as_json or form is Format.JSON:
-        print_json(found.to_dict())
+        print_json(result.to_dict())
     else:
-        _print(found)
-    if not found.is_covered:
+        _print(result)
+    if not result.is_covered:
         raise typer.Exit(Exit.ENDED_BADLY)
 
 
-def _compared(old: str, new: str) -> Diff:
+def _compare(old: str, new: str) -> Diff:
     before, after = read_catalog(old), read_catalog(new)
     versions = before["catalog_version"], after["catalog_version"]
     if version_of(versions[0]) > version_of(versions[1]):
@@ -66,29 +66,29 @@ def _compared(old: str, new: str) -> Diff:
     return diff_of(before, after, released_between(*versions))
 
 
-def _print(found: Diff) -> None:
+def _print(result: Diff) -> None:
     console = stdout()
     groups: dict[str, list[tuple[str, str]]] = {}
-    for change in found.changes:
+    for change in result.changes:
         groups.setdefault(f"{change.severity.word}: {change.kind}", []).append((change.id, change.what))
     for heading, rows in groups.items():
         print_line(console, heading, "bold underline")
         print_table(console, _COLUMNS, rows, keep=(0,))
         console.print()
-    print_line(console, _verdict(found))
+    print_line(console, _verdict(result))
 
 
-def _verdict(found: Diff) -> str:
-    way = f"{found.old_version} -> {found.new_version}"
-    given = f"a {found.given.bump} version" if found.given else "no new version"
-    if not found.changes:
+def _verdict(result: Diff) -> str:
+    way = f"{result.old_version} -> {result.new_version}"
+    announced = f"a {result.given.bump} version" if result.given else "no new version"
+    if not result.changes:
         return f"{way}: no change."
-    if found.is_covered:
-        return f"{way} is {given}, and no change needs more."
-    if found.needed is Severity.FORBIDDEN:
+    if result.is_covered:
+        return f"{way} is {announced}, and no change needs more."
+    if result.needed is Severity.FORBIDDEN:
         return (
-            f"{way} is {given}, and no number makes up for a forbidden change: put the entry back, "
+            f"{way} is {announced}, and no number makes up for a forbidden change: put the entry back, "
             "deprecate it in a minor version, and remove it in the major version after that."
         )
-    least = raised(found.old_version, found.needed)
-    return f"{way} is {given}, and the changes need a {found.needed.bump} one: {least} or later."
+    least = raised(result.old_version, result.needed)
+    return f"{way} is {announced}, and the changes need a {result.needed.bump} one: {least} or later."

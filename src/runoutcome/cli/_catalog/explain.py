@@ -1,4 +1,4 @@
-"""`runoutcome explain`: what a code, a reason, a status, a body or a file of bodies means, and what to do about it."""
+"""`runoutcome explain`: the meaning of a code, a reason, a status, a body or a file of bodies, and what to do."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from ..._catalog.lookup import Failure, lookup
 from ..._catalog.overlay import dialects
 from ..._outcome.outcome import Outcome
 from ...contract._sample import outcome_of
-from .._environment import VARIABLE, catalog_in_use, overlaid
 from .._errors import Exit, UserError
 from .._output.console import print_json, print_line, print_pairs, stderr, stdout
-from .judged import judged
-from .subject import Line, read_subject
+from .overlays import VARIABLE, catalog_in_use, overlaid
+from .subject import Line, outcome_of_body, read_subject
 
 
 def explain(
@@ -42,7 +41,7 @@ def explain(
     elif isinstance(subject, str):
         _explain(what, None, outcomes_of_word(catalog, subject), catalog, as_json=as_json)
     else:
-        outcome = judged(subject, catalog)
+        outcome = outcome_of_body(subject, catalog)
         _explain(what, outcome, [outcome], catalog, as_json=as_json)
 
 
@@ -50,12 +49,12 @@ def _explain(
     what: str, of_body: Outcome | None, outcomes: Sequence[Outcome], catalog: Catalog, *, as_json: bool
 ) -> None:
     from ...contract._meaning import Meaning  # not above: the exception classes load the SDK
-    from .explanation import body_pairs, heading, pairs, to_dict
+    from .explain_output import body_pairs, heading, pairs, to_dict
 
     meanings = [Meaning.of(outcome, catalog) for outcome in outcomes]
     if as_json:
-        told = of_body.to_dict() if of_body else None
-        print_json({"what": what, "outcome": told, "explanations": [to_dict(meaning) for meaning in meanings]})
+        outcome = of_body.to_dict() if of_body else None
+        print_json({"what": what, "outcome": outcome, "explanations": [to_dict(meaning) for meaning in meanings]})
         return
     console = stdout()
     for number, meaning in enumerate(meanings):
@@ -66,14 +65,14 @@ def _explain(
 
 
 def _explain_lines(what: str, lines: Sequence[Line], catalog: Catalog, *, as_json: bool) -> None:
-    from .lines import print_rows, read_rows  # not above, for the same reason
+    from .explain_output import print_rows, read_rows  # not above, for the same reason
 
     rows, broken = read_rows(lines, catalog)
     if not rows:
         raise UserError(f"no line of {what} can be explained; line {broken[0].number}: {broken[0].problem}")
     if as_json:
-        wrong = [{"line": line.number, "problem": line.problem} for line in broken]
-        print_json({"what": what, "rows": [row.to_dict() for row in rows], "broken": wrong})
+        problems = [{"line": line.number, "problem": line.problem} for line in broken]
+        print_json({"what": what, "rows": [row.to_dict() for row in rows], "broken": problems})
     else:
         print_rows(stdout(), rows)
     for line in broken:
@@ -83,7 +82,7 @@ def _explain_lines(what: str, lines: Sequence[Line], catalog: Catalog, *, as_jso
 
 
 def outcomes_of_word(catalog: Catalog, word: str) -> list[Outcome]:
-    """For each row that `word` is the value of, the outcome of a body that this row decides about."""
+    """Return an outcome for each row with the value `word`: that of a body which this row decides about."""
     if word == "null":
         return [outcome_of(catalog, entry) for entry in catalog.entries if entry.match == "null"]
     outcomes = [outcome_of(catalog, entry) for entry in catalog.find(word)]

@@ -1,4 +1,4 @@
-"""What `explain` is asked about: the word, the body or the lines behind its one argument."""
+"""The subject of `explain`: the word, the body or the lines behind its one argument."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ..._catalog.catalog import Catalog
+from ..._outcome.classify import classify
+from ..._outcome.outcome import Outcome
 from .._errors import UserError
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a JSON Lines file: a body, or what is wrong with it."""
+    """One line of a JSON Lines file: a body, or the problem with it."""
 
     number: int
     body: Mapping[str, Any] | None
@@ -28,7 +30,7 @@ Subject = str | Mapping[str, Any] | list[Line]
 
 
 def read_subject(what: str, catalog: Catalog) -> Subject:
-    """What `what` stands for: standard input, JSON itself, a value of the catalog, a file; else the word it is."""
+    """Return the subject of `what`: standard input, JSON itself, a value of the catalog, a file; else the word."""
     if what == "-":
         return _parse(read_stdin(), "standard input")
     if what.lstrip().startswith("{"):
@@ -46,8 +48,8 @@ def _looks_like_path(what: str) -> bool:
 
 
 def read_stdin() -> bytes:
-    """All of standard input."""
-    if sys.stdin is None:  # closed by whoever started us
+    """Return all of standard input."""
+    if sys.stdin is None:  # the parent process closed it
         return b""
     return sys.stdin.buffer.read()
 
@@ -77,7 +79,7 @@ def _parse(content: bytes, name: str, *, is_file: bool = False) -> Subject:
 
 
 def _lines(content: bytes) -> list[Line]:
-    """The lines that are not blank. An object starts its line: one further in is a part of something larger."""
+    """Return the lines that are not blank. An object starts its line: an indented one is part of a larger document."""
     lines = enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1)
     return [_line(number, text) for number, text in lines if text.strip()]
 
@@ -92,3 +94,19 @@ def _line(number: int, text: bytes) -> Line:
     if not isinstance(document, dict) or not text.startswith(b"{"):
         return Line(number, None, "it holds no JSON object")
     return Line(number, document)
+
+
+def outcome_of_body(body: Mapping[str, Any], catalog: Catalog) -> Outcome:
+    """Return the outcome of a body. Raises UserError for JSON that is not about a run."""
+    outcome = classify(body, catalog=catalog)
+    if outcome.surface is None and outcome.status is None:
+        raise UserError(f"this JSON is no run body that catalog {catalog.version} knows: {_reason(body)}")
+    return outcome
+
+
+def _reason(body: Mapping[str, Any]) -> str:
+    if "object" in body:
+        return f'"object" is {body["object"]!r}'
+    if "custom_id" in body and "url" in body:
+        return "it is a line of a batch's input, and the output tells what became of it"
+    return 'it has no "status" and no "error"'

@@ -1,4 +1,4 @@
-"""Printing. No word is ever cut or folded: what does not fit is laid out differently, or runs over the edge.
+"""Printing. No word is ever cut or folded: text without room is laid out differently, or runs over the edge.
 
 Everything goes through rich with its markup switched off, so that a server's "[red]" is printed as it is.
 """
@@ -27,12 +27,12 @@ class _Console(Console):
 
 
 def stdout() -> Console:
-    """The console for what a command was asked for."""
+    """Return the console for the result of a command."""
     return _console(to_stderr=False)
 
 
 def stderr() -> Console:
-    """The console for progress, hints and errors."""
+    """Return the console for progress, hints and errors."""
     return _console(to_stderr=True)
 
 
@@ -49,45 +49,43 @@ def _console(*, to_stderr: bool) -> Console:
 
 
 def print_json(data: object) -> None:
-    """`data` as one line of JSON on stdout."""
+    """Print `data` as one line of JSON on stdout."""
     print(json.dumps(data))
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:
-    """A sentence: one line, which only a narrow terminal gets broken, between words."""
+    """Print a sentence: one line, broken between words only on a narrow terminal."""
     for line in fold(text, console.width) if console.is_terminal else [plain(text)]:
-        _put(console, Text(line, style))
+        _print(console, Text(line, style))
 
 
 def print_command(console: Console, command: str) -> None:
-    """A command on a line of its own that is never broken, to be copied whole."""
-    _put(console, Text(f"  {visible(command)}"))
+    """Print a command on a line of its own that is never broken, to be copied whole."""
+    _print(console, Text(f"  {visible(command)}"))
 
 
 def print_pairs(console: Console, pairs: Iterable[tuple[str, Cell | Sequence[str]]]) -> None:
-    """Labels with their values, wrapped between words; a list has one line for each item. Empty values are left out."""
+    """Print labels with their values, wrapped between words; a list has a line for each item. Skips empty values."""
     shown = [(label, value) for label, value in pairs if value]
     indent = max((cell_len(label) for label, _ in shown), default=0) + _GAP
     room = min(console.width - indent, _PROSE_WIDTH)
+    is_beside = room >= _NARROWEST_VALUE
     for label, value in shown:
         items = [value] if isinstance(value, (str, Text)) else value
-        if room >= _NARROWEST_VALUE:
-            lines = [line for item in items for line in fold(item, room)]
-            for number, line in enumerate(lines):
-                head = (label if number == 0 else "").ljust(indent)
-                _put(console, Text.assemble((head, "dim"), (line, style_of(value))))
-        else:
-            _put(console, Text(label, "dim"))
-            for line in (line for item in items for line in fold(item, console.width - _GAP)):
-                _put(console, Text(" " * _GAP + line, style_of(value)))
+        lines = [line for item in items for line in fold(item, room if is_beside else console.width - _GAP)]
+        if not is_beside:
+            _print(console, Text(label, "dim"))
+        for number, line in enumerate(lines):
+            head = (label if number == 0 else "").ljust(indent) if is_beside else " " * _GAP
+            _print(console, Text.assemble((head, "dim"), (line, style_of(value))))
 
 
 def print_table(
     console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, keep: Collection[int] = ()
 ) -> None:
-    """A table if it fits into the width, otherwise each row as lines of its own.
+    """Print a table if it fits into the width, otherwise each row as lines of its own.
 
-    Columns whose index is in `keep` are never wrapped, the others only between words.
+    Columns with a number in `keep` are never wrapped, the others only between words.
     """
     table: list[Sequence[Cell]] = [list(columns), *rows]
     widths = _widths(table, keep, console.width)
@@ -103,12 +101,26 @@ def print_table(
                 line.append(part, "bold" if number == 0 else style_of(cell))
                 line.append(" " * (width - cell_len(part) + _GAP))
             line.rstrip()
-            _put(console, line)
+            _print(console, line)
 
 
-def fits(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]], keep: Collection[int] = ()) -> bool:
-    """Whether `print_table` would print a table."""
-    return _widths([list(columns), *rows], keep, console.width) is not None
+def fitting_columns(
+    console: Console,
+    columns: Sequence[str],
+    tables: Iterable[Sequence[Sequence[Cell]]],
+    narrow: Sequence[int],
+    keep: Collection[int],
+) -> Sequence[int]:
+    """Return the numbers of the columns to print: all, or `narrow` if only tables with these fit into the width."""
+    for numbers in (range(len(columns)), narrow):
+        if all(_widths(select([columns, *rows], numbers), keep, console.width) is not None for rows in tables):
+            return numbers
+    return range(len(columns))
+
+
+def select(rows: Iterable[Sequence[Cell]], numbers: Iterable[int]) -> list[list[Cell]]:
+    """Return the columns with these numbers."""
+    return [[row[number] for number in numbers] for row in rows]
 
 
 def _print_stacked(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
@@ -117,14 +129,14 @@ def _print_stacked(console: Console, columns: Sequence[str], rows: Iterable[Sequ
         for column, cell in zip(columns[1:], row[1:], strict=True):
             if plain(cell):
                 lines = fold(f"{column}: {plain(cell)}", console.width - _GAP)
-                if len(lines) > 1:  # the lines after the first stand further in
+                if len(lines) > 1:  # the lines after the first are indented further
                     lines = fold(f"{column}: {plain(cell)}", console.width - 2 * _GAP)
                 for number, line in enumerate(lines):
-                    _put(console, Text(" " * (_GAP if number == 0 else 2 * _GAP) + line, style_of(cell)))
+                    _print(console, Text(" " * (_GAP if number == 0 else 2 * _GAP) + line, style_of(cell)))
 
 
 def _widths(table: Sequence[Sequence[Cell]], keep: Collection[int], width: int) -> list[int] | None:
-    """The width of each column; None if the table cannot be that narrow."""
+    """Return the width of each column; None if the table cannot be that narrow."""
     columns = [[plain(cell) for cell in column] for column in zip(*table, strict=True)]
     wanted = [max(map(cell_len, column)) for column in columns]
     longest_word = [max((cell_len(word) for cell in column for word in cell.split()), default=0) for column in columns]
@@ -141,5 +153,5 @@ def _widths(table: Sequence[Sequence[Cell]], keep: Collection[int], width: int) 
     return wanted
 
 
-def _put(console: Console, line: Text) -> None:
+def _print(console: Console, line: Text) -> None:
     console.print(line, soft_wrap=True)  # neither wrapped nor cropped, whatever the console was made for

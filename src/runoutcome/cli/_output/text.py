@@ -1,4 +1,4 @@
-"""Text on its way to a terminal: nothing in it steers the terminal, and no word of it is ever broken."""
+"""Text for a terminal: whole words only, and no character that steers the terminal."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from rich.text import Text
 Cell = str | Text
 """A text, or a text with a style."""
 
-# C0 and C1 controls but tab and line feed, line separators, what turns the writing direction, lone surrogates.
+# C0 and C1 controls but tab and line feed, line separators, marks of the writing direction, lone surrogates.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def visible(text: str) -> str:
-    """`text` with what would steer a terminal written out as escapes (`\\x1b`); line breaks and tabs stay."""
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape", "backslashreplace").decode(), text)
+    """Return `text` with escapes (`\\x1b`) in place of characters that steer a terminal; line breaks and tabs stay."""
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape", "backslashreplace").decode(), text)
 
 
 def fold(cell: Cell, width: int) -> list[str]:
-    """The lines of `cell`, broken between words only, and measured in the cells of a terminal."""
+    """Return the lines of `cell`, broken between words only, and measured in the cells of a terminal."""
     lines, line = [], ""
     for word in plain(cell).split():
         longer = f"{line} {word}" if line else word
@@ -33,10 +33,20 @@ def fold(cell: Cell, width: int) -> list[str]:
 
 
 def plain(cell: Cell) -> str:
-    """`cell` as one line of printable text."""
+    """Return `cell` as one line of printable text."""
     return " ".join(visible(cell.plain if isinstance(cell, Text) else cell).split())
 
 
 def style_of(value: object) -> str:
-    """The style of a cell; none for plain text."""
+    """Return the style of a cell; empty for plain text."""
     return str(value.style) if isinstance(value, Text) else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return the number with its noun: `1 job`, `2 jobs`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def sentence(text: str) -> str:
+    """Return `text` with a full stop at its end, unless it ends in a question or exclamation mark."""
+    return text if text.endswith(("?", "!")) else f"{text.rstrip('.')}."

@@ -12,8 +12,8 @@ import typer
 
 from ..._outcome.classify import classify
 from ..._waiting.resume_token import check_id, loads
+from .._catalog.overlays import catalog_in_use
 from .._catalog.subject import read_stdin
-from .._environment import catalog_in_use
 from .._errors import Exit, UserError
 from .._output.console import print_command, print_json, print_line, stderr, stdout
 
@@ -41,7 +41,7 @@ def wait(
     base_url: BaseUrl = None,
 ) -> None:
     """Wait until a run ends, and print its output text. Needs OPENAI_API_KEY. Ctrl-C leaves the run alone."""
-    token = given_run(run)
+    token = read_token(run)
     too_long = 1e9 < (max_wait or 0) < math.inf or (interval_ms or 0) > 1e9
     if too_long or math.isnan(max_wait or 0) or not math.isfinite(interval_ms or 0):
         raise UserError(f"--max-wait and --interval-ms are numbers up to 1e9; got {max_wait} and {interval_ms}")
@@ -50,26 +50,27 @@ def wait(
         "wait", token, max_wait=max_wait, interval_ms=interval_ms, accept=accept, json=as_json, base_url=base_url
     )
     with _interruptible("The run was left alone. To go on:", again):
+        from ..._errors.bases import RunError, WaitError
+        from ..._errors.exceptions import RunGoneError
         from ..._runs.options import AUTO
         from ..._runs.sync import Runs
         from .._client import sync_client
-        from .ending import OUR_ERRORS, Ending
-        from .telling import FaultTeller, tell_status
+        from .wait_output import Ending, FaultPrinter, print_status
 
-        words = _accepted(accept)
+        accepted = _accepted(accept)
         try:
-            found = Runs(sync_client(base_url), catalog=catalog).poll(
+            response = Runs(sync_client(base_url), catalog=catalog).poll(
                 token,
                 max_wait_seconds=AUTO if max_wait is None else None if max_wait == math.inf else max_wait,
                 poll_interval_ms=interval_ms,
-                accept=words,
-                on_update=tell_status,
-                on_fault=FaultTeller(),
+                accept=accepted,
+                on_update=print_status,
+                on_fault=FaultPrinter(),
             )
-        except OUR_ERRORS as error:
+        except (RunError, WaitError, RunGoneError) as error:
             ending = Ending.raised(token, error)
         else:
-            ending = Ending.returned(token, found, catalog)
+            ending = Ending.returned(token, response, catalog)
     if as_json:
         print_json(ending.to_dict())
     else:
@@ -79,7 +80,7 @@ def wait(
 
 def cancel(run: Run, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
     """Ask for a run to be stopped, and print its state after that. Needs OPENAI_API_KEY."""
-    token = given_run(run)
+    token = read_token(run)
     catalog = catalog_in_use()
     again = _command("cancel", token, json=as_json, base_url=base_url)
     with _interruptible("The request may have gone out or not. To ask again:", again):
@@ -91,7 +92,7 @@ def cancel(run: Run, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
         print_json(
             {"response_id": outcome.response_id, "outcome": outcome.to_dict(), "run_token": loads(token).dumps()}
         )
-    elif outcome.status == "cancelled":  # the catalog speaks to those who did not ask for it
+    elif outcome.status == "cancelled":  # the catalog's advice is for those who did not ask for it
         print_line(stdout(), f"{outcome.response_id} is cancelled.")
         print_line(stderr(), "Nothing is left to do. To have an answer after all, submit the request as a new run.")
     else:
@@ -101,14 +102,14 @@ def cancel(run: Run, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
         raise typer.Exit(Exit.UNFINISHED)
 
 
-def given_run(given: str) -> str:
-    """A response id or a resume token, as it was given. Raises UserError for what is neither."""
-    text = (read_stdin().decode("utf-8", "replace") if given == "-" else given).strip()
+def read_token(argument: str) -> str:
+    """Return the response id or resume token in an argument, or on stdin for `-`. Raises UserError for other text."""
+    token = (read_stdin().decode("utf-8", "replace") if argument == "-" else argument).strip()
     try:
-        check_id(loads(text).response_id)
+        check_id(loads(token).response_id)
     except ValueError as error:
         raise UserError(str(error)) from None
-    return text
+    return token
 
 
 def _accepted(accept: str | None) -> list[Accept]:
@@ -123,22 +124,22 @@ def _accepted(accept: str | None) -> list[Accept]:
 
 
 def _command(verb: str, token: str, **options: object) -> str:
-    """The command line that does the same again, to be pasted into a shell."""
+    """Return the command line that does the same again, for a shell."""
     words = ["runoutcome", verb, token]
     for name, value in options.items():
         if value is True:
             words.append(f"--{name}")
         elif value is not None and value is not False:
-            words += [f"--{name.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
+            words += [f"--{name.replace('_', '-')}", f"{value:.15g}" if isinstance(value, float) else str(value)]
     return shlex.join(words)
 
 
 @contextmanager
-def _interruptible(told: str, again: str) -> Generator[None]:
-    """Ctrl-C says `told` and the command that does it, and exits with the code for it."""
+def _interruptible(message: str, again: str) -> Generator[None]:
+    """On Ctrl-C print a message and the command that goes on, and exit with the code for it."""
     try:
         yield
     except KeyboardInterrupt:
-        print_line(stderr(), told)
+        print_line(stderr(), message)
         print_command(stderr(), again)
         raise typer.Exit(Exit.INTERRUPTED) from None

@@ -1,4 +1,4 @@
-"""`runoutcome emulate`: the emulator on a port of this machine, until it is stopped; then what its client did wrong."""
+"""`runoutcome emulate`: the emulator on a port of this machine until it is stopped, then a verdict on its client."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from .._errors import Exit, UserError, exit_codes
-from .._output.console import print_command, print_json, print_line, print_pairs, stderr, stdout
-from .verdict import print_verdict
+from .._output.console import print_command, print_json, print_line, print_pairs, print_table, stderr, stdout
 
 if TYPE_CHECKING:
-    from ...testing import Emulator
+    from ...testing import Emulator, Verdict
 
 EXIT_CODES = exit_codes(
     Exit.DONE, Exit.USAGE, done="stopped by Ctrl-C or SIGTERM; with --verdict: 0 no finding, 1 findings"
 )
 _EXTRA = ("starlette", "uvicorn")
 _KEY = "emulated"
+_STYLES = {"error": "red", "warning": "yellow"}
+_COLUMNS = ("finding", "times", "the client", "for example")
 
 
 def emulate(
@@ -43,19 +46,19 @@ def emulate(
     if list_scenarios:
         _print_scenarios(as_json)
         return
-    found: list[Emulator] = []
-
-    def tell(base_url: str) -> None:
-        if as_json:
-            told = {"base_url": base_url, "port": int(base_url.split(":")[2].split("/")[0]), "scenario": scenario}
-            told |= {"api_key": _KEY, "status_url": _page_of(base_url)}
-            print_json({**told, "webhook_secret": signed_by} if webhook_url else told)
-        else:
-            _print_address(base_url, scenario, signed_by if webhook_url else None)
-
+    stopped: list[Emulator] = []
     with _extra_needed():
         from ...testing import DEFAULT_WEBHOOK_SECRET, serve
-    signed_by = webhook_secret or DEFAULT_WEBHOOK_SECRET
+    signing_secret = (webhook_secret or DEFAULT_WEBHOOK_SECRET) if webhook_url else None
+
+    def on_ready(base_url: str) -> None:
+        if as_json:
+            data = {"base_url": base_url, "port": int(base_url.split(":")[2].split("/")[0]), "scenario": scenario}
+            data |= {"api_key": _KEY, "status_url": _status_url(base_url)}
+            print_json({**data, "webhook_secret": signing_secret} if signing_secret else data)
+        else:
+            _print_address(base_url, scenario, signing_secret)
+
     serve(
         scenario,
         port=port,
@@ -64,22 +67,22 @@ def emulate(
         state_path=state,
         webhook_url=webhook_url,
         webhook_secret=webhook_secret,
-        on_ready=tell,
-        on_stop=found.append,
+        on_ready=on_ready,
+        on_stop=stopped.append,
     )
     if verdict:
-        judged = found[0].verdict()
+        result = stopped[0].verdict()
         if as_json:
-            print_json(judged.to_dict())
+            print_json(result.to_dict())
         else:
-            print_verdict(stdout(), judged)
-        if not judged.ok:
+            _print_verdict(stdout(), result)
+        if not result.ok:
             raise typer.Exit(Exit.ENDED_BADLY)
 
 
 @contextmanager
 def started_emulator(scenario: str, state_path: str | os.PathLike[str] | None = None) -> Generator[Emulator]:
-    """An emulator for the length of a command. Raises what `Emulator` raises, and UserError without its extra."""
+    """Run an emulator for the length of a command. Raises the errors of `Emulator`, and UserError without its extra."""
     with _extra_needed():
         from ...testing import Emulator
     with Emulator(scenario, state_path=state_path) as emulator:
@@ -100,14 +103,14 @@ def _extra_needed() -> Generator[None]:
 def _print_scenarios(as_json: bool) -> None:
     from ...testing import load_scenario, scenario_names
 
-    described = {name: load_scenario(name).description for name in scenario_names()}
+    descriptions = {name: load_scenario(name).description for name in scenario_names()}
     if as_json:
-        print_json(described)
+        print_json(descriptions)
     else:
-        print_pairs(stdout(), described.items())
+        print_pairs(stdout(), descriptions.items())
 
 
-def _page_of(base_url: str) -> str:
+def _status_url(base_url: str) -> str:
     return base_url.removesuffix("v1")
 
 
@@ -118,5 +121,27 @@ def _print_address(base_url: str, scenario: str, webhook_secret: str | None) -> 
     print_command(console, f"export OPENAI_API_KEY={_KEY}")
     if webhook_secret is not None:
         print_command(console, f"export OPENAI_WEBHOOK_SECRET={webhook_secret}")
-    print_line(stderr(), f"Runs and requests, live: {_page_of(base_url)}")
+    print_line(stderr(), f"Runs and requests, live: {_status_url(base_url)}")
     print_line(stderr(), "Ctrl-C stops it.")
+
+
+def _print_verdict(console: Console, verdict: Verdict) -> None:
+    """Print the totals, a table with one row for each kind of finding, and a remedy for each."""
+    totals = verdict.totals()
+    print_pairs(console, [(name.replace("_", " "), _number(value)) for name, value in totals.items()])
+    console.print()
+    counts = verdict.counts()
+    if not counts:
+        print_line(console, "No finding: the client paid once for each job, and read every run to its end.", "green")
+    else:
+        firsts = [(verdict.of_kind(kind)[0], count) for kind, count in counts.items()]
+        rows = [(Text(one.kind, _STYLES[one.severity]), str(count), one.title, one.text) for one, count in firsts]
+        print_table(console, _COLUMNS, rows, keep={0, 1})
+        console.print()
+        print_pairs(console, [(one.kind, one.remedy) for one, _ in firsts])
+    if not verdict.is_whole:
+        print_line(console, "There were too many requests to keep: the oldest are not part of this.", "yellow")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,}"

@@ -1,20 +1,20 @@
-"""The catalog that the commands go by: the published one, and on top of it what the environment names."""
+"""The catalog of the commands: the published one, and on top of it the overlays that the environment names."""
 
 from __future__ import annotations
 
 import os
 
-from .._catalog.catalog import Catalog
-from .._catalog.overlay import CatalogError
-from ._errors import UserError
+from ..._catalog.catalog import Catalog
+from ..._catalog.overlay import CatalogError
+from .._errors import UserError
 
 VARIABLE = "RUNOUTCOME_CATALOG"
 
 
 def catalog_in_use() -> Catalog:
-    """The published catalog, extended by the files and dialects in RUNOUTCOME_CATALOG, the last one on top.
+    """Return the published catalog, extended by the files and dialects in RUNOUTCOME_CATALOG, the last one on top.
 
-    Raises UserError for what is no overlay.
+    Raises UserError for a name that is no overlay.
     """
     catalog = Catalog.load()
     for source in os.environ.get(VARIABLE, "").split(os.pathsep):
@@ -28,6 +28,6 @@ def catalog_in_use() -> Catalog:
 
 
 def overlaid(catalog: Catalog) -> str:
-    """`, with the overlays azure, mine`; nothing for the catalog as it is published."""
+    """Return `, with the overlays azure, mine`; empty for the catalog as it is published."""
     names = catalog.overlays
     return f", with the overlay{'s' if len(names) > 1 else ''} {', '.join(names)}" if names else ""

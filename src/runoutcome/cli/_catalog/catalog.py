@@ -1,4 +1,4 @@
-"""`runoutcome catalog`: the whole table, for a person, for a program, or for a document; and its own commands."""
+"""`runoutcome catalog`, the whole table for a person, a program or a document; and `runoutcome catalog pages`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from enum import Enum
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,22 +17,16 @@ from ..._catalog.catalog import Catalog
 from ..._catalog.rows import Entry
 from ...contract._address import value_of
 from ...contract._exports import EXPORTS, dump
-from .._environment import catalog_in_use, overlaid
 from .._errors import Exit, UserError, exit_codes
-from .._output.console import fits, print_line, print_table, stdout
-from .._output.text import Cell
+from .._output.console import fitting_columns, print_line, print_table, select, stdout
+from .._output.text import Cell, counted
 from .diff import EXIT_CODES as _DIFF_CODES, diff
-from .pages import EXIT_CODES as _PAGES_CODES, pages
+from .overlays import catalog_in_use, overlaid
 
 _COLUMNS = ("value", "openai class", "HTTP", "retryable", "action", "title")
-_TITLE = 5
+_KEPT = range(5)
 _NARROW = (0, 1, 3)
-"""The columns that 80 characters have room for."""
-
-
-catalog_app = typer.Typer(rich_markup_mode=None)
-catalog_app.command(epilog=_DIFF_CODES, short_help="Compare two versions of the catalog.")(diff)
-catalog_app.command(epilog=_PAGES_CODES, short_help="Write a page of documentation for each value.")(pages)
+"""Numbers of the columns that 80 characters have room for."""
 
 
 class Format(str, Enum):
@@ -43,6 +38,10 @@ class Format(str, Enum):
     CSV = "csv"
     OPENAPI_OVERLAY = "openapi-overlay"
     TYPESCRIPT = "typescript"
+
+
+catalog_app = typer.Typer(rich_markup_mode=None)
+catalog_app.command(epilog=_DIFF_CODES, short_help="Compare two versions of the catalog.")(diff)
 
 
 @catalog_app.callback(invoke_without_command=True, epilog=exit_codes(Exit.DONE, Exit.USAGE))
@@ -70,7 +69,7 @@ def catalog(
 
 
 def _print_json(table: Catalog) -> None:
-    """The published file to the byte; with overlays, what they make of it."""
+    """Print the published file to the byte; with overlays, the extended catalog."""
     if table.overlays:
         print(json.dumps(dump(table), indent=2))
         return
@@ -84,24 +83,20 @@ def _print_bytes(content: bytes) -> None:
 
 def _print_tables(table: Catalog) -> None:
     console = stdout()
-    fields = [(heading, [_styled(entry) for entry in entries]) for heading, entries in _by_field(table)]
-    keep = range(_TITLE)
-    narrow = [(heading, [[row[index] for index in _NARROW] for row in rows]) for heading, rows in fields]
-    narrow_columns = [_COLUMNS[index] for index in _NARROW]
-    is_wide = all(fits(console, _COLUMNS, rows, keep) for _, rows in fields)
-    is_narrow = not is_wide and all(fits(console, narrow_columns, rows, keep) for _, rows in narrow)
-    for heading, rows in narrow if is_narrow else fields:
+    fields = {heading: [_styled(entry) for entry in entries] for heading, entries in _by_field(table).items()}
+    numbers = fitting_columns(console, _COLUMNS, fields.values(), _NARROW, _KEPT)
+    for heading, rows in fields.items():
         print_line(console, heading, "bold underline")
-        print_table(console, narrow_columns if is_narrow else _COLUMNS, rows, keep=keep)
+        print_table(console, [_COLUMNS[number] for number in numbers], select(rows, numbers), keep=_KEPT)
         console.print()
-    if is_narrow:
+    if numbers is _NARROW:
         print_line(console, "HTTP, action and title need more width, or --format markdown or json.")
-    marked = f"{overlaid(table)} (their rows are marked *)" if table.overlays else ""
-    print_line(console, f"Catalog {table.version}{marked}. More about one value: runoutcome explain VALUE")
+    overlays = f"{overlaid(table)} (their rows are marked *)" if table.overlays else ""
+    print_line(console, f"Catalog {table.version}{overlays}. More about one value: runoutcome explain VALUE")
 
 
 def _markdown(table: Catalog) -> Iterator[str]:
-    for number, (heading, entries) in enumerate(_by_field(table)):
+    for number, (heading, entries) in enumerate(_by_field(table).items()):
         if number:
             yield ""
         yield f"### {heading}"
@@ -115,12 +110,12 @@ def _markdown(table: Catalog) -> Iterator[str]:
             yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def _by_field(table: Catalog) -> Iterator[tuple[str, list[Entry]]]:
-    """The rows of each field of each surface, under its name, in the order of the catalog."""
+def _by_field(table: Catalog) -> dict[str, list[Entry]]:
+    """Return the rows of each field of each surface, under its name, in the order of the catalog."""
     fields: dict[str, list[Entry]] = {}
     for entry in table.entries:
         fields.setdefault(f"{entry.surface}: {entry.field}", []).append(entry)
-    yield from fields.items()
+    return fields
 
 
 def _styled(entry: Entry) -> tuple[Cell, ...]:
@@ -138,3 +133,35 @@ def _cells(entry: Entry) -> tuple[str, ...]:
         entry.action,
         entry.title,
     )
+
+
+@catalog_app.command(
+    epilog=exit_codes(Exit.DONE, Exit.USAGE), short_help="Write a page of documentation for each value."
+)
+def pages(directory: Annotated[Path, typer.Argument(metavar="DIR", help="Made if it is not there.")]) -> None:
+    """Write a page for each value of the catalog, and an index.
+
+    Pages of values that are gone are removed. A file that this command did not write is never touched.
+    """
+    from ...contract._pages import MARKER, pages as pages_of  # not above: the exception classes load the SDK
+
+    texts = {name: text.encode() for name, text in pages_of(catalog_in_use()).items()}
+    before = _files_starting_with(MARKER.encode(), directory)
+    foreign = sorted(name for name in texts if name not in before and (directory / name).exists())
+    if foreign:
+        raise UserError(f"{directory / foreign[0]} was not written by this command; move it away, or name another DIR")
+    directory.mkdir(parents=True, exist_ok=True)
+    changed = [name for name, text in texts.items() if before.get(name) != text]
+    gone = before.keys() - texts.keys()
+    for name in changed:
+        (directory / name).write_bytes(texts[name])
+    for name in gone:
+        (directory / name).unlink()
+    print_line(stdout(), f"{counted(len(texts), 'page')} in {directory}: {len(changed)} written, {len(gone)} removed.")
+
+
+def _files_starting_with(marker: bytes, directory: Path) -> dict[str, bytes]:
+    """Return the Markdown files that an earlier call wrote, by their names."""
+    paths = directory.iterdir() if directory.exists() else ()
+    contents = {path.name: path.read_bytes() for path in paths if path.suffix == ".md" and path.is_file()}
+    return {name: content for name, content in contents.items() if content.startswith(marker)}

@@ -1,4 +1,4 @@
-"""How one wait ended, printed: the run's output text on stdout, or on stderr what went wrong and what to do."""
+"""Output of `wait`: changes and faults while it waits, and at its end the run's text, or what went wrong."""
 
 from __future__ import annotations
 
@@ -18,36 +18,54 @@ from .._errors import Exit, exit_of
 from .._output.console import print_command, print_line, print_pairs, stderr
 from .._output.text import visible
 
-OurError = RunError | WaitError | RunGoneError
-OUR_ERRORS = (RunError, WaitError, RunGoneError)
+
+def print_status(outcome: Outcome) -> None:
+    """Print one line for a change of status."""
+    print_line(stderr(), f"{outcome.response_id}: {outcome.status}")
+
+
+class FaultPrinter:
+    """Prints a line for a poll fault, once for each kind of fault: a silent wait looks like one that hangs."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def __call__(self, fault: BaseException) -> None:
+        """Print the fault, unless it is like the last one."""
+        status = getattr(fault, "status_code", None)
+        cause = f" ({fault.__cause__})" if fault.__cause__ else ""
+        text = f"HTTP {status}" if status else f"{fault}{cause}"
+        if text != self._last:
+            print_line(stderr(), f"A poll failed, and is made again: {text}")
+            self._last = text
 
 
 @dataclass(frozen=True)
 class Ending:
-    """A run that `poll` returned, or the exception of ours that it raised."""
+    """The end of one wait: the run that `poll` returned, or the exception of this package that it raised."""
 
     token: str
     response_id: str | None
     outcome: Outcome | None
     output_text: str | None
-    error: OurError | None = None
+    error: RunError | WaitError | RunGoneError | None = None
 
     @classmethod
     def returned(cls, token: str, run: Any, catalog: Catalog) -> Ending:
-        """For a run that is completed, or accepted as it is."""
+        """Return the end for a run that is completed, or accepted as it is."""
         outcome = classify(run, catalog=catalog)
         return cls(loads(token).dumps(), outcome.response_id, outcome, output_text(run))
 
     @classmethod
-    def raised(cls, token: str, error: OurError) -> Ending:
-        """For a run that is not completed, or not known to be."""
+    def raised(cls, token: str, error: RunError | WaitError | RunGoneError) -> Ending:
+        """Return the end for a run that is not completed, or not known to be."""
         outcome = None if isinstance(error, RunGoneError) else error.outcome
         text = output_text(error.run) if isinstance(error, RunError) else None
         return cls(error.run_token or loads(token).dumps(), error.response_id, outcome, text, error)
 
     @property
     def exit_code(self) -> Exit:
-        """The exit code of a command that ends so."""
+        """Exit code of the command."""
         return Exit.DONE if self.error is None else exit_of(self.error)
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,7 +101,7 @@ class Ending:
         if not text:
             print_line(stderr(), "The run has no output text.")
             return
-        # A file or a pipe gets exactly what the model wrote; a terminal gets nothing that would steer it.
+        # A file or a pipe gets exactly the text of the model; a terminal gets no character that would steer it.
         sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
         sys.stdout.write("" if text.endswith("\n") else "\n")
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from runoutcome.testing._listening import Listening
-from runoutcome.testing._loop_thread import LoopThread
+from runoutcome.testing._serving.listener import Listening
+from runoutcome.testing._serving.loop_thread import LoopThread
 
 SECRET = "whsec_" + base64.b64encode(b"the secret of this receiver").decode()
 OLD_SECRET = "whsec_" + base64.b64encode(b"the secret before it").decode()

@@ -13,8 +13,8 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from openai import OpenAI
 
 from runoutcome.testing import DEFAULT_WEBHOOK_SECRET, Emulator, ManualClock
-from runoutcome.testing._listening import Listening
-from runoutcome.testing._loop_thread import LoopThread
+from runoutcome.testing._serving.listener import Listening
+from runoutcome.testing._serving.loop_thread import LoopThread
 from runoutcome.webhooks import Inbox
 
 SECRET = DEFAULT_WEBHOOK_SECRET

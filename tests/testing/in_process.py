@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from runoutcome.testing import ManualClock, RecordedRequest, load_scenario
-from runoutcome.testing._app import create_app
-from runoutcome.testing._connection import offers
-from runoutcome.testing._ledger import Ledger, Settings
+from runoutcome.testing._api.app import create_app
+from runoutcome.testing._api.connection import offers
+from runoutcome.testing._state.ledger import Ledger, Settings
 
 Headers = Sequence[tuple[bytes, bytes]]
 KEY: Headers = [(b"authorization", b"Bearer any")]

@@ -14,11 +14,11 @@ from openai import OpenAI
 
 from runoutcome import Catalog, classify
 from runoutcome.testing import Emulator, ManualClock, Scenario, load_scenario
-from runoutcome.testing._bodies import response_body
-from runoutcome.testing._fault_plan import FaultPlan
-from runoutcome.testing._pace import paced
-from runoutcome.testing._runs import EmulatedRun
-from runoutcome.testing._words import outcome_words
+from runoutcome.testing._scenario.durations import paced
+from runoutcome.testing._scenario.outcome_words import outcome_words
+from runoutcome.testing._state.body import response_body
+from runoutcome.testing._state.fault_plan import FaultPlan
+from runoutcome.testing._state.runs import EmulatedRun
 
 Connect = Callable[[Emulator], OpenAI]
 ROWS = [entry for entry in Catalog.load().entries if entry.surface == "response"]

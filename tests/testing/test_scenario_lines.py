@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from runoutcome.testing import ScenarioError, load_scenario
-from runoutcome.testing._lines import Steps, line_of, lines_of
+from runoutcome.testing._scenario.toml_lines import Steps, line_of, lines_of
 
 LAYOUTS = '''# a comment, with [[outcomes]] in it
 description = """

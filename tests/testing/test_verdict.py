@@ -23,8 +23,8 @@ from runoutcome.testing import (
     judge_client,
     scenario_names,
 )
-from runoutcome.testing._verdict_kinds import KINDS
-from runoutcome.testing._verdict_pace import peak_per_second, polls_needed
+from runoutcome.testing._verdict.kinds import KINDS
+from runoutcome.testing._verdict.pace import peak_per_second, polls_needed
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)
 PENDING = ("queued", "in_progress")

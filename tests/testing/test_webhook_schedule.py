@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from runoutcome.testing import EmulatedRun, OutcomeScript, Webhooks
-from runoutcome.testing._delivery import Attempt, DeliverySettings
-from runoutcome.testing._outbox import Outbox
-from runoutcome.testing._runs import ended_at, status_at
+from runoutcome.testing._delivery.event import Attempt, DeliverySettings
+from runoutcome.testing._delivery.outbox import Outbox
+from runoutcome.testing._state.runs import ended_at, status_at
 
 TOLD = ("completed", "failed", "incomplete", "cancelled")
 Log = list[tuple[str, int, int, float, tuple[str, ...]]]

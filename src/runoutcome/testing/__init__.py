@@ -20,22 +20,22 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._builders import Course, completed, ended, failed, fault_on, incomplete, stuck
-    from ._delivery import Delivery
+    from ._delivery.event import Delivery
     from ._errors import EmulatorError, ScenarioError
-    from ._fault import Fault, parse_fault
-    from ._loader import load_scenario, scenario_names
-    from ._record import RecordedRequest
-    from ._runs import Clock, EmulatedRun, ManualClock
-    from ._scenario import Scenario
-    from ._script import FaultRule, JobRule, OutcomeScript
-    from ._serve import serve
-    from ._server import Emulator
-    from ._signing import DEFAULT_WEBHOOK_SECRET
-    from ._transport import AsyncEmulatorTransport, EmulatorTransport
-    from ._verdict import RunAccount, Verdict, assert_client_ok, judge_client
-    from ._verdict_finding import Finding
-    from ._webhooks import Webhooks
+    from ._scenario.builders import Course, completed, ended, failed, fault_on, incomplete, stuck
+    from ._scenario.fault import Fault, parse_fault
+    from ._scenario.loader import load_scenario, scenario_names
+    from ._scenario.scenario import Scenario
+    from ._scenario.script import FaultRule, JobRule, OutcomeScript
+    from ._scenario.signing import DEFAULT_WEBHOOK_SECRET
+    from ._scenario.webhooks import Webhooks
+    from ._serving.emulator import Emulator
+    from ._serving.process import serve
+    from ._serving.transport import AsyncEmulatorTransport, EmulatorTransport
+    from ._state.recorded_request import RecordedRequest
+    from ._state.runs import Clock, EmulatedRun, ManualClock
+    from ._verdict.finding import Finding
+    from ._verdict.verdict import RunAccount, Verdict, assert_client_ok, judge_client
 
 __all__ = [
     "DEFAULT_WEBHOOK_SECRET",
@@ -75,22 +75,22 @@ __all__ = [
 
 _HOMES = MappingProxyType(
     {
-        "_builders": ("Course", "completed", "ended", "failed", "fault_on", "incomplete", "stuck"),
-        "_delivery": ("Delivery",),
+        "_scenario.builders": ("Course", "completed", "ended", "failed", "fault_on", "incomplete", "stuck"),
+        "_delivery.event": ("Delivery",),
         "_errors": ("EmulatorError", "ScenarioError"),
-        "_fault": ("Fault", "parse_fault"),
-        "_loader": ("load_scenario", "scenario_names"),
-        "_record": ("RecordedRequest",),
-        "_runs": ("Clock", "EmulatedRun", "ManualClock"),
-        "_scenario": ("Scenario",),
-        "_script": ("FaultRule", "JobRule", "OutcomeScript"),
-        "_serve": ("serve",),
-        "_server": ("Emulator",),
-        "_transport": ("AsyncEmulatorTransport", "EmulatorTransport"),
-        "_verdict": ("RunAccount", "Verdict", "assert_client_ok", "judge_client"),
-        "_verdict_finding": ("Finding",),
-        "_signing": ("DEFAULT_WEBHOOK_SECRET",),
-        "_webhooks": ("Webhooks",),
+        "_scenario.fault": ("Fault", "parse_fault"),
+        "_scenario.loader": ("load_scenario", "scenario_names"),
+        "_state.recorded_request": ("RecordedRequest",),
+        "_state.runs": ("Clock", "EmulatedRun", "ManualClock"),
+        "_scenario.scenario": ("Scenario",),
+        "_scenario.script": ("FaultRule", "JobRule", "OutcomeScript"),
+        "_serving.process": ("serve",),
+        "_serving.emulator": ("Emulator",),
+        "_serving.transport": ("AsyncEmulatorTransport", "EmulatorTransport"),
+        "_verdict.verdict": ("RunAccount", "Verdict", "assert_client_ok", "judge_client"),
+        "_verdict.finding": ("Finding",),
+        "_scenario.signing": ("DEFAULT_WEBHOOK_SECRET",),
+        "_scenario.webhooks": ("Webhooks",),
     }
 )
 _EXTRA = ("starlette", "uvicorn")

@@ -1,0 +1,139 @@
+"""What a run has written when it ends: reasoning, and a text or a function call; and what that cost in tokens. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+
+from .request import JsonObject, prompt_text
+from .runs import EmulatedRun
+from .schema_example import example_of
+
+_QUOTED = 60
+_CHARACTERS_PER_TOKEN = 4
+_REASONING_TOKENS = 64
+_WITH_OUTPUT = ("completed", "incomplete")
+# Models of these families do not reason: their output begins with the message or the call.
+_PLAIN_MODEL = re.compile(r"(ft:)?(gpt-3|gpt-4|chatgpt-4)")
+
+
+def output_of(run: EmulatedRun, status: str) -> list[JsonObject]:
+    """The output items of a run that has ended with `status`; empty for a status that comes without output."""
+    if status not in _WITH_OUTPUT:
+        return []
+    tool = called_tool(run)
+    told = _message(run, status) if tool is None else _call(run, status, tool)
+    return [told] if _PLAIN_MODEL.match(run.request["model"]) else [_reasoning(run), told]
+
+
+def usage_of(run: EmulatedRun, status: str) -> JsonObject | None:
+    """The tokens of a run that has ended with `status`; None where there is no output."""
+    if status not in _WITH_OUTPUT:
+        return None
+    most = run.request.get("max_output_tokens")
+    asked = 1 + len(prompt_text(run.request)) // _CHARACTERS_PER_TOKEN
+    reasoned = 0 if _PLAIN_MODEL.match(run.request["model"]) else _REASONING_TOKENS
+    answered = 1 + len(_written(run, status)) // _CHARACTERS_PER_TOKEN + reasoned
+    if most is not None:
+        ran_out = status == "incomplete" and run.outcome.reason == "max_output_tokens"
+        answered = most if ran_out else min(answered, most)
+    return {
+        "input_tokens": asked,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens": answered,
+        "output_tokens_details": {"reasoning_tokens": min(reasoned, answered)},
+        "total_tokens": asked + answered,
+    }
+
+
+def called_tool(run: EmulatedRun) -> JsonObject | None:
+    """The function tool that the run calls in place of a text: the scripted one, or one the request insists on."""
+    tools = [tool for tool in run.request.get("tools") or () if tool.get("type") == "function"]
+    name = run.outcome.function_call or _demanded(run.request.get("tool_choice"), tools)
+    if name is None:
+        return None
+    return next((tool for tool in tools if tool.get("name") == name), {"name": name})
+
+
+def _demanded(choice: object, tools: list[JsonObject]) -> str | None:
+    first = tools[0].get("name") if tools else None
+    if not isinstance(choice, Mapping):
+        return first if choice == "required" else None
+    named = cast("Mapping[str, Any]", choice)
+    if named.get("type") == "function":
+        return named.get("name")
+    if named.get("type") == "allowed_tools" and named.get("mode") == "required":
+        allowed = [tool.get("name") for tool in named.get("tools") or () if tool.get("type") == "function"]
+        return allowed[0] if allowed else None
+    return None
+
+
+def _reasoning(run: EmulatedRun) -> JsonObject:
+    wishes = run.request.get("reasoning") or {}
+    summary = "**Emulating**\n\nNo model was called." if wishes.get("summary") or wishes.get("generate_summary") else ""
+    item: JsonObject = {
+        "id": f"rs_{_suffix(run)}",
+        "type": "reasoning",
+        "summary": [{"type": "summary_text", "text": summary}] if summary else [],
+    }
+    if "reasoning.encrypted_content" in (run.request.get("include") or ()):
+        item["encrypted_content"] = f"emulated-{_digest(run, 'reasoning')}"
+    return item
+
+
+def _message(run: EmulatedRun, status: str) -> JsonObject:
+    content: JsonObject = {
+        "type": "output_text",
+        "text": _written(run, status),
+        "annotations": [],
+        "logprobs": [],
+    }
+    return {
+        "id": f"msg_{_suffix(run)}",
+        "type": "message",
+        "role": "assistant",
+        "status": status,
+        "content": [content],
+    }
+
+
+def _call(run: EmulatedRun, status: str, tool: JsonObject) -> JsonObject:
+    return {
+        "id": f"fc_{_suffix(run)}",
+        "type": "function_call",
+        "status": status,
+        "arguments": _written(run, status),
+        "call_id": f"call_{_digest(run, 'call')}",
+        "name": tool["name"],
+    }
+
+
+def _written(run: EmulatedRun, status: str) -> str:
+    """The text or the arguments; of an incomplete run the first half."""
+    whole = _whole(run)
+    return whole if status == "completed" else whole[: (len(whole) + 1) // 2]
+
+
+def _whole(run: EmulatedRun) -> str:
+    if (tool := called_tool(run)) is not None:
+        return json.dumps(example_of(tool.get("parameters") or {"type": "object"}))
+    if run.outcome.output_text is not None:
+        return run.outcome.output_text
+    form = (run.request.get("text") or {}).get("format") or {}
+    if form.get("type") == "json_schema":
+        return json.dumps(example_of(form.get("schema") or {}))
+    if form.get("type") == "json_object":
+        return json.dumps({"answer": "emulated"})
+    quote = " ".join(prompt_text(run.request).split())[:_QUOTED]
+    return f'Emulated answer, no model was called. The prompt began: "{quote}"'
+
+
+def _suffix(run: EmulatedRun) -> str:
+    return run.id.removeprefix("resp_")
+
+
+def _digest(run: EmulatedRun, what: str) -> str:
+    return hashlib.sha256(f"{what}/{run.id}".encode()).hexdigest()[:24]

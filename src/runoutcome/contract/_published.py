@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from .._catalog.catalog import CATALOG_VERSION
-from .._catalog.json_schema import problems
+from .._catalog.document import CATALOG, problems
 from ._change import version_of
 from ._entries import Document
 
@@ -56,7 +56,7 @@ def read_catalog(name: str) -> Document:
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ContractError(f"{name} cannot be read: {reason}; give {_choices()}") from None
-    wrong = problems(document, json.loads(_DATA.joinpath("catalog.schema.json").read_bytes()))
+    wrong = problems(document, CATALOG)
     if wrong:
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise ContractError(f"{name} is no catalog: {wrong[0]}{more}")

@@ -17,11 +17,11 @@ from .validator import (
     flag,
     items,
     mapping,
+    one_of,
     optional,
     shown,
     string,
     table,
-    word,
 )
 
 Readers = dict[str, Reader[Any]]
@@ -40,9 +40,9 @@ _CLASSES_OF_OTHERS = (*_CLASSES, "APIConnectionError", "APITimeoutError", "Lengt
 _NAME = string(1, 100)
 _NAMES = items(_NAME, unique=True)
 _VERSION = string(pattern=r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$")
-_ERROR_TYPE = word(*ERROR_TYPES)
-_TYPE_ROW: Readers = {"error_class": optional(word(*_CLASSES)), "status_code": optional(between(200, 599))}
-_FIELD = word(
+_ERROR_TYPE = one_of(*ERROR_TYPES)
+_TYPE_ROW: Readers = {"error_class": optional(one_of(*_CLASSES)), "status_code": optional(between(200, 599))}
+_FIELD = one_of(
     *("error.code", "error", "incomplete_details.reason", "status", "last_error.code", "errors.data.code"),
     *("status_details.error.code", "status_details.reason"),
 )
@@ -52,13 +52,13 @@ def _row(text: Reader[str]) -> Readers:
     """The advice and the words of an entry or a rule."""
     words = dict.fromkeys(("title", "cause", "remedy"), text)
     evidence = items(string(pattern="^https://[!-~]+$"), unique=True)
-    return {"retryable": flag, "action": word(*ACTIONS), **words, "evidence": evidence}
+    return {"retryable": flag, "action": one_of(*ACTIONS), **words, "evidence": evidence}
 
 
 def _entry(text: Reader[str], match: Readers) -> Readers:
-    alternative: Readers = {"argument": text, "error_class": optional(word(*_CLASSES_OF_OTHERS)), "retryable": flag}
+    alternative: Readers = {"argument": text, "error_class": optional(one_of(*_CLASSES_OF_OTHERS)), "retryable": flag}
     return {
-        "surface": word(*_SURFACES),
+        "surface": one_of(*_SURFACES),
         "field": _FIELD,
         **match,
         **_TYPE_ROW,
@@ -66,7 +66,7 @@ def _entry(text: Reader[str], match: Readers) -> Readers:
         **_row(text),
         "sdk_since": optional(_VERSION),
         **dict.fromkeys(("documented", "inferred", "contested"), flag),
-        "confidence": word(*get_args(Confidence)),
+        "confidence": one_of(*get_args(Confidence)),
         "alternatives": items(table(alternative, required=["argument"]), unique=True),
     }
 
@@ -74,7 +74,7 @@ def _entry(text: Reader[str], match: Readers) -> Readers:
 def _rule(text: Reader[str], code: Reader[str | None]) -> Readers:
     pattern = string(1, pattern="^[^A-Z]+$")
     name = string(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")
-    return {"id": name, "surface": word(*_SURFACES), "code": code, "pattern": pattern, **_row(text)}
+    return {"id": name, "surface": one_of(*_SURFACES), "code": code, "pattern": pattern, **_row(text)}
 
 
 def _all_of(readers: Readers, *left_out: str) -> Reader[dict[str, Any]]:
@@ -116,7 +116,7 @@ def _check_alternatives(row: dict[str, Any]) -> None:
 def _catalog() -> Reader[dict[str, Any]]:
     text = string(1, 260, "^[!-~][ -~]*$")
     deprecated = table({"since": _VERSION, "reason": text, "use": string(1, 200)}, required=["since", "reason"])
-    match: Readers = {"match": word(*get_args(Match)), "value": optional(_NAME)}
+    match: Readers = {"match": one_of(*get_args(Match)), "value": optional(_NAME)}
     entry = _all_of({**_entry(text, match), "since": _VERSION, "deprecated": deprecated}, "deprecated")
     trigger = items(string(3, pattern="^[^A-Z]+$"), unique=True)
     rule = _all_of({**_rule(text, optional(_NAME)), "words": trigger, "since": _VERSION}, "words")
@@ -131,7 +131,7 @@ def _catalog() -> Reader[dict[str, Any]]:
     required = ("object", "status_field", "pending", "terminal", "decided_by")
     return _all_of(
         {
-            "$schema": word("./catalog.schema.json"),
+            "$schema": one_of("./catalog.schema.json"),
             "catalog_version": _VERSION,
             "surfaces": table(dict.fromkeys(_SURFACES, table(surface, required)), required=["response"]),
             "error_types": _all_of(dict.fromkeys(ERROR_TYPES, _all_of(_TYPE_ROW))),
@@ -146,8 +146,8 @@ def _catalog() -> Reader[dict[str, Any]]:
 
 def _overlay() -> Reader[dict[str, Any]]:
     text = string(1, 400)
-    phase = word("pending", "completed", "terminal")
-    match: Readers = {"match": word("literal", "null"), "value": _NAME, "phase": phase}
+    phase = one_of("pending", "completed", "terminal")
+    match: Readers = {"match": one_of("literal", "null"), "value": _NAME, "phase": phase}
     return table(
         {
             "$schema": string(),

@@ -119,7 +119,7 @@ def between(least: int, most: int) -> Reader[int]:
     return read
 
 
-def word(*allowed: T) -> Reader[T]:
+def one_of(*allowed: T) -> Reader[T]:
     """Reader of one of these values."""
 
     def read(value: object) -> T:

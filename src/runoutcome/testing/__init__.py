@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from ._scenario.loader import load_scenario, scenario_names
     from ._scenario.scenario import Scenario
     from ._scenario.script import FaultRule, JobRule, OutcomeScript
-    from ._scenario.signing import DEFAULT_WEBHOOK_SECRET
-    from ._scenario.webhooks import Webhooks
+    from ._scenario.webhooks import DEFAULT_WEBHOOK_SECRET, Webhooks
     from ._serving.emulator import Emulator
     from ._serving.process import serve
     from ._serving.transport import AsyncEmulatorTransport, EmulatorTransport
@@ -89,8 +88,7 @@ _HOMES = MappingProxyType(
         "_serving.transport": ("AsyncEmulatorTransport", "EmulatorTransport"),
         "_verdict.verdict": ("RunAccount", "Verdict", "assert_client_ok", "judge_client"),
         "_verdict.finding": ("Finding",),
-        "_scenario.signing": ("DEFAULT_WEBHOOK_SECRET",),
-        "_scenario.webhooks": ("Webhooks",),
+        "_scenario.webhooks": ("DEFAULT_WEBHOOK_SECRET", "Webhooks"),
     }
 )
 _EXTRA = ("starlette", "uvicorn")

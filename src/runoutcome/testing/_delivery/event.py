@@ -11,10 +11,10 @@ import json
 import random
 from dataclasses import dataclass, replace
 
-from .._scenario.signing import signed_headers, wrong_secret
 from .._scenario.webhooks import SHARES, WEBHOOK_MARKER, Webhooks
 from .._state.request import metadata_of
 from .._state.runs import EmulatedRun, ended_at, status_at
+from .signing import signed_headers, wrong_secret
 
 _STATUSES = ("completed", "failed", "incomplete", "cancelled")
 _JITTER = 0.2

@@ -1,29 +1,24 @@
-"""Outcomes and fault rules in Python, as readable as in TOML: `failed("server_error", poll_faults=["503", "html"])`.
+"""Outcomes and fault rules in Python, with the keys of a TOML file: `failed("server_error", poll_faults=["503"])`.
 
-Every builder takes the keys of `[[outcomes]]` that it does not set itself, and gives a frozen value. Its name, which
-markers and errors use, is the code, the reason or the status, unless it is given.
+Every builder takes the keys of `[[outcomes]]` that it does not set itself, and returns a frozen value. Markers and
+errors use its name: the code, the reason or the status, unless a name is given.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from .fault import Fault, Words
-from .loader import read_fault_rule
-from .outcome_table import read_outcome
-from .position import Place
+from .fault import FaultLike
+from .loader import read_fault_rule, read_outcome
+from .readers import checked
 from .script import STUCK, FaultRule, OutcomeScript, Route, Seconds
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-FaultLike = Fault | Words
-
 
 class Course(TypedDict, total=False):
-    """What every outcome may have besides its end; see `OutcomeScript`. Durations are seconds, or `(least, most)`."""
+    """Keys of every outcome, besides its end; see `OutcomeScript`. Durations are seconds, or `(least, most)`."""
 
     name: str
     weight: float
@@ -46,7 +41,7 @@ class Course(TypedDict, total=False):
 
 
 def completed(
-    output_text: str | None = None, *, function_call: str | None = None, **course: Unpack[Course]
+    output_text: str | None = None, *, function_call: str | None = None, **course: "Unpack[Course]"
 ) -> OutcomeScript:
     """A run that completes, with this text as its output. Raises ScenarioError for a wrong value."""
     return _outcome("completed", course, status="completed", output_text=output_text, function_call=function_call)
@@ -60,7 +55,7 @@ def failed(
     param: str | None = None,
     error_headers: Mapping[str, str] | None = None,
     raw_error: Any = None,
-    **course: Unpack[Course],
+    **course: "Unpack[Course]",
 ) -> OutcomeScript:
     """A run that fails with this error; `failed()` has a null error, and `raw_error` is any JSON in its place."""
     return _outcome(
@@ -77,18 +72,18 @@ def failed(
 
 
 def incomplete(
-    reason: str | None = "max_output_tokens", *, output_text: str | None = None, **course: Unpack[Course]
+    reason: str | None = "max_output_tokens", *, output_text: str | None = None, **course: "Unpack[Course]"
 ) -> OutcomeScript:
     """A run that ends incomplete, with half of its output; without a reason, `incomplete_details` is null."""
     return _outcome(reason or "incomplete", course, status="incomplete", reason=reason, output_text=output_text)
 
 
-def ended(status: str, **course: Unpack[Course]) -> OutcomeScript:
+def ended(status: str, **course: "Unpack[Course]") -> OutcomeScript:
     """A run that ends with this status: `cancelled`, `expired`, or a word that nobody knows."""
     return _outcome(status, course, status=status)
 
 
-def stuck(status: Literal["queued", "in_progress"] = "queued", **course: Unpack[Course]) -> OutcomeScript:
+def stuck(status: Literal["queued", "in_progress"] = "queued", **course: "Unpack[Course]") -> OutcomeScript:
     """A run that never ends."""
     return _outcome(STUCK if status == "queued" else status, course, status=STUCK if status == "queued" else status)
 
@@ -117,16 +112,21 @@ def fault_on(
         "times": times,
         "outcome": outcome,
     }
-    return read_fault_rule(_given(rule), Place("fault_on"))
+    return checked(read_fault_rule, _given(rule), "fault_on")
+
+
+for _builder in (completed, failed, incomplete, ended, stuck, fault_on):
+    _builder.__module__ = "runoutcome.testing"
+Course.__module__ = "runoutcome.testing"
 
 
 def _outcome(word: str, course: Course, **end: object) -> OutcomeScript:
     name = re.sub(r"[^\w.-]", "_", word)
-    return read_outcome(_given({"name": name, **end, **course}), Place(name))
+    return checked(read_outcome, _given({"name": name, **end, **course}), name)
 
 
 def _given(values: Mapping[str, object]) -> dict[str, object]:
-    # What a builder checks is what a file is checked for; a file has lists and no null.
+    # The values are checked as those of a file, which has lists and no null.
     return {
         key: list(value) if isinstance(value, tuple) else value for key, value in values.items() if value is not None
     }

@@ -1,6 +1,4 @@
-"""The table of faults: every way in which an answer can go wrong, and whether the request took effect."""
-
-from __future__ import annotations
+"""Faults: the ways in which a response can go wrong, and whether the request took effect. A table."""
 
 import math
 import re
@@ -9,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
+from ..._catalog.validator import ValidationError, anything, flag, string, table
 from .._errors import unknown
 
 Shape = Literal[
@@ -35,18 +34,18 @@ Shape = Literal[
 the literal `{}`; `text-plain` and `octet-stream` the true body under that type. A `stream-` shape is for streams only:
 `-cut` a reset, `-eof` a silent end, `-stall` silence, `-duplicate` an event twice, `-skip` an event left out."""
 
-Words = str | int | Mapping[str, object]
-"""What names a fault: a word, a status, or a table with more detail."""
-
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault. `applied`: a create or cancel took effect before its answer went wrong; a poll changes nothing."""
+    """One way in which a response goes wrong."""
+
+    __module__ = "runoutcome.testing"
 
     word: str
     shape: Shape
     status: int = 200
     applied: bool = True
+    """A create or a cancel takes effect before its response goes wrong."""
     retry_after: float | None = None
     """Seconds, sent as the `retry-after` header."""
     code: str | None = None
@@ -54,28 +53,31 @@ class Fault:
     retry_after_ms: int | None = None
     """Milliseconds, sent as the `retry-after-ms` header."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
-    """More headers of the answer."""
+    """Further headers of the response."""
     stall_seconds: float = 0.0
-    """Real seconds before the answer; a `stall` without them never answers."""
+    """Real seconds before the response; a `stall` without them never responds."""
     drip_seconds: float = 0.0
-    """Real seconds that the body takes, byte by byte."""
+    """Real seconds for the body, byte by byte."""
     after: int = 2
-    """The events of a stream that are sent as they should be, before the fault bites."""
+    """Number of events that a stream sends before the fault."""
 
     @property
     def is_of_a_stream(self) -> bool:
-        """It is about the events of a stream, and means nothing to other answers."""
+        """It concerns the events of a stream, and has no effect on other responses."""
         return self.shape.startswith("stream-")
 
     @property
     def is_readable(self) -> bool:
-        """The client can read the true body in the end, though late, slowly, or under another type."""
+        """The client can read the true body, though late, slowly, or under another content type."""
         return self.shape in ("ok", "text-plain", "octet-stream") or self.is_of_a_stream
 
-    def at_speed(self, speed: float) -> Fault:
+    def at_speed(self, speed: float) -> "Fault":
         """The same fault, its durations divided by `speed`."""
         return replace(self, stall_seconds=self.stall_seconds / speed, drip_seconds=self.drip_seconds / speed)
 
+
+FaultLike = Fault | str | int | Mapping[str, object]
+"""A fault, or what names one: a word, a status, or a table with more detail."""
 
 _SLOW_SECONDS = 2.0
 _FAULTS: Mapping[str, Fault] = MappingProxyType(
@@ -107,24 +109,20 @@ _FAULTS: Mapping[str, Fault] = MappingProxyType(
     }
 )
 FAULT_WORDS = tuple(_FAULTS)
-"""The words that are no status."""
+"""Every word that names a fault, apart from statuses."""
 _BY_STATUS = re.compile(r"(?P<status>[45]\d\d)(?P<html>-html(?P<rejected>-rejected)?)?")
 _ALSO = "400 to 599 (the API's error envelope), NNN-html, NNN-html-rejected, or a table {status = 503, retry_after = 1}"
-# What can be sent; how long the answer is, HTTP itself says.
+# Content-length and transfer-encoding are left to HTTP.
 _HEADER = re.compile(r"(?!content-length$|transfer-encoding$)[\w!#$%&'*+.^`|~-]+", re.ASCII | re.IGNORECASE)
 _HEADER_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_SECONDS = ("retry_after", "stall_seconds", "drip_seconds")
-_COUNTS = ("retry_after_ms", "after")
-_TEXTS = ("kind", "code", "message")
-_KEYS = ("kind", "status", *_SECONDS, *_COUNTS, *_TEXTS, "applied", "headers")
 
 
 def parse_fault(value: object) -> Fault:
-    """The fault that a word, a status or a table names. Raises ValueError saying what is allowed."""
+    """The fault that a word, a status or a table names. Raises ValueError with the allowed words and keys."""
     if isinstance(value, Fault):
         return value
     if isinstance(value, Mapping):
-        return _from_table(cast("Mapping[str, Any]", value))
+        return _from_table(value)
     word = str(value).strip()
     if word in _FAULTS:
         return _FAULTS[word]
@@ -137,54 +135,67 @@ def parse_fault(value: object) -> Fault:
     return Fault(word, "envelope", status, applied=False)
 
 
-def _from_table(table: Mapping[str, Any]) -> Fault:
-    for key, value in table.items():
-        _check(key, value)
-    changes = {key: value for key, value in table.items() if key not in ("kind", "status")}
-    fault = replace(_base(table), **changes)
-    if fault.shape == "stall" and "stall_seconds" in table:
-        return replace(fault, shape="ok")
-    return fault
+parse_fault.__module__ = "runoutcome.testing"
 
 
-def _base(table: Mapping[str, Any]) -> Fault:
-    if "kind" in table and "status" in table:
+def _from_table(value: object) -> Fault:
+    try:
+        fields = _TABLE(value)
+    except ValidationError as error:
+        problem = error.problems[0]
+        if problem.kind == "key":
+            raise ValueError(unknown("key of a fault", str(problem.value), problem.allowed)) from None
+        raise ValueError(f"{problem.path[0]} of a fault is {problem.text}, got {problem.value!r}") from None
+    fault = replace(_base(fields), **{key: fields[key] for key in fields if key not in ("kind", "status")})
+    return replace(fault, shape="ok") if fault.shape == "stall" and "stall_seconds" in fields else fault
+
+
+def _base(fields: Mapping[str, Any]) -> Fault:
+    if "kind" in fields and "status" in fields:
         raise ValueError("a fault has a kind or a status, not both")
-    if "status" in table:
-        fault = parse_fault(table["status"])
+    if "status" in fields:
+        fault = parse_fault(fields["status"])
         if fault.status < 400:
-            raise ValueError(f"the status of a fault is 400 to 599, got {table['status']!r}")
+            raise ValueError(f"the status of a fault is 400 to 599, got {fields['status']!r}")
         return fault
-    if "kind" in table:
-        return parse_fault(table["kind"])
-    # An answer that is good, but slow.
+    if "kind" in fields:
+        return parse_fault(fields["kind"])
+    # A good response, but a slow one.
     for word, key in (("slow", "stall_seconds"), ("drip", "drip_seconds")):
-        if key in table:
+        if key in fields:
             return Fault(word, "ok")
     raise ValueError("a fault has a kind, a status, stall_seconds or drip_seconds")
 
 
-def _check(key: str, value: object) -> None:
-    if key not in _KEYS:
-        raise ValueError(unknown("key of a fault", key, _KEYS))
-    if key in _SECONDS and not _is_number(value):
-        raise ValueError(f"{key} of a fault is a number of seconds, got {value!r}")
-    if key in _COUNTS and not (_is_number(value) and isinstance(value, int)):
-        raise ValueError(f"{key} of a fault is a whole number, 0 or more, got {value!r}")
-    if key in _TEXTS and not isinstance(value, str):
-        raise ValueError(f"{key} of a fault is a string, got {value!r}")
-    if key == "applied" and not isinstance(value, bool):
-        raise ValueError(f"applied of a fault is true or false, got {value!r}")
-    if key == "headers" and not _is_headers(value):
-        raise ValueError(f"headers of a fault is a table of strings that HTTP can send, got {value!r}")
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise ValidationError.expected("a number of seconds", value)
+    return value
 
 
-def _is_number(value: object) -> bool:
-    return not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValidationError.expected("a whole number, 0 or more", value)
+    return value
 
 
-def _is_headers(value: object) -> bool:
-    return isinstance(value, Mapping) and all(
+def _headers(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, Mapping) or not all(
         _HEADER.fullmatch(name) and isinstance(text, str) and _HEADER_TEXT.fullmatch(text)
         for name, text in cast("Mapping[str, object]", value).items()
-    )
+    ):
+        raise ValidationError.expected("a table of strings that HTTP can send", value)
+    return value
+
+
+_TABLE = table(
+    {
+        "kind": string(),
+        "status": anything,
+        **dict.fromkeys(("retry_after", "stall_seconds", "drip_seconds"), _seconds),
+        **dict.fromkeys(("retry_after_ms", "after"), _count),
+        **dict.fromkeys(("code", "message"), string()),
+        "applied": flag,
+        "headers": _headers,
+    }
+)

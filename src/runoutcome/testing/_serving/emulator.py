@@ -14,9 +14,9 @@ from .._api.app import create_app
 from .._delivery.event import Delivery, DeliverySettings
 from .._delivery.sender import WebhookSender
 from .._errors import EmulatorError
-from .._scenario.fault import Fault, Words
+from .._scenario.fault import FaultLike
 from .._scenario.loader import ScenarioSource, load_scenario, read_fault_rule
-from .._scenario.position import Place
+from .._scenario.readers import checked
 from .._scenario.scenario import Scenario
 from .._scenario.script import Route
 from .._state.journal import Journal
@@ -192,7 +192,7 @@ class Emulator:
         return self._ledger.queue.unconsumed
 
     def fault(
-        self, route: Route, fault: Fault | Words, *, from_: int = 1, to: int | None = None, **conditions: Any
+        self, route: Route, fault: FaultLike, *, from_: int = 1, to: int | None = None, **conditions: Any
     ) -> None:
         """From now on let calls of a route meet a fault: the `from_`th to the `to`th from here, both included.
 
@@ -200,7 +200,7 @@ class Emulator:
         outcome. A rule of the scenario comes first. Raises ScenarioError for a route, fault or condition nobody knows.
         """
         table = {"route": route, "fault": fault, "from": from_, **conditions}
-        self._ledger.faults.add(read_fault_rule(table if to is None else {**table, "to": to}, Place("fault")))
+        self._ledger.faults.add(checked(read_fault_rule, table if to is None else {**table, "to": to}, "fault"))
 
     def transport(self) -> EmulatorTransport:
         """For `httpx.Client` or `httpx2.Client`: the same runs without a socket; the emulator need not be started."""

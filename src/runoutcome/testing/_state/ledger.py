@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._errors import ApiError, EmulatorError
-from .._scenario.durations import paced
 from .._scenario.fault import Fault
 from .._scenario.scenario import Scenario
 from .._scenario.script import OutcomeScript, Route
@@ -179,7 +178,7 @@ class Ledger:
     def _add(self, run_id: str, created_at: float, request: Mapping[str, Any], script: OutcomeScript) -> EmulatedRun:
         key = request_key(request)
         settings = self._settings
-        word, script = script.name, paced(script, seed=settings.seed, nth=len(self._runs) + 1, speed=settings.speed)
+        word, script = script.name, script.paced(seed=settings.seed, nth=len(self._runs) + 1, speed=settings.speed)
         if not request.get("background"):
             # A foreground request waits for its answer; here that takes no time.
             script = replace(script, queued_seconds=0.0, running_seconds=0.0)

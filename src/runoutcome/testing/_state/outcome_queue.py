@@ -11,7 +11,7 @@ from typing import Any
 from .._errors import ScenarioError
 from .._scenario.loader import read_job
 from .._scenario.outcome_words import split_words
-from .._scenario.position import Place
+from .._scenario.readers import checked
 from .._scenario.scenario import Scenario
 from .._scenario.script import OutcomeScript
 from .choice import is_marked, meets
@@ -96,5 +96,5 @@ def _condition(match: Match | None) -> Callable[[Mapping[str, Any]], bool]:
     if callable(match):
         return match
     table = {"input_contains": match} if isinstance(match, str) else match
-    rule = read_job({"match": table, "outcome": "completed"}, Place("script"))
+    rule = checked(read_job, {"match": table, "outcome": "completed"}, "script")
     return lambda request: meets(rule, request, nth=None)

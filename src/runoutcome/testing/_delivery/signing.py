@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
 
-_PREFIX = "whsec_"
-DEFAULT_WEBHOOK_SECRET = _PREFIX + base64.b64encode(b"runoutcome emulates webhooks").decode()
-"""What signs where no secret is given. It is public: it proves nothing, and is good for tests only."""
-
-
-def secret_bytes(secret: str) -> bytes:
-    """The key of the HMAC: `whsec_` and base64, or any other text as it stands. Raises ValueError for broken base64."""
-    if not secret.startswith(_PREFIX):
-        return secret.encode()
-    try:
-        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"expected {_PREFIX} and base64: {error}") from None
+from .._scenario.webhooks import SECRET_PREFIX, secret_bytes
 
 
 def wrong_secret(secret: str) -> str:
-    """A secret that is well formed, and not this one."""
-    return _PREFIX + base64.b64encode(hashlib.sha256(b"not " + secret_bytes(secret)).digest()).decode()
+    """Another well-formed secret."""
+    return SECRET_PREFIX + base64.b64encode(hashlib.sha256(b"not " + secret_bytes(secret)).digest()).decode()
 
 
 def signed_headers(webhook_id: str, timestamp: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from runoutcome.testing import EmulatedRun, Emulator, JobRule, load_scenario
 from runoutcome.testing._state.body import body_with
-from runoutcome.testing._state.choice import outcomes_for
+from runoutcome.testing._state.outcome_choice import outcomes_for
 from runoutcome.testing._state.request import prompt_text
 
 PROMPT = re.compile(r"Write report \d+ about otters in space\.")

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from .._errors import ApiError
-from .._state.ledger import Ledger, Visit
+from .._state.ledger import Effect, Ledger
 from .._state.recorded_request import RecordedRequest, RequestRoute
 from .._state.request import request_key, runoutcome_key
 from .._state.runs import Clock, status_at
@@ -50,21 +50,21 @@ def create_app(ledger: Ledger, clock: Clock, record: Record, amend: Amend | None
             raise ApiError(404, f"Invalid URL ({method} {path})")
         response = refusal(ApiError(405, f"Not allowed to {method} on {path}.", code="method_not_supported"))
         response.headers["allow"] = ", ".join(sorted({name for route in there for name in route.methods or ()}))
-        return Visit(None, None), response
+        return Effect(None, None), response
 
     def route(path: str, methods: list[str], handle: Handler, name: RequestRoute = "other") -> Route:
         async def endpoint(request: Request) -> Response:
             started = time.perf_counter()
-            visit: Visit | None = None
+            effect: Effect | None = None
             try:
                 _check_key(request)
-                visit, response = await handle(request)
+                effect, response = await handle(request)
             except ApiError as error:
                 response = refusal(error)
             except ClientDisconnect:
                 return Response()  # the request never came whole, and nobody is left to answer
             response.headers.update(_headers(started))
-            noted = _recorded(name, request, visit, response, clock.now())
+            noted = _recorded(name, request, effect, response, clock.now())
             record(noted)
             if amend and isinstance(response, EventStream):
                 response.on_status = _teller(noted, amend)
@@ -118,12 +118,12 @@ def _check_key(request: Request) -> None:
 
 
 def _recorded(
-    route: RequestRoute, request: Request, visit: Visit | None, response: Response, now: float
+    route: RequestRoute, request: Request, effect: Effect | None, response: Response, now: float
 ) -> RecordedRequest:
-    run = visit.run if visit else None
+    run = effect.run if effect else None
     if route == "poll" and request.query_params.get("stream") == "true":
         route = "stream"
-    request_body = visit.request if visit else None
+    request_body = effect.request if effect else None
     return RecordedRequest(
         method=request.method,
         path=request.scope["path"],
@@ -137,17 +137,17 @@ def _recorded(
         submission=run.submission if run else None,
         created=route == "create" and run is not None,
         run_status=status_at(run, now) if run else None,
-        fault=visit.fault.word if visit and visit.fault else None,
+        fault=effect.fault.word if effect and effect.fault else None,
         retry_after=parse_delay(response.headers.get("retry-after")),
-        told=status_at(run, now) if run and visit and route in _TELLING and _is_readable(visit, response) else None,
+        told=status_at(run, now) if run and effect and route in _TELLING and _is_readable(effect, response) else None,
         monotonic=time.monotonic(),
     )
 
 
-def _is_readable(visit: Visit, response: Response) -> bool:
+def _is_readable(effect: Effect, response: Response) -> bool:
     if isinstance(response, EventStream) or response.status_code != 200:
         return False  # what a stream tells is noted as it is sent
-    return visit.fault is None or visit.fault.is_readable
+    return effect.fault is None or effect.fault.is_readable
 
 
 def parse_delay(header: str | None) -> float | None:

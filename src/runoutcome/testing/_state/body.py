@@ -1,4 +1,4 @@
-"""The body of a run as the API sends it, every field the SDK's `Response` needs included. Pure."""
+"""Body of a run as the API sends it, with every field that the SDK's `Response` needs. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .output import output_of, usage_of
 from .request import JsonObject, metadata_of
 from .runs import PENDING, EmulatedRun, ended_at, status_at
 
-# What the API answers for a parameter that was left out.
+# Values in the body for parameters that were left out.
 _DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {
         "frequency_penalty": 0.0,
@@ -35,11 +35,11 @@ _DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "user": None,
     }
 )
-_ONLY_IF_GIVEN = ("background_options", "prompt_cache_options")
+_OPTIONAL = ("background_options", "prompt_cache_options")
 
 
 def response_body(run: EmulatedRun, now: float) -> JsonObject:
-    """What a poll of the run gives at `now` (Unix seconds)."""
+    """The body of the run at `now` (Unix seconds)."""
     return body_with(run, status_at(run, now))
 
 
@@ -48,6 +48,7 @@ def body_with(run: EmulatedRun, status: str) -> JsonObject:
     request, script = run.request, run.outcome
     ended = status not in PENDING
     as_scripted = ended and run.cancelled_at is None
+    tier: str = request.get("service_tier") or "auto"
     if as_scripted and script.raw_body is not None:
         return dict(script.raw_body)
     return {
@@ -63,31 +64,26 @@ def body_with(run: EmulatedRun, status: str) -> JsonObject:
         "model": request["model"],
         "output": output_of(run, status),
         "reasoning": {"effort": None, "summary": None, **(request.get("reasoning") or {})},
-        "service_tier": _service_tier(request, ended),
+        "service_tier": "default" if ended and tier == "auto" else tier,
         "text": _text_settings(request),
         "tools": [_tool(tool) for tool in request.get("tools") or ()],
         "usage": usage_of(run, status),
         **{key: default if request.get(key) is None else request[key] for key, default in _DEFAULTS.items()},
-        **_if_given(request),
+        **_optional_fields(request),
         **(script.body_fields if as_scripted else {}),
     }
 
 
-def _if_given(request: Mapping[str, Any]) -> JsonObject:
-    given: JsonObject = {key: request[key] for key in _ONLY_IF_GIVEN if request.get(key) is not None}
+def _optional_fields(request: Mapping[str, Any]) -> JsonObject:
+    fields: JsonObject = {key: request[key] for key in _OPTIONAL if request.get(key) is not None}
     if (conversation := request.get("conversation")) is not None:
-        given["conversation"] = {"id": conversation} if isinstance(conversation, str) else conversation
-    return given
-
-
-def _service_tier(request: Mapping[str, Any], ended: bool) -> str:
-    asked: str = request.get("service_tier") or "auto"
-    return "default" if ended and asked == "auto" else asked
+        fields["conversation"] = {"id": conversation} if isinstance(conversation, str) else conversation
+    return fields
 
 
 def _text_settings(request: Mapping[str, Any]) -> JsonObject:
-    given = {key: value for key, value in (request.get("text") or {}).items() if value is not None}
-    settings: JsonObject = {"format": {"type": "text"}, "verbosity": "medium", **given}
+    text = {key: value for key, value in (request.get("text") or {}).items() if value is not None}
+    settings: JsonObject = {"format": {"type": "text"}, "verbosity": "medium", **text}
     if settings["format"].get("type") == "json_schema":
         settings["format"] = {"description": None, "strict": True, **settings["format"]}
     return settings

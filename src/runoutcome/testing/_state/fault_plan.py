@@ -1,4 +1,4 @@
-"""Which call meets which fault: a pure decision, and the counters it is made from. The first rule to hold decides."""
+"""Faults of the calls: the first rule that applies decides, else the run's own script. Pure decisions and counters."""
 
 from __future__ import annotations
 
@@ -10,45 +10,40 @@ from hashlib import sha256
 from .._scenario.fault import Fault, parse_fault
 from .._scenario.script import FaultRule, Route
 
-# As much of a digest as a float holds exactly.
+# As many bytes of a digest as a float holds exactly.
 _BYTES = 6
-_RANGE = 2.0 ** (8 * _BYTES)
 _GOOD = parse_fault("ok")
 
 
 @dataclass
 class _Tally:
-    """A rule and its place among all; the calls it was asked about, and those it hit."""
+    """A rule, its number from 1, and how many calls it was applied to and hit."""
 
     rule: FaultRule
-    place: int
+    number: int
     calls: int = 0
     hits: int = 0
 
-
-def holds(rule: FaultRule, *, nth: int, hits: int, elapsed: float, chance: float) -> bool:
-    """The nth call the rule is asked about meets its fault.
-
-    `hits` is how many calls have met it, `elapsed` the seconds since the start, `chance` a draw from [0, 1).
-    """
-    return (
-        rule.first <= nth
-        and (rule.last is None or nth <= rule.last)
-        and (rule.times is None or hits < rule.times)
-        and rule.after_seconds <= elapsed
-        and (rule.until_seconds is None or elapsed < rule.until_seconds)
-        and chance < rule.share
-    )
+    def is_met(self, elapsed: float, seed: int) -> bool:
+        """The last call that was counted meets the fault, `elapsed` seconds after the start."""
+        rule = self.rule
+        return (
+            rule.first <= self.calls
+            and (rule.last is None or self.calls <= rule.last)
+            and (rule.times is None or self.hits < rule.times)
+            and rule.after_seconds <= elapsed
+            and (rule.until_seconds is None or elapsed < rule.until_seconds)
+            and (rule.share >= 1 or _draw(f"{seed}/fault/{self.number}/{self.calls}") < rule.share)
+        )
 
 
-def draw(seed: int, place: int, nth: int) -> float:
-    """A number from [0, 1) for the nth call of one rule: the same again after a restart, whatever else was asked."""
-    digest = sha256(f"{seed}/fault/{place}/{nth}".encode()).digest()
-    return int.from_bytes(digest[:_BYTES], "big") / _RANGE
+def _draw(seed: str) -> float:
+    """A number from [0, 1), the same for the same seed."""
+    return int.from_bytes(sha256(seed.encode()).digest()[:_BYTES], "big") / 2.0 ** (8 * _BYTES)
 
 
 class FaultPlan:
-    """The rules of a scenario, those added by a test, and how often each was asked."""
+    """The rules of a scenario, those added by a test, and how often each was applied."""
 
     def __init__(
         self, rules: Iterable[FaultRule] = (), *, seed: int = 0, speed: float = 1.0, started_at: float = 0.0
@@ -56,11 +51,11 @@ class FaultPlan:
         self._seed = seed
         self._speed = speed
         self._started_at = started_at
-        self._tallies = [_Tally(rule, place) for place, rule in enumerate(rules, 1)]
-        self._asked: Counter[tuple[Route, str]] = Counter()
+        self._tallies = [_Tally(rule, number) for number, rule in enumerate(rules, 1)]
+        self._calls: Counter[tuple[Route, str]] = Counter()
 
     def add(self, rule: FaultRule) -> None:
-        """One more rule, after the others; it counts the calls from now on."""
+        """Add a rule after the others; it counts the calls from now on."""
         self._tallies.append(_Tally(rule, len(self._tallies) + 1))
 
     def next(
@@ -72,13 +67,13 @@ class FaultPlan:
         outcome: str | None = None,
         own: tuple[Fault, ...] = (),
     ) -> Fault | None:
-        """The fault of this call, its durations at the emulator's speed; None for a good answer.
+        """The fault of this call, its durations at the emulator's speed; None for a good response.
 
-        `now` is in seconds (Unix); `subject` is what the call is about: the job of a create, else the id of a run;
-        `own` are the faults of the first, second, ... call about this subject, which any rule comes before.
+        `now` is in seconds (Unix); `subject` is the job of a create, else the id of a run; `own` are the faults of the
+        first, second, ... call about this subject, unless a rule decides.
         """
-        self._asked[route, subject] += 1
-        nth = self._asked[route, subject]
+        self._calls[route, subject] += 1
+        nth = self._calls[route, subject]
         fault = self._ruled(route, (now - self._started_at) * self._speed, outcome)
         if fault is None and nth <= len(own):
             fault = own[nth - 1]
@@ -86,7 +81,7 @@ class FaultPlan:
 
     def skip(self, route: Route, subject: str, calls: int) -> None:
         """Count calls about a subject that were made before a restart: they have used up its own faults."""
-        self._asked[route, subject] += calls
+        self._calls[route, subject] += calls
 
     @property
     def unmet(self) -> list[FaultRule]:
@@ -96,12 +91,10 @@ class FaultPlan:
     def _ruled(self, route: Route, elapsed: float, outcome: str | None) -> Fault | None:
         fault: Fault | None = None
         for tally in self._tallies:
-            rule = tally.rule
-            if rule.route != route or rule.outcome not in (None, outcome):
+            if tally.rule.route != route or tally.rule.outcome not in (None, outcome):
                 continue
             tally.calls += 1
-            chance = draw(self._seed, tally.place, tally.calls) if rule.share < 1 else 0.0
-            if fault is None and holds(rule, nth=tally.calls, hits=tally.hits, elapsed=elapsed, chance=chance):
+            if fault is None and tally.is_met(elapsed, self._seed):
                 tally.hits += 1
-                fault = rule.fault
+                fault = tally.rule.fault
         return fault

@@ -1,4 +1,4 @@
-"""The state file: one JSON line per event, on disk before the client has its answer."""
+"""Journal of an emulator, its state file: one JSON line per event, on disk before the client has its response."""
 
 from __future__ import annotations
 
@@ -38,36 +38,34 @@ class Journal:
                 raise EmulatorError(f"{self.path}: another emulator is using this state file") from error
 
     def release(self) -> None:
-        """Let others have the file. Does nothing if it is not held."""
+        """Let other emulators have the file. Does nothing if it is not held."""
         if self._held is not None:
             self._held.close()
             self._held = None
 
     def events(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Line number and event, oldest first. A torn last line is cut off; raises EmulatorError for any other."""
+        """Line number and event, oldest first. Cuts off a torn last line; raises EmulatorError for any other."""
         try:
             lines = self.path.read_bytes().splitlines(keepends=True)
         except FileNotFoundError:
             return
         except OSError as error:
             raise EmulatorError(f"{self.path}: cannot be read: {error.strerror}") from error
-        whole = 0
         for number, line in enumerate(lines, 1):
             try:
-                event = json.loads(line)
+                event = json.loads(line) if line.endswith(b"\n") else None
             except ValueError:
                 event = None
-            if not isinstance(event, dict) or not line.endswith(b"\n"):
-                if number < len(lines):
-                    raise EmulatorError(f"{self.path}: line {number} is not an event of the emulator")
-                # What is appended next must start a line of its own.
+            if isinstance(event, dict):
+                yield number, cast("dict[str, Any]", event)
+            elif number < len(lines):
+                raise EmulatorError(f"{self.path}: line {number} is not an event of the emulator")
+            else:
+                # The next event must start a line of its own.
                 with self.path.open("r+b") as file:
-                    file.truncate(whole)
-                return
-            whole += len(line)
-            yield number, cast("dict[str, Any]", event)
+                    file.truncate(sum(map(len, lines[:-1])))
 
     def append(self, event: dict[str, Any]) -> None:
-        """Write one event; it survives the death of this process, not that of the machine."""
+        """Write one event; it survives the death of this process, but not that of the machine."""
         with self.path.open("ab") as file:
             file.write(json.dumps(event).encode() + b"\n")

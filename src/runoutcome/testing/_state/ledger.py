@@ -1,4 +1,4 @@
-"""The runs an emulator has created, and how often each thing was asked: all the state there is."""
+"""Ledger of an emulator: the runs it has created, and the faults and outcomes used up. All the state there is."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from .._errors import ApiError, EmulatorError
 from .._scenario.fault import Fault
 from .._scenario.scenario import Scenario
 from .._scenario.script import OutcomeScript, Route
-from .choice import check_webhook_marker, create_faults_for, outcomes_for
 from .fault_plan import FaultPlan
 from .journal import Journal
+from .outcome_choice import check_webhook_marker, create_faults_for, outcomes_for
 from .outcome_queue import OutcomeQueue
 from .request import request_key
 from .runs import PENDING, Clock, EmulatedRun, is_forgotten, is_streamable, status_at
@@ -23,7 +23,7 @@ from .runs import PENDING, Clock, EmulatedRun, is_forgotten, is_streamable, stat
 
 @dataclass(frozen=True)
 class Settings:
-    """What an emulator was started with; `speed` divides every duration of the scenario."""
+    """Settings of an emulator; `speed` divides every duration of the scenario."""
 
     scenario: Scenario
     clock: Clock
@@ -33,13 +33,13 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Visit:
-    """What one request came to: the run it is about (None: none was created) and the fault its answer meets."""
+class Effect:
+    """Effect of one request: the run it is about (None: none was created), and the fault its response meets."""
 
-    run: EmulatedRun | None
-    fault: Fault | None
+    run: EmulatedRun | None = None
+    fault: Fault | None = None
     refused: Mapping[str, Any] | None = None
-    """The create request by which no run was made."""
+    """The create request, if it made no run."""
 
     @property
     def request(self) -> Mapping[str, Any] | None:
@@ -52,13 +52,14 @@ class Ledger:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._scenario = settings.scenario
         self._lock = threading.Lock()
         self._runs: dict[str, EmulatedRun] = {}
         self.faults = FaultPlan(
-            settings.scenario.faults, seed=settings.seed, speed=settings.speed, started_at=settings.clock.now()
+            self._scenario.faults, seed=settings.seed, speed=settings.speed, started_at=settings.clock.now()
         )
-        self.queue = OutcomeQueue(settings.scenario)
-        self._created: Counter[str] = Counter()
+        self.queue = OutcomeQueue(self._scenario)
+        self._submissions: Counter[str] = Counter()
         if settings.journal:
             self._restore(settings.journal)
 
@@ -68,63 +69,52 @@ class Ledger:
         with self._lock:
             return list(self._runs.values())
 
-    def create(self, request: Mapping[str, Any]) -> Visit:
-        """Take a checked create request. Raises ApiError (400) for a bad marker, and for what the ledger knows better.
-
-        That is a previous response the server does not know, and a background run that is not to be stored.
-        """
-        settings, key = self._settings, request_key(request)
-        self._check(request)
-        script = self.queue.next_for(request, key) or self._chosen(request, key)
-        check_webhook_marker(settings.scenario, request)
-        faults = create_faults_for(request)
-        if faults is None:
-            faults = script.create_faults
-        fault = self.faults.next("create", settings.clock.now(), subject=key, outcome=script.name, own=faults)
-        if fault and not fault.applied:
-            return Visit(None, fault, refused=request)
-        run = self._add(f"resp_{secrets.token_hex(24)}", settings.clock.now(), request, script)
-        self.queue.take(request, key)
-        self._note(event="created", id=run.id, created_at=run.created_at, outcome=script.name, request=request)
-        return Visit(run, fault)
-
-    def poll(self, run_id: str) -> Visit:
-        """Look a run up for a GET. Raises ApiError (404) for an id the server does not know."""
-        run = self._find(run_id)
-        return Visit(run, self._fault("poll", run))
-
-    def stream(self, run_id: str) -> Visit:
-        """Look a run up for a stream of its events. Raises ApiError: 404 for an unknown id, 400 if it has no stream."""
-        run = self._find(run_id)
-        _check_streamable(run, self._settings.clock.now())
-        return Visit(run, self._fault("stream", run))
-
-    def input_items(self, run_id: str) -> Visit:
-        """Look a run up for its input. Raises ApiError (404) for an unknown id."""
-        run = self._find(run_id)
-        return Visit(run, self._fault("input_items", run))
-
-    def models(self) -> Visit:
-        """A question that is about no run."""
-        return Visit(None, self.faults.next("models", self._settings.clock.now()))
-
     def current(self, run_id: str) -> EmulatedRun | None:
-        """The run as it stands; None once the server has forgotten it."""
+        """The run as it stands; None once it is deleted."""
         run = self._runs.get(run_id)
         return None if run is None or run.deleted_at is not None else run
 
-    def delete(self, run_id: str) -> Visit:
+    def create(self, request: Mapping[str, Any]) -> Effect:
+        """Take a checked create request.
+
+        Raises ApiError (400) for a wrong marker, for a previous response that is not known, and for a background run
+        that is not to be stored.
+        """
+        key = request_key(request)
+        self._check(request)
+        script = self.queue.next_for(request, key) or self._chosen(request, key)
+        check_webhook_marker(self._scenario, request)
+        own = create_faults_for(request)
+        own = script.create_faults if own is None else own
+        fault = self.faults.next("create", self._now, subject=key, outcome=script.name, own=own)
+        if fault and not fault.applied:
+            return Effect(None, fault, refused=request)
+        run = self._add(f"resp_{secrets.token_hex(24)}", self._now, request, script)
+        self.queue.take(request, key)
+        self._note(event="created", id=run.id, created_at=run.created_at, outcome=script.name, request=request)
+        return Effect(run, fault)
+
+    def read(self, route: Literal["poll", "stream", "input_items"], run_id: str) -> Effect:
+        """Look up a run. Raises ApiError: 404 for an unknown id, 400 for a stream of a run that has none."""
+        run = self._find(run_id)
+        if route == "stream":
+            _check_streamable(run, self._now)
+        return Effect(run, self._fault(route, run))
+
+    def models(self) -> Effect:
+        """Look up no run."""
+        return Effect(None, self.faults.next("models", self._now))
+
+    def delete(self, run_id: str) -> Effect:
         """Forget a run. Raises ApiError (404) for an unknown id."""
         run = self._find(run_id)
         fault = self._fault("delete", run)
         if not fault or fault.applied:
-            now = self._settings.clock.now()
-            run = self._store(replace(run, deleted_at=now))
-            self._note(event="deleted", id=run_id, at=now)
-        return Visit(run, fault)
+            run = self._change(run, "deleted")
+        return Effect(run, fault)
 
-    def cancel(self, run_id: str) -> Visit:
-        """Cancel a pending run; again is fine.
+    def cancel(self, run_id: str) -> Effect:
+        """Cancel a pending run; a second cancel changes nothing.
 
         Raises ApiError: 404 for an unknown id, 400 for a run in the foreground, and for an ended run unless its script
         says otherwise.
@@ -132,38 +122,40 @@ class Ledger:
         run = self._find(run_id)
         fault = self._fault("cancel", run)
         if fault and not fault.applied:
-            return Visit(run, fault)
+            return Effect(run, fault)
         if not run.request.get("background"):
             raise ApiError(400, "Cannot cancel a synchronous response.")
-        now = self._settings.clock.now()
-        status = status_at(run, now)
-        refused = run.outcome.cancel_status or self._settings.scenario.cancel_finished
+        status = status_at(run, self._now)
+        cancel_status = run.outcome.cancel_status or self._scenario.cancel_finished
         if status in PENDING:
-            run = self._store(replace(run, cancelled_at=now))
-            self._note(event="cancelled", id=run_id, at=now)
-        elif status != "cancelled" and refused != 200:
-            raise ApiError(refused, f"Cannot cancel a {status} response.")
-        return Visit(run, fault)
+            run = self._change(run, "cancelled")
+        elif status != "cancelled" and cancel_status != 200:
+            raise ApiError(cancel_status, f"Cannot cancel a {status} response.")
+        return Effect(run, fault)
+
+    @property
+    def _now(self) -> float:
+        return self._settings.clock.now()
 
     def _chosen(self, request: Mapping[str, Any], key: str) -> OutcomeScript:
-        scenario, seed = self._settings.scenario, self._settings.seed
-        words = outcomes_for(scenario, request, nth=len(self._runs) + 1, seed=seed)
-        return scenario.outcome(words[min(self._created[key], len(words) - 1)])
+        words = outcomes_for(self._scenario, request, nth=len(self._runs) + 1, seed=self._settings.seed)
+        return self._scenario.outcome(words[min(self._submissions[key], len(words) - 1)])
+
+    def _known(self, run_id: str) -> EmulatedRun | None:
+        run = self._runs.get(run_id)
+        return None if run is None or is_forgotten(run, self._now) else run
 
     def _find(self, run_id: str) -> EmulatedRun:
-        run = self._runs.get(run_id)
-        if run is None or is_forgotten(run, self._settings.clock.now()):
-            raise ApiError(404, f"Response with id '{run_id}' not found.")
-        return run
+        if run := self._known(run_id):
+            return run
+        raise ApiError(404, f"Response with id '{run_id}' not found.")
 
     def _check(self, request: Mapping[str, Any]) -> None:
         unstored = request.get("background") and request.get("store") is False
-        if unstored and self._settings.scenario.unstored_background == "refuse":
+        if unstored and self._scenario.unstored_background == "refuse":
             raise ApiError(400, "Background mode requires 'store' to be true.", param="store", code="invalid_value")
-        if (previous := request.get("previous_response_id")) is None:
-            return
-        run = self._runs.get(previous)
-        if run is None or is_forgotten(run, self._settings.clock.now()):
+        previous = request.get("previous_response_id")
+        if previous is not None and not self._known(previous):
             raise ApiError(
                 400,
                 f"Previous response with id '{previous}' not found.",
@@ -172,25 +164,29 @@ class Ledger:
             )
 
     def _fault(self, route: Route, run: EmulatedRun) -> Fault | None:
-        now, own = self._settings.clock.now(), run.outcome.faults_on(route)
-        return self.faults.next(route, now, subject=run.id, outcome=run.word, own=own)
+        own = run.outcome.faults_on(route)
+        return self.faults.next(route, self._now, subject=run.id, outcome=run.word, own=own)
 
     def _add(self, run_id: str, created_at: float, request: Mapping[str, Any], script: OutcomeScript) -> EmulatedRun:
-        key = request_key(request)
-        settings = self._settings
-        word, script = script.name, script.paced(seed=settings.seed, nth=len(self._runs) + 1, speed=settings.speed)
+        key, speed = request_key(request), self._settings.speed
+        paced = script.paced(seed=self._settings.seed, nth=len(self._runs) + 1, speed=speed)
         if not request.get("background"):
-            # A foreground request waits for its answer; here that takes no time.
-            script = replace(script, queued_seconds=0.0, running_seconds=0.0)
-        self._created[key] += 1
+            # A request in the foreground waits for its response; here that takes no time.
+            paced = replace(paced, queued_seconds=0.0, running_seconds=0.0)
+        self._submissions[key] += 1
         return self._store(
-            EmulatedRun(run_id, created_at, request, word, script, self._created[key], speed=settings.speed)
+            EmulatedRun(run_id, created_at, request, script.name, paced, self._submissions[key], speed=speed)
         )
 
     def _store(self, run: EmulatedRun) -> EmulatedRun:
         with self._lock:
             self._runs[run.id] = run
         return run
+
+    def _change(self, run: EmulatedRun, event: Literal["cancelled", "deleted"]) -> EmulatedRun:
+        now = self._now
+        self._note(event=event, id=run.id, at=now)
+        return self._store(_changed(run, event, now))
 
     def _note(self, **event: Any) -> None:
         if self._settings.journal:
@@ -200,17 +196,22 @@ class Ledger:
         for number, event in journal.events():
             try:
                 if event["event"] == "created":
-                    script = self._settings.scenario.outcome(event["outcome"])
+                    script = self._scenario.outcome(event["outcome"])
                     self._add(event["id"], event["created_at"], event["request"], script)
                 else:
-                    change = {"cancelled": "cancelled_at", "deleted": "deleted_at"}[event["event"]]
-                    self._store(replace(self._runs[event["id"]], **{change: event["at"]}))
+                    self._store(_changed(self._runs[event["id"]], event["event"], event["at"]))
             except (KeyError, ValueError) as error:
-                name = self._settings.scenario.name
-                raise EmulatorError(f"{journal.path}: line {number} does not fit scenario '{name}': {error}") from error
+                text = f"{journal.path}: line {number} does not fit scenario '{self._scenario.name}': {error}"
+                raise EmulatorError(text) from error
         # A request whose run exists was posted at least that often; faults before its run are not replayed.
-        for key, runs in self._created.items():
+        for key, runs in self._submissions.items():
             self.faults.skip("create", key, runs)
+
+
+def _changed(run: EmulatedRun, event: str, at: float) -> EmulatedRun:
+    """The run after an event of the journal at `at` (Unix seconds). Raises KeyError for an unknown event."""
+    change: dict[str, Any] = {{"cancelled": "cancelled_at", "deleted": "deleted_at"}[event]: at}
+    return replace(run, **change)
 
 
 def _check_streamable(run: EmulatedRun, now: float) -> None:

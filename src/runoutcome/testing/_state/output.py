@@ -1,4 +1,4 @@
-"""What a run has written when it ends: reasoning, and a text or a function call; and what that cost in tokens. Pure."""
+"""Output of an ended run, reasoning and a text or a function call, and its usage in tokens. Pure."""
 
 from __future__ import annotations
 
@@ -25,59 +25,65 @@ def output_of(run: EmulatedRun, status: str) -> list[JsonObject]:
     if status not in _WITH_OUTPUT:
         return []
     tool = called_tool(run)
-    told = _message(run, status) if tool is None else _call(run, status, tool)
-    return [told] if _PLAIN_MODEL.match(run.request["model"]) else [_reasoning(run), told]
+    item = _message(run, status) if tool is None else _call(run, status, tool)
+    return [_reasoning(run), item] if _reasons(run) else [item]
 
 
 def usage_of(run: EmulatedRun, status: str) -> JsonObject | None:
-    """The tokens of a run that has ended with `status`; None where there is no output."""
+    """The tokens of a run that has ended with `status`; None without output."""
     if status not in _WITH_OUTPUT:
         return None
-    most = run.request.get("max_output_tokens")
-    asked = 1 + len(prompt_text(run.request)) // _CHARACTERS_PER_TOKEN
-    reasoned = 0 if _PLAIN_MODEL.match(run.request["model"]) else _REASONING_TOKENS
-    answered = 1 + len(_written(run, status)) // _CHARACTERS_PER_TOKEN + reasoned
-    if most is not None:
+    limit = run.request.get("max_output_tokens")
+    reasoning = _REASONING_TOKENS if _reasons(run) else 0
+    input_tokens, output_tokens = _tokens(prompt_text(run.request)), _tokens(_written(run, status)) + reasoning
+    if limit is not None:
         ran_out = status == "incomplete" and run.outcome.reason == "max_output_tokens"
-        answered = most if ran_out else min(answered, most)
+        output_tokens = limit if ran_out else min(output_tokens, limit)
     return {
-        "input_tokens": asked,
+        "input_tokens": input_tokens,
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-        "output_tokens": answered,
-        "output_tokens_details": {"reasoning_tokens": min(reasoned, answered)},
-        "total_tokens": asked + answered,
+        "output_tokens": output_tokens,
+        "output_tokens_details": {"reasoning_tokens": min(reasoning, output_tokens)},
+        "total_tokens": input_tokens + output_tokens,
     }
 
 
 def called_tool(run: EmulatedRun) -> JsonObject | None:
-    """The function tool that the run calls in place of a text: the scripted one, or one the request insists on."""
+    """The function tool that the run calls instead of writing a text: the scripted one, or one that is required."""
     tools = [tool for tool in run.request.get("tools") or () if tool.get("type") == "function"]
-    name = run.outcome.function_call or _demanded(run.request.get("tool_choice"), tools)
+    name = run.outcome.function_call or _required_tool(run.request.get("tool_choice"), tools)
     if name is None:
         return None
     return next((tool for tool in tools if tool.get("name") == name), {"name": name})
 
 
-def _demanded(choice: object, tools: list[JsonObject]) -> str | None:
-    first = tools[0].get("name") if tools else None
+def _required_tool(choice: object, tools: list[JsonObject]) -> str | None:
     if not isinstance(choice, Mapping):
-        return first if choice == "required" else None
-    named = cast("Mapping[str, Any]", choice)
-    if named.get("type") == "function":
-        return named.get("name")
-    if named.get("type") == "allowed_tools" and named.get("mode") == "required":
-        allowed = [tool.get("name") for tool in named.get("tools") or () if tool.get("type") == "function"]
-        return allowed[0] if allowed else None
+        return tools[0].get("name") if choice == "required" and tools else None
+    form = cast("Mapping[str, Any]", choice)
+    if form.get("type") == "function":
+        return form.get("name")
+    if form.get("type") == "allowed_tools" and form.get("mode") == "required":
+        return next((tool.get("name") for tool in form.get("tools") or () if tool.get("type") == "function"), None)
     return None
 
 
+def _reasons(run: EmulatedRun) -> bool:
+    return not _PLAIN_MODEL.match(run.request["model"])
+
+
+def _tokens(text: str) -> int:
+    return 1 + len(text) // _CHARACTERS_PER_TOKEN
+
+
 def _reasoning(run: EmulatedRun) -> JsonObject:
-    wishes = run.request.get("reasoning") or {}
-    summary = "**Emulating**\n\nNo model was called." if wishes.get("summary") or wishes.get("generate_summary") else ""
+    settings = run.request.get("reasoning") or {}
+    summarized = settings.get("summary") or settings.get("generate_summary")
+    summary = {"type": "summary_text", "text": "**Emulating**\n\nNo model was called."}
     item: JsonObject = {
         "id": f"rs_{_suffix(run)}",
         "type": "reasoning",
-        "summary": [{"type": "summary_text", "text": summary}] if summary else [],
+        "summary": [summary] if summarized else [],
     }
     if "reasoning.encrypted_content" in (run.request.get("include") or ()):
         item["encrypted_content"] = f"emulated-{_digest(run, 'reasoning')}"
@@ -85,12 +91,7 @@ def _reasoning(run: EmulatedRun) -> JsonObject:
 
 
 def _message(run: EmulatedRun, status: str) -> JsonObject:
-    content: JsonObject = {
-        "type": "output_text",
-        "text": _written(run, status),
-        "annotations": [],
-        "logprobs": [],
-    }
+    content = {"type": "output_text", "text": _written(run, status), "annotations": [], "logprobs": []}
     return {
         "id": f"msg_{_suffix(run)}",
         "type": "message",
@@ -135,5 +136,5 @@ def _suffix(run: EmulatedRun) -> str:
     return run.id.removeprefix("resp_")
 
 
-def _digest(run: EmulatedRun, what: str) -> str:
-    return hashlib.sha256(f"{what}/{run.id}".encode()).hexdigest()[:24]
+def _digest(run: EmulatedRun, kind: str) -> str:
+    return hashlib.sha256(f"{kind}/{run.id}".encode()).hexdigest()[:24]

@@ -1,4 +1,4 @@
-"""What is read in a checked create request. Pure."""
+"""Facts about a checked create request: its metadata, its text, its key. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OWN_PREFIX = "runoutcome_"
 
 
 def metadata_of(request: Mapping[str, Any]) -> dict[str, str]:
-    """The metadata of a checked request; empty where it has none."""
+    """The metadata of a request; empty if it has none."""
     return cast("dict[str, str]", request.get("metadata") or {})
 
 
@@ -23,14 +23,14 @@ def prompt_text(request: Mapping[str, Any]) -> str:
 
 
 def request_key(request: Mapping[str, Any]) -> str:
-    """Equal for two submissions of the same request: its body less our own metadata, which differs per attempt."""
+    """Equal for two submissions of the same request: its body without our own metadata, which differs per attempt."""
     metadata = {key: value for key, value in metadata_of(request).items() if not key.startswith(_OWN_PREFIX)}
     body = {**request, "metadata": metadata}
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
 def runoutcome_key(request: Mapping[str, Any]) -> str | None:
-    """`metadata.runoutcome_key`: what a client of ours calls this submission."""
+    """`metadata.runoutcome_key`, by which `Runs` identifies a submission."""
     return metadata_of(request).get("runoutcome_key")
 
 

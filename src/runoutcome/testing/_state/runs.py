@@ -1,6 +1,4 @@
-"""The state of a run is a function of the run and the time: nothing ticks, so a restart and a test agree. Pure."""
-
-from __future__ import annotations
+"""Runs, whose state is a function of the time: nothing ticks, so a restart and a test agree. Pure."""
 
 import time
 from collections.abc import Mapping
@@ -15,22 +13,25 @@ PENDING = ("queued", "in_progress")
 
 _DAY = 24 * 3600.0
 STORED_SECONDS = 30 * _DAY
-"""How long a run is kept, from its creation."""
+"""Seconds for which a run is kept, from its creation."""
 UNSTORED_SECONDS = 600.0
-"""How long a background run with `store` false can be polled, from its end."""
+"""Seconds for which a background run with `store` false can be polled, from its end."""
 STREAMABLE_SECONDS = 300.0
-"""How long a stream of a run can be opened, from its creation."""
+"""Seconds for which a stream of a run can be opened, from its creation."""
 
-# Wall time as a float has steps of a quarter of a microsecond: a moment that is reached counts as passed.
+# Wall time as a float has steps of a quarter of a microsecond.
 _GRAIN = 1e-6
 
 
 class Clock(Protocol):
-    """Where an emulator reads the time."""
+    """Clock of an emulator."""
 
     def now(self) -> float:
         """Seconds of wall time (Unix)."""
         ...
+
+
+Clock.__module__ = "runoutcome.testing"
 
 
 class SystemClock:
@@ -42,7 +43,9 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that a test moves; it starts at `start` seconds (Unix) and stands still in between."""
+    """A clock that stands still until a test moves it; it starts at `start` seconds (Unix)."""
+
+    __module__ = "runoutcome.testing"
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
         self._now = start
@@ -62,6 +65,8 @@ class ManualClock:
 class EmulatedRun:
     """A created run, which would have been paid for."""
 
+    __module__ = "runoutcome.testing"
+
     id: str
     created_at: float
     """Seconds (Unix)."""
@@ -76,7 +81,7 @@ class EmulatedRun:
     deleted_at: float | None = None
     """Seconds (Unix); None if it was not deleted."""
     speed: float = 1.0
-    """Divides the times for which the API keeps runs and their streams."""
+    """Divides the durations for which the API keeps runs and their streams."""
 
     @property
     def runoutcome_key(self) -> str | None:
@@ -85,7 +90,7 @@ class EmulatedRun:
 
     @cached_property
     def job(self) -> str:
-        """Equal for all submissions of the same request: its `request_key`."""
+        """The `request_key`, equal for all submissions of the same request."""
         return request_key(self.request)
 
 
@@ -103,7 +108,7 @@ def status_at(run: EmulatedRun, now: float) -> str:
 
 
 def ended_at(run: EmulatedRun) -> float | None:
-    """When the run ends, or ended (Unix seconds); None if it never does."""
+    """Unix seconds of the end of the run, in the future or the past; None if it never ends."""
     if run.cancelled_at is not None:
         return run.cancelled_at + (run.outcome.completes_despite_cancel_seconds or 0.0)
     if run.outcome.status in (STUCK, *PENDING):
@@ -112,16 +117,15 @@ def ended_at(run: EmulatedRun) -> float | None:
 
 
 def has_come(moment: float, now: float) -> bool:
-    """The moment is reached at `now` (both Unix seconds)."""
+    """The moment is reached or passed at `now` (both Unix seconds)."""
     return now + _GRAIN >= moment
 
 
 def is_forgotten(run: EmulatedRun, now: float) -> bool:
     """The server does not know the run: not yet, not at the moment, or no longer; or it was not stored."""
-    if run.deleted_at is not None or _is_missing(run.outcome, now - run.created_at + _GRAIN):
-        return True
     until = _kept_until(run)
-    return until is not None and has_come(until, now)
+    is_missing = _is_missing(run.outcome, now - run.created_at + _GRAIN)
+    return run.deleted_at is not None or is_missing or (until is not None and has_come(until, now))
 
 
 def is_streamable(run: EmulatedRun, now: float) -> bool:
@@ -130,7 +134,7 @@ def is_streamable(run: EmulatedRun, now: float) -> bool:
 
 
 def _kept_until(run: EmulatedRun) -> float | None:
-    """Unix seconds; None for a run that is kept for as long as it goes on."""
+    """Unix seconds; None for a run that is kept while it goes on."""
     ended, kept = ended_at(run), run.outcome.expires_after_seconds
     if kept is None and run.request.get("store") is not False:
         return run.created_at + STORED_SECONDS / run.speed
@@ -141,5 +145,5 @@ def _kept_until(run: EmulatedRun) -> float | None:
 
 def _is_missing(script: OutcomeScript, elapsed: float) -> bool:
     start, end = script.missing_from_seconds, script.missing_until_seconds
-    is_in_gap = start is not None and elapsed >= start and (end is None or elapsed < end)
-    return elapsed < script.hidden_seconds or is_in_gap
+    in_gap = start is not None and elapsed >= start and (end is None or elapsed < end)
+    return in_gap or elapsed < script.hidden_seconds

@@ -10,8 +10,8 @@ from hypothesis import given, settings, strategies as st
 
 from runoutcome.testing import EmulatedRun, OutcomeScript
 from runoutcome.testing._api.create_request import parse_create
-from runoutcome.testing._api.events import stream_events
 from runoutcome.testing._api.input_items import input_items_page
+from runoutcome.testing._api.stream_events import stream_events
 from runoutcome.testing._errors import ApiError
 from runoutcome.testing._state.body import response_body
 

@@ -10,7 +10,7 @@ from openai.types.responses import ResponseError, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from runoutcome.testing import EmulatedRun, OutcomeScript
-from runoutcome.testing._api.events import is_end, stream_events
+from runoutcome.testing._api.stream_events import is_end, stream_events
 from runoutcome.testing._scenario.outcome_words import builtin_outcome
 from runoutcome.testing._state.body import response_body
 

@@ -1,4 +1,4 @@
-"""The Starlette application: the routes of the API over a ledger, each answer headed and recorded as the API would."""
+"""Starlette application: the routes of the API over a ledger, and a record of each request and its response."""
 
 from __future__ import annotations
 
@@ -19,76 +19,74 @@ from .._state.ledger import Effect, Ledger
 from .._state.recorded_request import RecordedRequest, RequestRoute
 from .._state.request import request_key, runoutcome_key
 from .._state.runs import Clock, status_at
-from .endpoints import Answered, Calls
+from .endpoints import Endpoints, Handled
 from .event_stream import EventStream
-from .faulty_responses import DroppedConnection, StalledAnswer
-from .http_responses import refusal
+from .http_responses import DroppedConnection, StalledResponse, error_response
 
 Record = Callable[[RecordedRequest], None]
 Amend = Callable[[RecordedRequest, RecordedRequest], None]
-Handler = Callable[[Request], Awaitable[Answered]]
+Handler = Callable[[Request], Awaitable[Handled]]
 
 _SECONDS = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?", re.ASCII)
 _VERSION = "2020-10-01"
 _ORGANIZATION = "emulated"
-# The routes that answer with the body of a run.
-_TELLING = ("create", "poll", "cancel")
+# Routes whose response is the body of a run.
+_WITH_BODY = ("create", "poll", "cancel")
 
 
 def create_app(ledger: Ledger, clock: Clock, record: Record, amend: Amend | None = None) -> Starlette:
     """The ASGI application of one emulator.
 
-    `record` is called before each answer is sent; `amend` with what was recorded of a stream and what stands in its
-    place, whenever the stream tells the client a status.
+    `record` is called before each response is sent; `amend` with the record of a stream and its replacement, whenever
+    the stream tells the client a status.
     """
-    calls = Calls(ledger, clock)
-
-    async def nothing(request: Request) -> Answered:
-        method, path = request.method, request.scope["path"]
-        there = [route for route in known if route.matches(request.scope)[0] is Match.PARTIAL]
-        if not there:
-            raise ApiError(404, f"Invalid URL ({method} {path})")
-        response = refusal(ApiError(405, f"Not allowed to {method} on {path}.", code="method_not_supported"))
-        response.headers["allow"] = ", ".join(sorted({name for route in there for name in route.methods or ()}))
-        return Effect(None, None), response
+    endpoints = Endpoints(ledger, clock)
 
     def route(path: str, methods: list[str], handle: Handler, name: RequestRoute = "other") -> Route:
         async def endpoint(request: Request) -> Response:
-            started = time.perf_counter()
-            effect: Effect | None = None
+            started, effect = time.perf_counter(), Effect()
             try:
                 _check_key(request)
                 effect, response = await handle(request)
             except ApiError as error:
-                response = refusal(error)
+                response = error_response(error)
             except ClientDisconnect:
-                return Response()  # the request never came whole, and nobody is left to answer
+                return Response()  # the client left before its request was complete
             response.headers.update(_headers(started))
-            noted = _recorded(name, request, effect, response, clock.now())
-            record(noted)
+            recorded = _recorded(name, request, effect, response, clock.now())
+            record(recorded)
             if amend and isinstance(response, EventStream):
-                response.on_status = _teller(noted, amend)
+                response.on_status = _amender(recorded, amend)
             return response
 
         return Route(path, endpoint, methods=methods)
 
-    known = [
-        route("/v1/responses", ["POST"], calls.create, "create"),
-        route("/v1/responses/{id}", ["GET"], calls.poll, "poll"),
-        route("/v1/responses/{id}", ["DELETE"], calls.delete, "delete"),
-        route("/v1/responses/{id}/cancel", ["POST"], calls.cancel, "cancel"),
-        route("/v1/responses/{id}/input_items", ["GET"], calls.input_items, "input_items"),
-        route("/v1/models", ["GET"], calls.models, "models"),
-        route("/v1/models/{name:path}", ["GET"], calls.models, "models"),
+    routes = [
+        route("/v1/responses", ["POST"], endpoints.create, "create"),
+        route("/v1/responses/{id}", ["GET"], endpoints.poll, "poll"),
+        route("/v1/responses/{id}", ["DELETE"], endpoints.delete, "delete"),
+        route("/v1/responses/{id}/cancel", ["POST"], endpoints.cancel, "cancel"),
+        route("/v1/responses/{id}/input_items", ["GET"], endpoints.input_items, "input_items"),
+        route("/v1/models", ["GET"], endpoints.models, "models"),
+        route("/v1/models/{name:path}", ["GET"], endpoints.models, "models"),
     ]
-    elsewhere = route("/{path:path}", [], nothing)
+
+    async def unknown(request: Request) -> Handled:
+        method, path = request.method, request.scope["path"]
+        others = [route for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
+        if not others:
+            raise ApiError(404, f"Invalid URL ({method} {path})")
+        response = error_response(ApiError(405, f"Not allowed to {method} on {path}.", code="method_not_supported"))
+        response.headers["allow"] = ", ".join(sorted({name for route in others for name in route.methods or ()}))
+        return Effect(), response
+
+    elsewhere = route("/{path:path}", [], unknown)
 
     async def refuse(request: Request, _: Exception) -> Response:
-        # Whatever method or path it is: no route takes it.
         response: Response = await elsewhere.endpoint(request)
         return response
 
-    app = Starlette(routes=known, exception_handlers={HTTPException: refuse})
+    app = Starlette(routes=routes, exception_handlers={HTTPException: refuse})
     app.router.redirect_slashes = False
     return app
 
@@ -102,13 +100,13 @@ def _headers(started: float) -> dict[str, str]:
     }
 
 
-def _teller(noted: RecordedRequest, amend: Amend) -> Callable[[str], None]:
-    def tell(status: str) -> None:
-        nonlocal noted
-        before, noted = noted, replace(noted, told=status)
-        amend(before, noted)
+def _amender(recorded: RecordedRequest, amend: Amend) -> Callable[[str], None]:
+    def on_status(status: str) -> None:
+        nonlocal recorded
+        before, recorded = recorded, replace(recorded, told=status)
+        amend(before, recorded)
 
-    return tell
+    return on_status
 
 
 def _check_key(request: Request) -> None:
@@ -117,39 +115,33 @@ def _check_key(request: Request) -> None:
         raise ApiError(401, "You didn't provide an API key. Any key that is not empty will do.", code="invalid_api_key")
 
 
-def _recorded(
-    route: RequestRoute, request: Request, effect: Effect | None, response: Response, now: float
-) -> RecordedRequest:
-    run = effect.run if effect else None
+def _recorded(route: RequestRoute, request: Request, effect: Effect, response: Response, now: float) -> RecordedRequest:
+    run, fault, create = effect.run, effect.fault, effect.request
     if route == "poll" and request.query_params.get("stream") == "true":
         route = "stream"
-    request_body = effect.request if effect else None
+    # The statuses that a stream tells are recorded as they are sent.
+    readable = response.status_code == 200 and not isinstance(response, EventStream)
+    told = readable and route in _WITH_BODY and (fault is None or fault.is_readable)
     return RecordedRequest(
         method=request.method,
         path=request.scope["path"],
-        status=None if isinstance(response, (DroppedConnection, StalledAnswer)) else response.status_code,
+        status=None if isinstance(response, (DroppedConnection, StalledResponse)) else response.status_code,
         response_id=run.id if run else request.path_params.get("id"),
         at=now,
         idempotency_key=request.headers.get("idempotency-key"),
-        runoutcome_key=runoutcome_key(request_body) if request_body else None,
+        runoutcome_key=runoutcome_key(create) if create else None,
         route=route,
-        job=run.job if run else request_key(request_body) if request_body else None,
+        job=run.job if run else request_key(create) if create else None,
         submission=run.submission if run else None,
         created=route == "create" and run is not None,
         run_status=status_at(run, now) if run else None,
-        fault=effect.fault.word if effect and effect.fault else None,
-        retry_after=parse_delay(response.headers.get("retry-after")),
-        told=status_at(run, now) if run and effect and route in _TELLING and _is_readable(effect, response) else None,
+        fault=fault.word if fault else None,
+        retry_after=_seconds(response.headers.get("retry-after")),
+        told=status_at(run, now) if run and told else None,
         monotonic=time.monotonic(),
     )
 
 
-def _is_readable(effect: Effect, response: Response) -> bool:
-    if isinstance(response, EventStream) or response.status_code != 200:
-        return False  # what a stream tells is noted as it is sent
-    return effect.fault is None or effect.fault.is_readable
-
-
-def parse_delay(header: str | None) -> float | None:
-    """The seconds of a `retry-after` header; None for a date, and for what is neither."""
-    return float(header) if header and _SECONDS.fullmatch(header) else None
+def _seconds(retry_after: str | None) -> float | None:
+    """The seconds of a `retry-after` header; None for a date, and for anything else."""
+    return float(retry_after) if retry_after and _SECONDS.fullmatch(retry_after) else None

@@ -1,4 +1,4 @@
-"""What an answer can do to the connection it goes out on, beyond ASGI: the server and the transports both offer it."""
+"""Control of the connection that a response goes out on, beyond ASGI: offered by the server and by the transports."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _DROP = "runoutcome.drop"
 _STALL = "runoutcome.stall"
 
 
-def offers(drop: Callable[[], None], stall: Callable[[], None] | None = None) -> dict[str, Any]:
-    """The state of a request that lets its answer reset the connection, and say that nothing more will come."""
+def connection_state(drop: Callable[[], None], stall: Callable[[], None] | None = None) -> dict[str, Any]:
+    """The state of a request whose response may reset the connection, or say that nothing more will come."""
     return {_DROP: drop, _STALL: stall}
 
 
 def drop_connection(scope: Scope) -> None:
-    """Reset the connection that a request came on."""
+    """Reset the connection of a request."""
     scope["state"][_DROP]()
 
 
 def stall_connection(scope: Scope) -> None:
-    """Say that nothing more will come; a client that would wait for it in virtual time need not."""
+    """Say that nothing more will come; a client in virtual time need not wait for it."""
     if stall := scope["state"].get(_STALL):
         stall()

@@ -1,4 +1,4 @@
-"""What the API checks in a create request before it makes a run of it. Pure."""
+"""Checks of a create request, as the API makes them. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .._state.request import JsonObject, metadata_of
 from .._state.schema_example import example_of
 from .parameters import check_choice, check_include, check_metadata, check_range, check_type, invalid
 
-# A request with a stored prompt may leave the model to it.
+# The model of a request that leaves it to a stored prompt.
 PROMPT_MODEL = "gpt-5.5"
-# What reads a request later on is recursive.
-_DEEPEST = 100
+# Later readers of a request are recursive.
+_MAX_DEPTH = 100
 
 _STRING, _BOOLEAN, _OBJECT, _ARRAY = (str,), (bool,), (dict,), (list,)
-# The parameters that the emulator itself reads or repeats; the rest is passed over.
+# The parameters that the emulator reads or repeats; it ignores the others.
 TYPES: Mapping[str, tuple[type, ...]] = MappingProxyType(
     {
         "model": _STRING,
@@ -53,7 +53,7 @@ TYPES: Mapping[str, tuple[type, ...]] = MappingProxyType(
         "background_options": _OBJECT,
     }
 )
-# More than any model writes, and few enough digits for every sum.
+# More than any model writes, and small enough for every sum.
 _MOST_TOKENS = 2**31 - 1
 RANGES: Mapping[str, tuple[float, float | None]] = MappingProxyType(
     {
@@ -74,8 +74,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 INPUTS = ("input", "prompt", "previous_response_id", "conversation")
 _TOOL_CHOICES = ("none", "auto", "required")
 _STANDARD_TIERS = (None, "auto", "default")
-# What the example for a schema that is none can fail with.
-_NO_SCHEMA = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
+# Failures of an example for an invalid schema.
+_SCHEMA_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
 
 
 def parse_create(raw: bytes) -> JsonObject:
@@ -104,12 +104,12 @@ def parse_create(raw: bytes) -> JsonObject:
 def _object(raw: bytes) -> JsonObject:
     try:
         parsed: object = json.loads(raw, parse_constant=_no_number)
-        # 1e999 and half of a surrogate pair are JSON, but could not be sent back.
+        # 1e999 and half of a surrogate pair are JSON, but cannot be sent back.
         json.dumps(parsed, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         raise ApiError(400, "We could not parse the JSON body of your request.") from None
-    if _is_deeper(parsed, _DEEPEST):
-        raise ApiError(400, f"The JSON body of your request is nested deeper than {_DEEPEST} levels.")
+    if _is_deeper(parsed, _MAX_DEPTH):
+        raise ApiError(400, f"The JSON body of your request is nested deeper than {_MAX_DEPTH} levels.")
     if not isinstance(parsed, dict):
         raise ApiError(400, "The JSON body of your request is not an object.")
     return cast(JsonObject, parsed)
@@ -139,7 +139,7 @@ def _missing(param: str) -> NoReturn:
 
 
 def _at(request: Mapping[str, Any], path: str) -> Any:
-    """What is at a dotted path; None where there is nothing. Raises ApiError if something on the way is no object."""
+    """The value at a dotted path, if any. Raises ApiError if a value on the way is not an object."""
     value: Any = request
     *parents, name = path.split(".")
     for depth, parent in enumerate(parents, 1):
@@ -151,7 +151,7 @@ def _at(request: Mapping[str, Any], path: str) -> Any:
 
 
 def _check_items(param: str, items: object, *strings: str) -> None:
-    """The items are objects; these fields of theirs are strings or left out."""
+    """Require objects; these fields of theirs are strings or left out."""
     if isinstance(items, list):
         for index, item in enumerate(cast("list[JsonObject]", items)):
             check_type(f"{param}[{index}]", item, _OBJECT, optional=False)
@@ -195,7 +195,7 @@ def _check_schema(param: str, schema: object) -> None:
     check_type(param, schema, _OBJECT)
     try:
         example_of(cast("Mapping[str, Any]", schema or {}))
-    except _NO_SCHEMA:
+    except _SCHEMA_ERRORS:
         raise ApiError(400, f"Invalid schema for '{param}'.", param=param, code="invalid_json_schema") from None
 
 

@@ -1,4 +1,4 @@
-"""The sender of a stream: each event when it is due by the emulator's clock, as server-sent events, or spoilt."""
+"""Event stream of a run: each server-sent event when it is due by the emulator's clock, or spoilt by a fault."""
 
 from __future__ import annotations
 
@@ -11,62 +11,58 @@ from starlette.types import Receive, Scope, Send
 from .._scenario.fault import Fault
 from .._state.request import JsonObject
 from .._state.runs import Clock, EmulatedRun, SystemClock, has_come
-from .connection import drop_connection, stall_connection
-from .events import TimedEvent, is_end, stream_events
-from .faulty_responses import client_leaves
+from .connection import stall_connection
+from .http_responses import READING_SECONDS, client_leaves, client_left, reset
+from .stream_events import TimedEvent, is_end, stream_events
 
-# A run can be cancelled, and the clock of a test be moved, at any time; neither says so.
-_LOOK_SECONDS = 0.05
-_LOOK_AT_TEST_CLOCK_SECONDS = 0.005
+# A run can be cancelled, and a manual clock moved, at any time and without notice.
+_CHECK_SECONDS = 0.05
+_MANUAL_CLOCK_CHECK_SECONDS = 0.005
 _LEAVING_SECONDS = 0.002
 _SHORTEST_PAUSE_SECONDS = 0.001
-# A reset overtakes bytes that the client has not read yet.
-_READING_SECONDS = 0.01
-_LONG_SECONDS = 3600.0
 _BREAKS = ("stream-cut", "stream-eof", "stream-stall")
 
 
 class EventStream(Response):
     """The events of a run after the one numbered `starting_after` (-1: all of them), until the run has ended.
 
-    `look` gives the run as it stands; None, where the server does not know it any more, ends the stream.
+    `current` gives the run as it stands; None, for a deleted run, ends the stream.
     """
 
     media_type = "text/event-stream"
 
     def __init__(
         self,
-        look: Callable[[], EmulatedRun | None],
+        current: Callable[[], EmulatedRun | None],
         clock: Clock,
-        *,
         starting_after: int = -1,
         fault: Fault | None = None,
     ) -> None:
         super().__init__()
         del self.headers["content-length"]
-        self._look = look
+        self._current = current
         self._clock = clock
         self._cursor = starting_after
-        self._fault = fault
+        self._fault = fault or Fault("ok", "ok")
         self._passed = 0
         self.on_status: Callable[[str], None] | None = None
-        """Called with the status that an event tells, before it is sent."""
+        """Called with the status of an event, before the event is sent."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Part of the ASGI interface."""
-        if self._fault and await client_leaves(receive, self._fault.stall_seconds):
+        if await client_leaves(receive, self._fault.stall_seconds):
             return
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         run: EmulatedRun | None = None
         events: list[TimedEvent] = []
-        while (seen := self._look()) is not None:
-            if seen is not run:
-                run, events = seen, stream_events(seen)
+        while (current := self._current()) is not None:
+            if current is not run:
+                run, events = current, stream_events(current)
             for event in self._due(events):
                 await self._pass_on(event, len(events), receive, send)
             if self._has_broken() or self._is_over(events):
                 break
-            # A client that has just left is noticed a moment after the time has come: nothing is told to it.
+            # A client that has just left is noticed a moment late; until then no event is sent.
             if await client_leaves(receive, self._pause(events)) or await client_leaves(receive, _LEAVING_SECONDS):
                 return
         await self._finish(scope, receive, send)
@@ -79,13 +75,13 @@ class EventStream(Response):
             yield event
 
     def _has_broken(self) -> bool:
-        return self._fault is not None and self._fault.shape in _BREAKS and self._passed >= self._fault.after
+        return self._fault.shape in _BREAKS and self._passed >= self._fault.after
 
     def _is_over(self, events: list[TimedEvent]) -> bool:
         return self._cursor >= len(events) - 1 and is_end(events[-1][1])
 
     async def _pass_on(self, event: JsonObject, of: int, receive: Receive, send: Send) -> None:
-        shape = self._fault.shape if self._fault and self._passed == self._fault.after else ""
+        shape = self._fault.shape if self._passed == self._fault.after else ""
         self._cursor, self._passed = event["sequence_number"], self._passed + 1
         if shape == "stream-skip":
             return
@@ -93,10 +89,10 @@ class EventStream(Response):
             self.on_status(event["response"].get("status"))
         frame = f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
         for _ in range(2 if shape == "stream-duplicate" else 1):
-            await self._send(frame, self._fault.drip_seconds / of if self._fault else 0.0, receive, send)
+            await self._send(frame, self._fault.drip_seconds / of, receive, send)
 
     async def _send(self, frame: bytes, seconds: float, receive: Receive, send: Send) -> None:
-        """One event; in two pieces if it is to take some seconds."""
+        """Send one event; in two pieces if it is to take some seconds."""
         middle = len(frame) // 2 if seconds else len(frame)
         for piece in (frame[:middle], frame[middle:]):
             if piece:
@@ -104,20 +100,17 @@ class EventStream(Response):
                 await client_leaves(receive, seconds / 2)
 
     def _pause(self, events: list[TimedEvent]) -> float:
-        look = _LOOK_SECONDS if isinstance(self._clock, SystemClock) else _LOOK_AT_TEST_CLOCK_SECONDS
+        check = _CHECK_SECONDS if isinstance(self._clock, SystemClock) else _MANUAL_CLOCK_CHECK_SECONDS
         waiting = events[self._cursor + 1 :]
-        seconds = waiting[0][0] - self._clock.now() if waiting else look
-        return min(look, max(_SHORTEST_PAUSE_SECONDS, seconds))
+        seconds = waiting[0][0] - self._clock.now() if waiting else check
+        return min(check, max(_SHORTEST_PAUSE_SECONDS, seconds))
 
     async def _finish(self, scope: Scope, receive: Receive, send: Send) -> None:
-        shape = self._fault.shape if self._fault and self._has_broken() else ""
+        shape = self._fault.shape if self._has_broken() else ""
         if shape == "stream-stall":
             stall_connection(scope)
-            while not await client_leaves(receive, _LONG_SECONDS):
-                pass
+            await client_left(receive)
         elif shape == "stream-cut":
-            if not await client_leaves(receive, _READING_SECONDS):
-                drop_connection(scope)
-                await client_leaves(receive, _LONG_SECONDS)  # the server takes an answer that ends sooner for an error
+            await reset(scope, receive, READING_SECONDS)
         else:
             await send({"type": "http.response.body", "body": b""})

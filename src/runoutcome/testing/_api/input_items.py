@@ -1,4 +1,4 @@
-"""The input items of a run, as the API lists them. Pure."""
+"""Input items of a run, as the API lists them. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from .._state.runs import EmulatedRun
 from .parameters import check_choice
 
 _ORDERS = ("asc", "desc")
-_LIMIT = 20
-_MOST = 100
+_DEFAULT_LIMIT, _MAX_LIMIT = 20, 100
 _PREFIXES: Mapping[str, str] = MappingProxyType(
     {"message": "msg", "function_call": "fc", "function_call_output": "fco", "reasoning": "rs"}
 )
@@ -22,7 +21,7 @@ _WITH_STATUS = ("message", "function_call", "function_call_output")
 
 
 def input_items_page(run: EmulatedRun, query: Mapping[str, str]) -> JsonObject:
-    """One page of the items: `order` (`desc` unless given), `limit` (20), `after` an id. Raises ApiError (400)."""
+    """One page of the items, by `order` (default `desc`), `limit` (20) and `after`, an id. Raises ApiError (400)."""
     order, after = query.get("order", "desc"), query.get("after")
     check_choice("order", order, _ORDERS)
     limit = _limit_of(query.get("limit"))
@@ -46,23 +45,23 @@ def input_items_page(run: EmulatedRun, query: Mapping[str, str]) -> JsonObject:
 
 def _limit_of(text: str | None) -> int:
     if text is None:
-        return _LIMIT
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= _MOST or len(text) > 4:
+        return _DEFAULT_LIMIT
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= _MAX_LIMIT or len(text) > 4:
         raise ApiError(
-            400, f"Invalid 'limit': expected 1 to {_MOST}, but got '{text}'.", param="limit", code="invalid_value"
+            400, f"Invalid 'limit': expected 1 to {_MAX_LIMIT}, but got '{text}'.", param="limit", code="invalid_value"
         )
     return int(text)
 
 
 def _items(run: EmulatedRun) -> list[JsonObject]:
-    given = run.request.get("input")
-    items: list[JsonObject] = [{"role": "user", "content": given}] if isinstance(given, str) else list(given or ())
+    content = run.request.get("input")
+    items: list[JsonObject] = [{"role": "user", "content": content}] if isinstance(content, str) else content or []
     return [_listed(item, f"{run.id}/{number}") for number, item in enumerate(items)]
 
 
-def _listed(item: JsonObject, place: str) -> JsonObject:
+def _listed(item: JsonObject, seed: str) -> JsonObject:
     kind = item.get("type") or "message"
-    own_id = f"{_PREFIXES.get(kind, 'item')}_{hashlib.sha256(place.encode()).hexdigest()[:48]}"
+    own_id = f"{_PREFIXES.get(kind, 'item')}_{hashlib.sha256(seed.encode()).hexdigest()[:48]}"
     listed: JsonObject = {**item, "type": kind, "id": item.get("id") or own_id}
     if kind in _WITH_STATUS:
         listed.setdefault("status", "completed")

@@ -1,12 +1,13 @@
-"""The OpenAPI document of the emulator: every route it serves, as long as no scenario and no marker spoils one. Pure.
+"""OpenAPI document of the emulator: every route it serves, apart from the effects of scenarios and markers. Pure.
 
-What a create may hold is made from the checks themselves, so that the two cannot drift apart.
+The schema of a create is made from the checks of a create, so that the two cannot drift apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from .._state.request import JsonObject
 from .create_request import CHOICES, INPUTS, RANGES, TYPES
@@ -48,61 +49,63 @@ def openapi_document() -> JsonObject:
 
 
 def _api_paths() -> JsonObject:
-    id_, body = _in_path("id"), {"required": True, "content": _json("CreateResponse")}
-    answers = _json("Response") | {"text/event-stream": {"schema": _TEXT}}
-    create: JsonObject = {"operationId": "createResponse", "requestBody": body}
+    run_id = _path_parameter("id")
+    response = _json("Response") | {"text/event-stream": {"schema": _TEXT}}
     poll = [
-        id_,
-        _in_query("stream", _FLAG, "The events, each an `Event`, and not the body."),
-        _in_query("starting_after", {**_COUNT, "maximum": 10**15 - 1}, "Needs `stream`: the events after this one."),
-        _in_query("include", {"type": "array", "items": {"enum": list(INCLUDABLE)}}),
-        _in_query("include_obfuscation", _FLAG),
+        run_id,
+        _query_parameter("stream", _FLAG, "The events, each an `Event`, and not the body."),
+        _query_parameter(
+            "starting_after", {**_COUNT, "maximum": 10**15 - 1}, "Needs `stream`: the events after this one."
+        ),
+        _query_parameter("include", {"type": "array", "items": {"enum": list(INCLUDABLE)}}),
+        _query_parameter("include_obfuscation", _FLAG),
     ]
     page = [
-        id_,
-        _in_query("order", {"enum": ["asc", "desc"]}),
-        _in_query("limit", {"type": "integer", "minimum": 1, "maximum": 100}),
-        _in_query("after", _TEXT, "The id of an item."),
+        run_id,
+        _query_parameter("order", {"enum": ["asc", "desc"]}),
+        _query_parameter("limit", {"type": "integer", "minimum": 1, "maximum": 100}),
+        _query_parameter("after", _TEXT, "The id of an item."),
     ]
+    body = {"required": True, "content": _json("CreateResponse")}
+    model = [_path_parameter("model")]
     return {
-        "/v1/responses": {"post": _answered(create, answers, 400)},
+        "/v1/responses": {"post": _operation("createResponse", response, 400, requestBody=body)},
         "/v1/responses/{id}": {
-            "get": _answered({"operationId": "retrieveResponse", "parameters": poll}, answers, 400, 404),
-            "delete": _answered({"operationId": "deleteResponse", "parameters": [id_]}, _json("Deleted"), 404),
+            "get": _operation("retrieveResponse", response, 400, 404, parameters=poll),
+            "delete": _operation("deleteResponse", _json("Deleted"), 404, parameters=[run_id]),
         },
         "/v1/responses/{id}/cancel": {
-            "post": _answered({"operationId": "cancelResponse", "parameters": [id_]}, _json("Response"), 400, 404)
+            "post": _operation("cancelResponse", _json("Response"), 400, 404, parameters=[run_id])
         },
         "/v1/responses/{id}/input_items": {
-            "get": _answered({"operationId": "listInputItems", "parameters": page}, _json("ItemPage"), 400, 404)
+            "get": _operation("listInputItems", _json("ItemPage"), 400, 404, parameters=page)
         },
-        "/v1/models": {"get": _answered({"operationId": "listModels"}, _json("ModelList"))},
-        "/v1/models/{model}": {
-            "get": _answered({"operationId": "retrieveModel", "parameters": [_in_path("model")]}, _json("Model"), 404)
-        },
+        "/v1/models": {"get": _operation("listModels", _json("ModelList"))},
+        "/v1/models/{model}": {"get": _operation("retrieveModel", _json("Model"), 404, parameters=model)},
     }
 
 
 def _page_paths() -> JsonObject:
-    """What is served beside the API, without a key."""
+    """The pages beside the API, which need no key."""
     pages = {
         "/": ("showStatus", {"text/html": {"schema": _TEXT}}),
         "/_emulator/state.json": ("readState", {"application/json": {"schema": _OBJECT}}),
         "/openapi.json": ("readDocument", {"application/json": {"schema": _OBJECT}}),
     }
     return {
-        path: {"get": {"operationId": name, "security": [], "responses": {"200": _answer("What it shows.", content)}}}
+        path: {"get": {"operationId": name, "security": [], "responses": {"200": _response("What it shows.", content)}}}
         for path, (name, content) in pages.items()
     }
 
 
-def _answered(operation: JsonObject, content: JsonObject, *refusals: int) -> JsonObject:
+def _operation(name: str, content: JsonObject, *refusals: int, **fields: Any) -> JsonObject:
     headers = {name: {"$ref": f"#/components/headers/{name}"} for name in _headers()}
     responses = {str(status): {"$ref": f"#/components/responses/{status}"} for status in (401, *refusals)}
-    return {**operation, "responses": {"200": _answer("The answer.", content) | {"headers": headers}, **responses}}
+    ok = _response("The answer.", content) | {"headers": headers}
+    return {"operationId": name, **fields, "responses": {"200": ok, **responses}}
 
 
-def _answer(description: str, content: JsonObject) -> JsonObject:
+def _response(description: str, content: JsonObject) -> JsonObject:
     return {"description": description, "content": content}
 
 
@@ -114,11 +117,11 @@ def _ref(schema: str) -> JsonObject:
     return {"$ref": f"#/components/schemas/{schema}"}
 
 
-def _in_path(name: str) -> JsonObject:
+def _path_parameter(name: str) -> JsonObject:
     return {"name": name, "in": "path", "required": True, "schema": {**_TEXT, "minLength": 1}}
 
 
-def _in_query(name: str, schema: JsonObject, description: str = "") -> JsonObject:
+def _query_parameter(name: str, schema: JsonObject, description: str = "") -> JsonObject:
     return {"name": name, "in": "query", "schema": schema, **({"description": description} if description else {})}
 
 
@@ -134,15 +137,15 @@ def _refusals() -> JsonObject:
         401: "The request has no key.",
         404: "The server does not know it, or does not know it any more.",
     }
-    return {str(status): _answer(reason, _json("ErrorEnvelope")) for status, reason in reasons.items()}
+    return {str(status): _response(reason, _json("ErrorEnvelope")) for status, reason in reasons.items()}
 
 
 def _schemas() -> JsonObject:
-    error = _record(message=_TEXT, type=_TEXT, param=_MAYBE_TEXT, code=_MAYBE_TEXT)
-    model = _record(id=_TEXT, object={"const": "model"}, created=_COUNT, owned_by=_TEXT)
-    page = _record(
+    error = _object(message=_TEXT, type=_TEXT, param=_MAYBE_TEXT, code=_MAYBE_TEXT)
+    model = _object(id=_TEXT, object={"const": "model"}, created=_COUNT, owned_by=_TEXT)
+    page = _object(
         object={"const": "list"},
-        data=_list(_record(id=_TEXT, type=_TEXT)),
+        data=_array(_object(id=_TEXT, type=_TEXT)),
         first_id=_TEXT,
         last_id=_TEXT,
         has_more=_FLAG,
@@ -150,26 +153,26 @@ def _schemas() -> JsonObject:
     return {
         "CreateResponse": _create_schema(),
         "Response": _response_schema(),
-        "Usage": _record(input_tokens=_COUNT, output_tokens=_COUNT, total_tokens=_COUNT),
-        "Event": _record(type=_TEXT, sequence_number=_COUNT),
-        "Deleted": _record(id=_TEXT, object={"const": "response"}, deleted={"const": True}),
+        "Usage": _object(input_tokens=_COUNT, output_tokens=_COUNT, total_tokens=_COUNT),
+        "Event": _object(type=_TEXT, sequence_number=_COUNT),
+        "Deleted": _object(id=_TEXT, object={"const": "response"}, deleted={"const": True}),
         "ItemPage": page,
         "Model": model,
-        "ModelList": _record(object={"const": "list"}, data=_list(_ref("Model"))),
-        "ErrorEnvelope": {**_record(error=error), "additionalProperties": False},
+        "ModelList": _object(object={"const": "list"}, data=_array(_ref("Model"))),
+        "ErrorEnvelope": {**_object(error=error), "additionalProperties": False},
     }
 
 
-def _record(**fields: JsonObject) -> JsonObject:
+def _object(**fields: JsonObject) -> JsonObject:
     return {"type": "object", "required": list(fields), "properties": fields}
 
 
-def _list(items: JsonObject) -> JsonObject:
+def _array(items: JsonObject) -> JsonObject:
     return {"type": "array", "items": items}
 
 
 def _response_schema() -> JsonObject:
-    body = _record(
+    body = _object(
         id=_TEXT,
         object={"const": "response"},
         created_at=_COUNT,
@@ -180,33 +183,33 @@ def _response_schema() -> JsonObject:
         incomplete_details={"type": ["object", "null"]},
         metadata={"type": "object", "additionalProperties": _TEXT},
         model=_TEXT,
-        output=_list(_record(id=_TEXT, type=_TEXT)),
+        output=_array(_object(id=_TEXT, type=_TEXT)),
         reasoning=_OBJECT,
         service_tier=_TEXT,
         text=_OBJECT,
-        tools=_list(_record(type=_TEXT)),
+        tools=_array(_object(type=_TEXT)),
         usage={"anyOf": [_ref("Usage"), {"type": "null"}]},
     )
     null, none = {"const": None}, {"maxItems": 0}
     pending = {"error": null, "incomplete_details": null, "output": none, "usage": null, "completed_at": null}
     return body | {
         "allOf": [
-            _where(["queued", "in_progress"], pending),
-            _where(["completed"], {"error": null, "incomplete_details": null, "usage": _ref("Usage")}),
-            _where(["cancelled"], {"error": null, "output": none, "usage": null}),
+            _if_status(["queued", "in_progress"], pending),
+            _if_status(["completed"], {"error": null, "incomplete_details": null, "usage": _ref("Usage")}),
+            _if_status(["cancelled"], {"error": null, "output": none, "usage": null}),
         ]
     }
 
 
-def _where(statuses: list[str], then: JsonObject) -> JsonObject:
+def _if_status(statuses: list[str], then: JsonObject) -> JsonObject:
     return {"if": {"properties": {"status": {"enum": statuses}}}, "then": {"properties": then}}
 
 
 def _create_schema() -> JsonObject:
     fields = {name: _parameter(name, types) for name, types in TYPES.items()}
     fields["include"]["items"] = {"enum": list(INCLUDABLE)}
-    fields["input"]["items"] = _item("type", "role", "id")
-    fields["tools"]["items"] = _item("type") | {"required": ["type"], "properties": {"type": _TEXT}}
+    fields["input"]["items"] = _object_with("type", "role", "id")
+    fields["tools"]["items"] = _object_with("type") | {"required": ["type"], "properties": {"type": _TEXT}}
     fields["metadata"] |= {
         "maxProperties": MAX_PAIRS,
         "propertyNames": {"maxLength": MAX_KEY},
@@ -214,12 +217,12 @@ def _create_schema() -> JsonObject:
     }
     for path, words in CHOICES.items():
         at, *names = path.split(".")
-        _inner(fields[at], names)["enum"] = [*words, None]
-    given = [_given(name) for name in INPUTS]
+        _nested(fields[at], names)["enum"] = [*words, None]
+    given = [_present(name) for name in INPUTS]
     return {
         "type": "object",
         "properties": fields,
-        "allOf": [{"anyOf": [_given("model"), _given("prompt")]}, {"anyOf": given}],
+        "allOf": [{"anyOf": [_present("model"), _present("prompt")]}, {"anyOf": given}],
     }
 
 
@@ -230,11 +233,11 @@ def _parameter(name: str, types: tuple[type, ...]) -> JsonObject:
     return parameter | {key: bound for key, bound in bounds.items() if bound is not None}
 
 
-def _item(*texts: str) -> JsonObject:
+def _object_with(*texts: str) -> JsonObject:
     return {"type": "object", "properties": dict.fromkeys(texts, _MAYBE_TEXT)}
 
 
-def _inner(field: JsonObject, names: list[str]) -> JsonObject:
+def _nested(field: JsonObject, names: list[str]) -> JsonObject:
     for name in names:
         field = field.setdefault("properties", {}).setdefault(name, {"type": ["object", "null"]})
         if name == names[-1]:
@@ -242,5 +245,5 @@ def _inner(field: JsonObject, names: list[str]) -> JsonObject:
     return field
 
 
-def _given(name: str) -> JsonObject:
+def _present(name: str) -> JsonObject:
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}

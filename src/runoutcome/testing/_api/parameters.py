@@ -1,4 +1,4 @@
-"""Checks of single values of a request, and how the API words its refusals. Pure; each raises ApiError (400)."""
+"""Checks of single values of a request, in the API's words. Pure; each raises ApiError (400)."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ INCLUDABLE = (
 
 
 def invalid(param: str, message: str) -> NoReturn:
-    """A value that cannot be, for the reason given."""
+    """Refuse a value for the reason in the message."""
     raise ApiError(400, message, param=param, code="invalid_value")
 
 
 def check_type(param: str, value: object, types: tuple[type, ...], *, optional: bool = True) -> None:
-    """The value has one of these JSON types, or is null if it is optional."""
+    """Require one of these JSON types, or null if it is optional."""
     if value is None and optional:
         return
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
@@ -54,7 +54,7 @@ def check_type(param: str, value: object, types: tuple[type, ...], *, optional: 
 
 
 def check_range(param: str, value: float | None, low: float, high: float | None) -> None:
-    """The number, if there is one, is within the bounds, which are included."""
+    """Require a number within the bounds, which are included, or none."""
     if value is None:
         return
     kind = "integer" if isinstance(value, int) else "decimal"
@@ -68,7 +68,7 @@ def check_range(param: str, value: float | None, low: float, high: float | None)
 
 
 def check_choice(param: str, value: object, allowed: Sequence[str]) -> None:
-    """The value, if there is one, is one of these words."""
+    """Require one of these words, or none."""
     if value is None:
         return
     check_type(param, value, (str,))
@@ -78,14 +78,14 @@ def check_choice(param: str, value: object, allowed: Sequence[str]) -> None:
 
 
 def check_include(values: Sequence[object]) -> None:
-    """Each value names something that can be included."""
+    """Require names of fields that can be included."""
     for index, value in enumerate(values):
         check_type(f"include[{index}]", value, (str,), optional=False)
         check_choice(f"include[{index}]", value, INCLUDABLE)
 
 
 def check_metadata(pairs: Mapping[str, object]) -> None:
-    """At most 16 pairs of strings, keys up to 64 and values up to 512 characters long."""
+    """Require at most 16 pairs of strings, keys up to 64 and values up to 512 characters long."""
     if len(pairs) > MAX_PAIRS:
         raise ApiError(
             400,
@@ -100,11 +100,11 @@ def check_metadata(pairs: Mapping[str, object]) -> None:
         _check_length(f"metadata.{key}", "string", cast(str, value), MAX_VALUE)
 
 
-def _check_length(param: str, what: str, text: str, limit: int) -> None:
+def _check_length(param: str, kind: str, text: str, limit: int) -> None:
     if len(text) > limit:
         raise ApiError(
             400,
-            f"Invalid '{param}': {what} too long. Expected a {what} with maximum length {limit}, "
+            f"Invalid '{param}': {kind} too long. Expected a {kind} with maximum length {limit}, "
             f"but got one with length {len(text)} instead.",
             param=param,
             code="string_above_max_length",

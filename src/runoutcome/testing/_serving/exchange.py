@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from starlette.types import ASGIApp, Message
 
-from .._api.connection import offers
+from .._api.connection import connection_state
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -35,7 +35,10 @@ class Exchange:
 
     def __init__(self, app: ASGIApp, request: dict[str, Any], body: bytes, deliver: Callable[[Event], None]) -> None:
         self._app = app
-        self._scope = {**request, "state": offers(drop=lambda: self._end("reset"), stall=lambda: deliver("stall"))}
+        self._scope = {
+            **request,
+            "state": connection_state(drop=lambda: self._end("reset"), stall=lambda: deliver("stall")),
+        }
         self._body: bytes | None = body
         self._deliver = deliver
         self._over = asyncio.Event()

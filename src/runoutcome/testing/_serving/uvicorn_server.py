@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .._api.connection import offers
+from .._api.connection import connection_state
 
 _TICK_SECONDS = 0.1  # uvicorn's own
 _GRACE_SECONDS = 1.0
@@ -30,7 +30,7 @@ class DroppableProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Part of the asyncio interface."""
         super().connection_made(transport)
-        self.app_state: dict[str, Any] = {**self.app_state, **offers(drop=partial(_reset, transport))}
+        self.app_state: dict[str, Any] = {**self.app_state, **connection_state(drop=partial(_reset, transport))}
         # asyncio does this only for sockets made with an explicit protocol number; without it a poll takes 40 ms.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # uvicorn's own switch for its access log changes a logger of the whole process.

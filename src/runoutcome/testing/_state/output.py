@@ -8,12 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from .request import JsonObject, prompt_text
+from .request import JsonObject, prompt_text, token_count
 from .runs import EmulatedRun
 from .schema_example import example_of
 
 _QUOTED = 60
-_CHARACTERS_PER_TOKEN = 4
 _REASONING_TOKENS = 64
 _WITH_OUTPUT = ("completed", "incomplete")
 # Models of these families do not reason: their output begins with the message or the call.
@@ -35,7 +34,7 @@ def usage_of(run: EmulatedRun, status: str) -> JsonObject | None:
         return None
     limit = run.request.get("max_output_tokens")
     reasoning = _REASONING_TOKENS if _reasons(run) else 0
-    input_tokens, output_tokens = _tokens(prompt_text(run.request)), _tokens(_written(run, status)) + reasoning
+    input_tokens, output_tokens = token_count(prompt_text(run.request)), token_count(_written(run, status)) + reasoning
     if limit is not None:
         ran_out = status == "incomplete" and run.outcome.reason == "max_output_tokens"
         output_tokens = limit if ran_out else min(output_tokens, limit)
@@ -70,10 +69,6 @@ def _required_tool(choice: object, tools: list[JsonObject]) -> str | None:
 
 def _reasons(run: EmulatedRun) -> bool:
     return not _PLAIN_MODEL.match(run.request["model"])
-
-
-def _tokens(text: str) -> int:
-    return 1 + len(text) // _CHARACTERS_PER_TOKEN
 
 
 def _reasoning(run: EmulatedRun) -> JsonObject:

@@ -10,6 +10,7 @@ from typing import Any, cast
 JsonObject = dict[str, Any]
 
 _OWN_PREFIX = "runoutcome_"
+_CHARACTERS_PER_TOKEN = 4
 
 
 def metadata_of(request: Mapping[str, Any]) -> dict[str, str]:
@@ -20,6 +21,11 @@ def metadata_of(request: Mapping[str, Any]) -> dict[str, str]:
 def prompt_text(request: Mapping[str, Any]) -> str:
     """All text of the input, in order, one line per piece."""
     return "\n".join(_texts(request.get("input")))
+
+
+def token_count(text: str) -> int:
+    """A rough number of tokens, at least 1."""
+    return 1 + len(text) // _CHARACTERS_PER_TOKEN
 
 
 def request_key(request: Mapping[str, Any]) -> str:

@@ -1,10 +1,8 @@
-"""What a run's webhook is, when it is due, what is sent, and when again. Pure.
+"""Webhook events of runs and the attempts to deliver them: when each is due, what is sent, and when again. Pure.
 
-An event is made from a run and the seed; every moment follows from these and from the answers, so that two emulators
-with one seed deliver alike, whenever they look at the clock.
+An event is a function of a run and the seed, and every moment follows from these and from the receiver's answers: two
+emulators with one seed deliver alike, whenever they look at the clock.
 """
-
-from __future__ import annotations
 
 import hashlib
 import json
@@ -17,12 +15,15 @@ from .._state.runs import EmulatedRun, ended_at, status_at
 from .signing import signed_headers, wrong_secret
 
 _STATUSES = ("completed", "failed", "incomplete", "cancelled")
+_SENT_FAULTS = ("wrong_secret", "old_timestamp", "bad_body")
 _JITTER = 0.2
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One webhook that was sent, and how the receiver answered."""
+    """One webhook that was sent, and the receiver's answer."""
+
+    __module__ = "runoutcome.testing"
 
     webhook_id: str
     """The same for every attempt and every copy of one event."""
@@ -37,17 +38,17 @@ class Delivery:
     due_at: float
     """Seconds (Unix), by the emulator's clock."""
     at: float
-    """When it was sent; later than `due_at` where the clock was moved past it. Seconds (Unix), emulator's clock."""
+    """Time of sending, later than `due_at` if the clock was moved past it. Seconds (Unix), emulator's clock."""
     timestamp: int
-    """The header `webhook-timestamp`: by the wall clock of this machine, as that is what receivers compare with."""
+    """The header `webhook-timestamp`, by the wall clock of this machine, with which receivers compare it."""
     signed_with: str
     """`secret`, `old_secret`, `both` or `wrong_secret`."""
     faults: tuple[str, ...]
-    """Of `wrong_secret`, `old_timestamp` and `bad_body` those it met."""
+    """Its faults, of `wrong_secret`, `old_timestamp` and `bad_body`."""
     status: int | None
-    """What the receiver answered; None if it did not."""
+    """The HTTP status of the receiver's answer; None if there was none."""
     error: str | None = None
-    """Why there was no answer."""
+    """The reason why there was no answer."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class WebhookEvent:
     type: str
     ended_at: float
     due_at: float
-    """The first sending, were it not held back."""
+    """Time of the first sending, unless the event is held back."""
     webhooks: Webhooks
     drawn: frozenset[str]
     """Names of `SHARES`."""
@@ -73,12 +74,12 @@ class WebhookEvent:
 
     @property
     def webhook_id(self) -> str:
-        """The header by which a receiver knows duplicates."""
+        """The header by which a receiver recognizes duplicates."""
         return f"wh_{_digest('webhook', self.run_id)}"
 
     @property
     def held_until(self) -> float:
-        """When it goes out though no later event was delivered."""
+        """Time at which it is sent even if no later event was delivered."""
         share = random.Random(f"{self.seed}/held").uniform(0.5, 1)
         return self.due_at + share * self.webhooks.reorder_seconds / self.speed
 
@@ -95,10 +96,10 @@ class Attempt:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """Of `wrong_secret`, `old_timestamp` and `bad_body` those it meets."""
+        """Its faults, of `wrong_secret`, `old_timestamp` and `bad_body`."""
         if self.number > self.event.webhooks.fault_attempts:
             return ()
-        return tuple(name for name in ("wrong_secret", "old_timestamp", "bad_body") if name in self.event.drawn)
+        return tuple(name for name in _SENT_FAULTS if name in self.event.drawn)
 
     @property
     def signed_with(self) -> str:
@@ -106,7 +107,7 @@ class Attempt:
         return "wrong_secret" if "wrong_secret" in self.faults else self.event.webhooks.signed_with
 
     def timestamp(self, now: float) -> int:
-        """When it claims to be signed, where it is sent at `now` by the wall clock (both Unix seconds)."""
+        """The time of signing in its header, if it is sent at `now` by the wall clock (both Unix seconds)."""
         return int(now - (self.event.webhooks.old_timestamp_seconds if "old_timestamp" in self.faults else 0.0))
 
     def headers(self, timestamp: int) -> dict[str, str]:
@@ -115,13 +116,14 @@ class Attempt:
         secrets = (wrong_secret(webhooks.secret),) if "wrong_secret" in self.faults else webhooks.signers
         return signed_headers(self.event.webhook_id, timestamp, self.body, secrets)
 
-    def answered(self, *, at: float, timestamp: int, status: int | None, error: str | None) -> Delivery:
-        """The record of it."""
+    def delivery(self, *, at: float, timestamp: int, status: int | None, error: str | None) -> Delivery:
+        """The record of the attempt."""
+        event = self.event
         return Delivery(
-            webhook_id=self.event.webhook_id,
-            event_id=self.event.id,
-            type=self.event.type,
-            run_id=self.event.run_id,
+            webhook_id=event.webhook_id,
+            event_id=event.id,
+            type=event.type,
+            run_id=event.run_id,
             attempt=self.number,
             copy=self.copy,
             due_at=self.due_at,
@@ -136,21 +138,15 @@ class Attempt:
     @property
     def body(self) -> bytes:
         """The JSON that is signed and sent."""
-        event = self.event
-        body = {
-            "object": "event",
-            "id": event.id,
-            "type": event.type,
-            "created_at": int(event.ended_at),
-            "data": {"id": event.run_id},
-        }
-        encoded = json.dumps(body).encode()
+        event, created_at = self.event, int(self.event.ended_at)
+        head = {"object": "event", "id": event.id, "type": event.type, "created_at": created_at}
+        encoded = json.dumps({**head, "data": {"id": event.run_id}}).encode()
         return encoded[:-20] if "bad_body" in self.faults else encoded
 
 
 @dataclass(frozen=True)
 class DeliverySettings:
-    """What events are made by."""
+    """Settings by which events are made."""
 
     webhooks: Webhooks
     seed: int
@@ -158,7 +154,7 @@ class DeliverySettings:
 
 
 def event_of(run: EmulatedRun, nth: int, settings: DeliverySettings) -> WebhookEvent | None:
-    """The event of the nth run; None for a run that never ends, is not in the background, or has no event's status."""
+    """The event of the nth run; None for a run that never ends, is in the foreground, or ends in another status."""
     end = ended_at(run)
     status = None if end is None else status_at(run, end)
     if end is None or status not in _STATUSES or not run.request.get("background"):
@@ -166,7 +162,7 @@ def event_of(run: EmulatedRun, nth: int, settings: DeliverySettings) -> WebhookE
     webhooks = _settings_for(run, settings.webhooks)
     seed = f"{settings.seed}/webhook/{nth}"
     draw = random.Random(seed)
-    # Each share has a draw of its own: to change one leaves the others as they were.
+    # One draw for each share: another value of one changes no other.
     drawn = frozenset(share for share in SHARES if draw.random() < getattr(webhooks, share))
     late = webhooks.delay_seconds / settings.speed if "delay" in drawn else 0.0
     return WebhookEvent(
@@ -175,7 +171,7 @@ def event_of(run: EmulatedRun, nth: int, settings: DeliverySettings) -> WebhookE
 
 
 def first_attempts(event: WebhookEvent) -> tuple[Attempt, ...]:
-    """None for a dropped event, two for a duplicated one."""
+    """The first attempt of each copy: none for a dropped event, two for a duplicated one."""
     due = event.held_until if event.held else event.due_at
     copies = 0 if "drop" in event.drawn else 2 if "duplicates" in event.drawn else 1
     moments = (due, due + event.webhooks.duplicate_seconds / event.speed)[:copies]
@@ -194,10 +190,8 @@ def next_attempt(failed: Attempt) -> Attempt | None:
 
 def _settings_for(run: EmulatedRun, webhooks: Webhooks) -> Webhooks:
     marker = metadata_of(run.request).get(WEBHOOK_MARKER)
-    if marker is None:
-        return webhooks
     try:
-        return webhooks.marked(marker)
+        return webhooks if marker is None else webhooks.marked(marker)
     except ValueError:
         # A create with such a marker is refused; a run from a state file of other settings can still have one.
         return webhooks

@@ -1,4 +1,4 @@
-"""`Outbox`: which webhooks are due. No I/O: the runs, the time and the receiver's answers are told to it."""
+"""`Outbox`: queue of webhooks by due time. No I/O: runs, time and the receiver's answers are arguments."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ from .event import Attempt, DeliverySettings, WebhookEvent, event_of, first_atte
 
 
 class Outbox:
-    """The deliveries that are planned, due and under way. Not for two threads at once."""
+    """The deliveries that are planned, due and under way. For one thread at a time."""
 
-    def __init__(self, settings: DeliverySettings, told: Iterable[EmulatedRun] = (), now: float = 0.0) -> None:
-        """Of the runs `told`, those that have ended by `now` (Unix seconds) are not told again."""
+    def __init__(self, settings: DeliverySettings, runs: Iterable[EmulatedRun] = (), now: float = 0.0) -> None:
+        """Of these runs, those that have ended by `now` (Unix seconds) are left out."""
         self._settings = settings
         self._runs: dict[str, EmulatedRun] = {}
         self._numbers: dict[str, int] = {}
         self._events: dict[str, WebhookEvent] = {}
-        self._begun: set[str] = set()
         self._queue: list[tuple[float, int, Attempt]] = []
         self._queued = 0
         self._under_way: set[Attempt] = set()
         self._held: dict[str, WebhookEvent] = {}
-        known = list(told)
-        self._begun.update(run.id for run in known if (end := ended_at(run)) is not None and has_come(end, now))
+        known = list(runs)
+        self._begun = {run.id for run in known if (end := ended_at(run)) is not None and has_come(end, now)}
         self.update(known)
 
     def update(self, runs: Iterable[EmulatedRun]) -> None:
-        """Take note of the runs, oldest first, that are new or have changed; what has been sent stands."""
+        """Take note of the runs, oldest first, that are new or have changed; sent events stay as they are."""
         for run in runs:
             if self._runs.get(run.id) is run:
                 continue
@@ -39,19 +38,19 @@ class Outbox:
                 self._plan(run.id, event_of(run, nth, self._settings))
 
     def take(self, now: float, most: int) -> list[Attempt]:
-        """At most so many attempts that are due, in order; each is under way until it is settled or given back."""
-        taken: list[Attempt] = []
-        while self._is_due(now) and len(taken) < most:
+        """Due attempts in order, `most` at a time; each is under way until it is settled or given back."""
+        attempts: list[Attempt] = []
+        while self._is_due(now) and len(attempts) < most:
             attempt = self._queue[0][2]
-            # What was held back comes after all that is ahead of it, not beside it.
+            # A held event comes after all that is ahead of it, not beside it.
             if attempt.event.held and self._under_way:
                 break
             heapq.heappop(self._queue)
             self._held.pop(attempt.event.run_id, None)
             self._begun.add(attempt.event.run_id)
             self._under_way.add(attempt)
-            taken.append(attempt)
-        return taken
+            attempts.append(attempt)
+        return attempts
 
     def settle(self, attempt: Attempt, status: int | None) -> None:
         """Take note of the receiver's answer."""
@@ -62,7 +61,7 @@ class Outbox:
             self._push(later)
 
     def give_back(self, attempt: Attempt) -> None:
-        """The attempt was broken off on our side: it is due again."""
+        """Make an attempt due again that was broken off on our side."""
         self._under_way.remove(attempt)
         self._push(attempt)
 

@@ -1,4 +1,4 @@
-"""`WebhookSender`: a thread that carries out what the outbox says, over plain HTTP to this machine."""
+"""`WebhookSender`: a thread that delivers the webhooks of an outbox, over plain HTTP to this machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from urllib.parse import SplitResult
 
@@ -16,8 +16,8 @@ from .._state.runs import Clock, EmulatedRun
 from .event import Attempt, Delivery, DeliverySettings
 from .outbox import Outbox
 
-# The clock can be a test's, which does not say when it was moved.
-_LOOK_SECONDS = 0.02
+# The clock can be a test's, which gives no notice when it is moved.
+_CHECK_SECONDS = 0.02
 _STOP_SECONDS = 10.0
 _KEPT = 100_000
 _DRAIN_SECONDS = 1.0
@@ -25,12 +25,12 @@ _USER_AGENT = "OpenAI/1.0 (+https://platform.openai.com/docs/webhooks)"
 
 
 class WebhookSender:
-    """Delivers the webhooks of an emulator from `start` to `stop`; what is pending then waits for the next `start`."""
+    """Delivers the webhooks of an emulator from `start` to `stop`; pending ones wait for the next `start`."""
 
     def __init__(self, settings: DeliverySettings, runs: Callable[[], Sequence[EmulatedRun]], clock: Clock) -> None:
-        """Runs that have ended before now are not told; without a URL nothing is."""
+        """Runs that have ended by now have no webhook; without a URL none has."""
         self._webhooks = settings.webhooks
-        self._outbox = Outbox(settings, told=runs(), now=clock.now())
+        self._outbox = Outbox(settings, runs(), now=clock.now())
         self._runs = runs
         self._clock = clock
         self._deliveries: deque[Delivery] = deque(maxlen=_KEPT)
@@ -42,12 +42,12 @@ class WebhookSender:
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """What was sent and has been answered or given up, oldest first; of very many, the last 100,000."""
+        """The webhooks that were answered or given up, oldest first; at most the last 100,000."""
         with self._changed:
             return list(self._deliveries)
 
     def start(self) -> None:
-        """Begin to deliver, if there is anybody to deliver to."""
+        """Begin to deliver, if there is a URL."""
         if self._webhooks.url is None:
             return
         self._stopping, self._failure = False, None
@@ -84,7 +84,7 @@ class WebhookSender:
     def _run(self) -> None:
         try:
             asyncio.run(self._work(loopback_address(self._webhooks.url or "")))
-        except BaseException as error:  # noqa: BLE001 - told to whoever waits
+        except BaseException as error:  # noqa: BLE001 - raised by `settle`
             with self._changed:
                 self._failure = error
                 self._changed.notify_all()
@@ -101,7 +101,11 @@ class WebhookSender:
                     with self._changed:
                         self._idle_since = asked
                         self._changed.notify_all()
-                for task in await _done(under_way):
+                if not under_way:
+                    await asyncio.sleep(_CHECK_SECONDS)
+                    continue
+                done, _ = await asyncio.wait(under_way, timeout=_CHECK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
                     del under_way[task]
                     task.result()
         finally:
@@ -114,47 +118,11 @@ class WebhookSender:
 
     async def _deliver(self, attempt: Attempt, address: SplitResult) -> None:
         at, timestamp = self._clock.now(), attempt.timestamp(time.time())
-        timeout = self._webhooks.timeout_seconds
-        status, error = await _post(address, attempt.headers(timestamp), attempt.body, timeout)
+        request = _request(address, attempt.headers(timestamp), attempt.body)
+        status, error = await _post(address, request, self._webhooks.timeout_seconds)
         self._outbox.settle(attempt, status)
         with self._changed:
-            self._deliveries.append(attempt.answered(at=at, timestamp=timestamp, status=status, error=error))
-
-
-async def _done(tasks: Collection[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
-    """Those that are done, after a while if none is."""
-    if not tasks:
-        await asyncio.sleep(_LOOK_SECONDS)
-        return set()
-    done, _ = await asyncio.wait(tasks, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-    return done
-
-
-async def _post(
-    address: SplitResult, headers: dict[str, str], body: bytes, timeout: float
-) -> tuple[int | None, str | None]:
-    """The status of the receiver's answer, or why there is none. Redirects are not followed."""
-    try:
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(address.hostname, address.port or 80), timeout)
-    except asyncio.TimeoutError:
-        return None, f"no connection within {timeout:g} s"
-    except OSError as error:
-        return None, f"no connection: {error.strerror or error}"
-    try:
-        status = await asyncio.wait_for(_exchange(reader, writer, _request(address, headers, body)), timeout)
-    except asyncio.TimeoutError:
-        return None, f"no answer within {timeout:g} s"
-    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
-        return None, "the connection broke, or the answer is not HTTP"
-    else:
-        # Closing on what it still writes would reset the receiver's connection.
-        with suppress(OSError, asyncio.TimeoutError):
-            await asyncio.wait_for(_read_to_end(reader), _DRAIN_SECONDS)
-        return status, None
-    finally:
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
+            self._deliveries.append(attempt.delivery(at=at, timestamp=timestamp, status=status, error=error))
 
 
 def _request(address: SplitResult, headers: dict[str, str], body: bytes) -> bytes:
@@ -169,6 +137,31 @@ def _request(address: SplitResult, headers: dict[str, str], body: bytes) -> byte
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     return f"POST {target} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+async def _post(address: SplitResult, request: bytes, timeout: float) -> tuple[int | None, str | None]:
+    """The status of the receiver's answer, or the reason why there is none. Redirects are not followed."""
+    try:
+        reader, writer = await asyncio.wait_for(asyncio.open_connection(address.hostname, address.port or 80), timeout)
+    except asyncio.TimeoutError:
+        return None, f"no connection within {timeout:g} s"
+    except OSError as error:
+        return None, f"no connection: {error.strerror or error}"
+    try:
+        status = await asyncio.wait_for(_exchange(reader, writer, request), timeout)
+    except asyncio.TimeoutError:
+        return None, f"no answer within {timeout:g} s"
+    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+        return None, "the connection broke, or the answer is not HTTP"
+    else:
+        # Closing while the receiver still writes would reset its connection.
+        with suppress(OSError, asyncio.TimeoutError):
+            await asyncio.wait_for(_read_to_end(reader), _DRAIN_SECONDS)
+        return status, None
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> int:

@@ -10,9 +10,14 @@ For example:
             model="gpt-5", input="Hello", background=True, metadata={"emulate": "rate_limit_exceeded,completed"}
         )
 
-The marker `emulate` chooses the outcome of each submission of a request, `emulate_create` what goes wrong with its
-POSTs; a model name such as `emulate-server_error` does for clients that set no metadata. Without a marker the
+The marker `emulate` chooses the outcome of each submission of a request, `emulate_create` the faults of its POSTs; a
+model name such as `emulate-server_error` replaces the marker for clients that set no metadata. Without a marker the
 scenario decides; `load_scenario` reads one, `completed`, `failed` and the other builders write one in Python.
+
+Rooms, and their imports:
+    _serving ─▶ _api ─────▶ _state ─▶ _scenario
+    _serving ─▶ _verdict ─▶ _state
+    _serving ─▶ _delivery ▶ _state
 """
 
 from importlib import import_module
@@ -74,21 +79,21 @@ __all__ = [
 
 _HOMES = MappingProxyType(
     {
-        "_scenario.builders": ("Course", "completed", "ended", "failed", "fault_on", "incomplete", "stuck"),
         "_delivery.event": ("Delivery",),
         "_errors": ("EmulatorError", "ScenarioError"),
+        "_scenario.builders": ("Course", "completed", "ended", "failed", "fault_on", "incomplete", "stuck"),
         "_scenario.fault": ("Fault", "parse_fault"),
         "_scenario.loader": ("load_scenario", "scenario_names"),
-        "_state.recorded_request": ("RecordedRequest",),
-        "_state.runs": ("Clock", "EmulatedRun", "ManualClock"),
         "_scenario.scenario": ("Scenario",),
         "_scenario.script": ("FaultRule", "JobRule", "OutcomeScript"),
-        "_serving.process": ("serve",),
-        "_serving.emulator": ("Emulator",),
-        "_serving.transport": ("AsyncEmulatorTransport", "EmulatorTransport"),
-        "_verdict.verdict": ("RunAccount", "Verdict", "assert_client_ok", "judge_client"),
-        "_verdict.finding": ("Finding",),
         "_scenario.webhooks": ("DEFAULT_WEBHOOK_SECRET", "Webhooks"),
+        "_serving.emulator": ("Emulator",),
+        "_serving.process": ("serve",),
+        "_serving.transport": ("AsyncEmulatorTransport", "EmulatorTransport"),
+        "_state.recorded_request": ("RecordedRequest",),
+        "_state.runs": ("Clock", "EmulatedRun", "ManualClock"),
+        "_verdict.finding": ("Finding",),
+        "_verdict.verdict": ("RunAccount", "Verdict", "assert_client_ok", "judge_client"),
     }
 )
 _EXTRA = ("starlette", "uvicorn")

@@ -1,4 +1,4 @@
-"""`Emulator`: the application on a loopback socket or without one, and what a test asks of it."""
+"""`Emulator`: the application on a loopback socket or without one, and what a test controls of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import threading
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from .._api.app import create_app
@@ -25,7 +24,7 @@ from .._state.outcome_queue import Match, Scripted
 from .._state.recorded_request import RecordedRequest
 from .._state.runs import Clock, EmulatedRun, ManualClock, SystemClock
 from .._verdict.verdict import Verdict, judge_client
-from .listener import HOST, Listening
+from .listener import HOST, Listener
 from .loop_thread import LoopThread
 from .status_page import with_status_page
 from .transport import AsyncEmulatorTransport, EmulatorTransport
@@ -37,12 +36,14 @@ class Emulator:
     """The background part of the Responses API, scripted, for a real client: `with Emulator() as emulator: ...`.
 
     `scenario` is the name of a shipped one, the path of a TOML file, its keys as a mapping, or a `Scenario`.
-    `seed` stands in for the scenario's own; `speed` divides every duration; `clock` is read in place of the
-    wall clock; with `state_path` an emulator started later on the same file knows the runs of this one.
+    `seed` replaces the scenario's own; `speed` divides every duration; `clock` replaces the wall clock; with
+    `state_path` an emulator started later on the same file knows the runs of this one.
     `webhook_url`, on this machine, gets a webhook signed with `webhook_secret` for each background run that ends.
     Listens on 127.0.0.1 and on no other address. Raises ScenarioError for a wrong scenario and EmulatorError
     for a state file that cannot be used.
     """
+
+    __module__ = "runoutcome.testing"
 
     def __init__(
         self,
@@ -59,8 +60,7 @@ class Emulator:
         if not speed > 0:
             raise EmulatorError(f"speed divides durations, so it is more than 0; got {speed}")
         loaded = load_scenario(scenario)
-        webhooks = loaded.webhooks.sent_to(webhook_url, webhook_secret)
-        self._scenario = replace(loaded, webhooks=webhooks)
+        self._scenario = replace(loaded, webhooks=loaded.webhooks.sent_to(webhook_url, webhook_secret))
         self._port = port
         self._speed = speed
         self._clock = clock or SystemClock()
@@ -72,28 +72,28 @@ class Emulator:
         self._lock = threading.Lock()
         self._app = with_status_page(create_app(self._ledger, self._clock, self._record, self._amend), self)
         self._thread = LoopThread()
-        self._listening: Listening | None = None
+        self._listener: Listener | None = None
 
     @property
     def scenario(self) -> Scenario:
-        """What it plays."""
+        """The scenario, with the receiver of webhooks."""
         return self._scenario
 
     @property
     def port(self) -> int:
-        """The port it listens on; kept when it is started again. Raises EmulatorError before the first start."""
+        """The port, also after a restart. Raises EmulatorError before the first start."""
         if not self._port:
             raise EmulatorError("the emulator has no port until it is started")
         return self._port
 
     @property
     def base_url(self) -> str:
-        """What a client takes as `base_url`."""
+        """The `base_url` for a client."""
         return f"http://{HOST}:{self.port}/v1"
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The requests so far, oldest first; of very many, the last 100,000."""
+        """The requests so far, oldest first; at most the last 100,000."""
         with self._lock:
             return list(self._requests)
 
@@ -104,16 +104,16 @@ class Emulator:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What it plays, how fast, and the time by its clock (Unix seconds): JSON."""
+        """Scenario, address, speed and time (Unix seconds by its clock), as JSON."""
         names = {"scenario": self._scenario.name, "description": self._scenario.description}
-        address = self.base_url if self._port else None  # in the process alone it has none
+        address = self.base_url if self._port else None  # without a socket it has none
         return {**names, "base_url": address, "speed": self._speed, "now": self._clock.now()}
 
     def verdict(self, *, final: bool = True) -> Verdict:
-        """What the client did well and badly, from its requests so far.
+        """The verdict on the client, from its requests so far.
 
-        Ask when the client has finished: a run it has not read to its end counts as left behind. With `final=False`
-        it may still come back to it.
+        Ask when the client has finished: a run that it has not read to its end counts as left behind. With
+        `final=False` it may still come back to it.
         """
         requests = self.requests
         is_whole = len(requests) < _REQUESTS_KEPT
@@ -121,12 +121,12 @@ class Emulator:
 
     @property
     def webhook_secret(self) -> str:
-        """What signs the webhooks: the secret that a receiver is given."""
+        """The secret that signs the webhooks, for a receiver."""
         return self._scenario.webhooks.secret
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """The webhooks that were sent, oldest first; of very many, the last 100,000."""
+        """The webhooks that were sent, oldest first; at most the last 100,000."""
         return self._sender.deliveries
 
     def settle_webhooks(self, timeout_seconds: float = 30.0) -> list[Delivery]:
@@ -138,38 +138,37 @@ class Emulator:
         return self.deliveries
 
     def send_webhooks_to(self, url: str, secret: str | None = None) -> None:
-        """Tell this address of the background runs that end from now on; `deliveries` begins anew.
+        """Send webhooks of the background runs that end from now on to this address; `deliveries` begins anew.
 
-        Raises ScenarioError for a URL that is not on this machine, and for a secret that is none.
+        Raises ScenarioError for a URL that is not on this machine, and for an unusable secret.
         """
-        webhooks = self._scenario.webhooks.sent_to(url, secret)
-        self._scenario = replace(self._scenario, webhooks=webhooks)
+        self._scenario = replace(self._scenario, webhooks=self._scenario.webhooks.sent_to(url, secret))
         self._sender.stop()
         self._sender = self._new_sender()
-        if self._listening is not None:
+        if self._listener is not None:
             self._sender.start()
 
     def start(self) -> Emulator:
         """Listen; returns when requests are answered. Raises EmulatorError if the port or the state file is taken."""
-        if self._listening is not None:
+        if self._listener is not None:
             raise EmulatorError("the emulator is running already")
         if self._journal:
             self._journal.hold()
         try:
-            self._listening = Listening(self._app, self._port, self._thread)
+            self._listener = Listener(self._app, self._port, self._thread)
         except EmulatorError:
             self._release()
             raise
-        self._port = self._listening.port
+        self._port = self._listener.port
         self._sender.start()
         return self
 
     def stop(self) -> None:
         """Close every connection and the port; the runs stay known. Does nothing if not running."""
-        if self._listening is not None:
+        if self._listener is not None:
             self._sender.stop()
-            self._listening.stop()
-            self._listening = None
+            self._listener.stop()
+            self._listener = None
         self._thread.end()
         self._release()
 
@@ -178,32 +177,33 @@ class Emulator:
             self._journal.release()
 
     def script(self, *outcomes: Scripted, match: Match | None = None) -> None:
-        """What becomes of the next jobs: one outcome each, in order; with `match`, of the next that fit it.
+        """Script the next jobs: one outcome each, in order; with `match`, the next jobs that fit it.
 
         An outcome is a word, a comma list of words (one for each submission of the job), or an `OutcomeScript`. `match`
         is a text within the input, a table as in a scenario's `[[jobs]]`, or a function of the request's body.
-        Raises ScenarioError for a word or a match that means nothing.
+        Raises ScenarioError for an unknown word or a wrong match.
         """
         self._ledger.queue.add(outcomes, match)
 
     @property
     def unconsumed(self) -> list[str]:
-        """The scripted outcomes, by name, that no create has come for so far."""
+        """The names of the scripted outcomes that no create has taken so far."""
         return self._ledger.queue.unconsumed
 
     def fault(
         self, route: Route, fault: FaultLike, *, from_: int = 1, to: int | None = None, **conditions: Any
     ) -> None:
-        """From now on let calls of a route meet a fault: the `from_`th to the `to`th from here, both included.
+        """Put a fault on the calls of a route: the `from_`th to the `to`th from now, both included.
 
         `conditions` are the other keys of a scenario's `[[faults]]`: share, times, after_seconds, until_seconds,
-        outcome. A rule of the scenario comes first. Raises ScenarioError for a route, fault or condition nobody knows.
+        outcome. A rule of the scenario comes first. Raises ScenarioError for an unknown route, fault or condition.
         """
-        table = {"route": route, "fault": fault, "from": from_, **conditions}
-        self._ledger.faults.add(checked(read_fault_rule, table if to is None else {**table, "to": to}, "fault"))
+        last = {} if to is None else {"to": to}
+        rule = {"route": route, "fault": fault, "from": from_, **conditions, **last}
+        self._ledger.faults.add(checked(read_fault_rule, rule, "fault"))
 
     def transport(self) -> EmulatorTransport:
-        """For `httpx.Client` or `httpx2.Client`: the same runs without a socket; the emulator need not be started."""
+        """A transport for `httpx.Client` or `httpx2.Client`: the same runs without a socket, and without a start."""
         return EmulatorTransport(self._app, self._thread, waits=self._takes_time)
 
     def async_transport(self) -> AsyncEmulatorTransport:
@@ -213,9 +213,7 @@ class Emulator:
     def __enter__(self) -> Emulator:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _new_sender(self) -> WebhookSender:

@@ -1,4 +1,4 @@
-"""`Exchange`: one request to an ASGI application without a socket, and what comes back, told piece by piece."""
+"""`Exchange`: one request to an ASGI application without a socket, and its response piece by piece."""
 
 from __future__ import annotations
 
@@ -11,50 +11,46 @@ from starlette.types import ASGIApp, Message
 
 from .._api.connection import connection_state
 
-Headers = list[tuple[bytes, bytes]]
-
 
 @dataclass(frozen=True)
 class Head:
-    """The first thing of an answer."""
+    """Status and headers, the first event of a response."""
 
     status: int
-    headers: Headers
+    headers: list[tuple[bytes, bytes]]
 
 
 Ending = Literal["done", "cut", "reset", "stall"]
-"""`cut`: the application returned before its answer was whole; `stall`: nothing more will come, and no end either."""
+"""`cut`: the application returned before its response was complete; `stall`: nothing more will come, and no end."""
 Event = Head | bytes | Ending
 
 
 class Exchange:
-    """Carries one request to `app`, and tells `deliver` what happens: a head, pieces of the body, an ending.
+    """Carries one request to `app`, and calls `deliver` with each event: a head, pieces of the body, an ending.
 
-    Everything but the constructor belongs to the thread of the event loop; `deliver` is called there.
+    Everything but the constructor runs in the thread of the event loop, `deliver` too.
     """
 
     def __init__(self, app: ASGIApp, request: dict[str, Any], body: bytes, deliver: Callable[[Event], None]) -> None:
         self._app = app
-        self._scope = {
-            **request,
-            "state": connection_state(drop=lambda: self._end("reset"), stall=lambda: deliver("stall")),
-        }
+        state = connection_state(drop=lambda: self._end("reset"), stall=lambda: deliver("stall"))
+        self._scope = {**request, "state": state}
         self._body: bytes | None = body
         self._deliver = deliver
         self._over = asyncio.Event()
 
     async def run(self) -> None:
-        """Let the application answer."""
+        """Let the application respond."""
         try:
             await self._app(self._scope, self._receive, self._send)
-        except Exception as error:  # noqa: BLE001 - a server lives on, and says what happened
+        except Exception as error:  # noqa: BLE001 - a server lives on, and reports it
             context = {"message": "the emulator failed to answer a request", "exception": error}
             asyncio.get_running_loop().call_exception_handler(context)
         finally:
             self._end("cut")
 
     def leave(self) -> None:
-        """The client is gone: the application is told, and nothing is delivered any more."""
+        """Tell the application that the client has left, and deliver no more."""
         self._over.set()
 
     async def _receive(self) -> Message:

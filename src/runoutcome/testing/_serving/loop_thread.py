@@ -1,4 +1,4 @@
-"""`LoopThread`: the thread an emulator lives in. Every request is answered there, whichever way it came."""
+"""`LoopThread`: the thread of an emulator, in which every request is answered."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LoopThread:
         self._over = asyncio.Event()
 
     def hold(self, holder: object) -> asyncio.AbstractEventLoop:
-        """The running loop, for as long as `holder` wants it."""
+        """The running loop, until `holder` releases it."""
         with self._lock:
             if self._loop is None:
                 self._loop = self._start()
@@ -27,7 +27,7 @@ class LoopThread:
             return self._loop
 
     def release(self, *holders: object) -> None:
-        """They are done; of the last ones, this ends the tasks that are left and waits for the end of the thread."""
+        """Release the loop; the last release ends its tasks and waits for the end of the thread."""
         with self._lock:
             loop = self._loop
             if loop is None or self._holders.isdisjoint(holders):
@@ -38,13 +38,13 @@ class LoopThread:
             thread.join()
 
     def end(self) -> None:
-        """Release whoever holds it. It can be held again."""
+        """Release all holders. The loop can be held again."""
         with self._lock:
             holders = tuple(self._holders)
         self.release(*holders)
 
     def forget(self, holder: object) -> None:
-        """The same without waiting, and without a lock: for finalizers, which may run in any thread at any moment."""
+        """Release without waiting and without a lock: for finalizers, which may run in any thread at any moment."""
         if loop := self._loop:
             with suppress(RuntimeError):  # it has just been closed
                 loop.call_soon_threadsafe(self._leave, holder)
@@ -59,7 +59,7 @@ class LoopThread:
         return started.result()
 
     def _leave(self, *holders: object) -> threading.Thread | None:
-        # Only ever called in the loop's own thread.
+        # Only called in the loop's own thread.
         with self._lock:
             self._holders.difference_update(holders)
             if self._holders:

@@ -1,4 +1,4 @@
-"""`serve`: an emulator as a process of its own, until it is told to stop."""
+"""`serve`: an emulator as a process of its own, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ def serve(
     on_ready: Callable[[str], None] | None = None,
     on_stop: Callable[[Emulator], None] | None = None,
 ) -> None:
-    """Run an emulator until SIGINT or SIGTERM; only in the main thread. `on_ready` gets the base URL once it answers.
+    """Run an emulator until SIGINT or SIGTERM; only in the main thread.
 
-    `on_stop` gets the emulator when it has stopped, to ask it for its verdict.
-
-    Raises ScenarioError and EmulatorError as `Emulator` does.
+    `on_ready` gets the base URL once the emulator answers, `on_stop` the stopped emulator, for its verdict. Raises
+    ScenarioError and EmulatorError as `Emulator` does.
     """
     emulator = Emulator(
         scenario,
@@ -44,6 +43,9 @@ def serve(
         stopped.wait()
     if on_stop:
         on_stop(emulator)
+
+
+serve.__module__ = "runoutcome.testing"
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""`EmulatorTransport`, `AsyncEmulatorTransport`: the emulator under an HTTP client, without a socket.
+"""`EmulatorTransport`, `AsyncEmulatorTransport`: the emulator below an HTTP client, without a socket.
 
-For `httpx` and `httpx2` alike: which one it is, each request says. Neither is imported here.
+For `httpx` and `httpx2` alike, which are not imported here: each request shows its library.
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from types import TracebackType
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -24,26 +23,22 @@ _CLIENT = ("127.0.0.1", 0)
 
 
 class _Transport:
-    """What the two colours share: requests are answered in the emulator's thread, which this holds while it is open."""
+    """Shared part of both colours: requests are answered in the emulator's thread, which an open transport holds."""
 
     def __init__(self, app: ASGIApp, thread: LoopThread, *, waits: bool) -> None:
         self._app = app
         self._thread = thread
         self._waits = waits
         self._holder = object()
-        # For clients that nobody closes.
+        # For clients that are never closed.
         weakref.finalize(self, thread.forget, self._holder)
 
     def _begin(self, request: Any, body: bytes, deliver: Callable[[Event], None]) -> Callable[[], None]:
-        """Send a request; the result is what to call when its client wants no more of the answer."""
+        """Send a request; returns a function to call when the client wants no more of the response."""
         loop = self._thread.hold(self._holder)
         exchange = Exchange(self._app, _scope_of(request), body, deliver)
         asyncio.run_coroutine_threadsafe(exchange.run(), loop)
-
-        def leave() -> None:
-            _call_in(loop, exchange.leave)
-
-        return leave
+        return lambda: _call_in(loop, exchange.leave)
 
     def _release(self) -> None:
         self._thread.release(self._holder)
@@ -52,10 +47,11 @@ class _Transport:
 class EmulatorTransport(_Transport):
     """A transport for `httpx.Client` and `httpx2.Client`; closing the client closes it.
 
-    Faults come as the errors of the client's own library: a reset is its ReadError, an answer that ends too early its
-    RemoteProtocolError, a stall its ReadTimeout - after the read timeout of the request, or at once where the time of
-    the emulator is moved by hand.
+    Faults are errors of the client's own library: ReadError for a reset, RemoteProtocolError for a response that ends
+    too early, ReadTimeout for a stall: after the read timeout of the request, or at once with a manual clock.
     """
+
+    __module__ = "runoutcome.testing"
 
     def handle_request(self, request: Any) -> Any:
         """Part of the transport interface."""
@@ -68,11 +64,9 @@ class EmulatorTransport(_Transport):
                 try:
                     event = events.get(timeout=timeout)
                 except Empty:
-                    event = "stall"
-                else:
-                    if event == "stall" and self._waits:
-                        continue
-                return _checked(event, library, request)
+                    return _checked("stall", library, request)
+                if event != "stall" or not self._waits:
+                    return _checked(event, library, request)
 
         try:
             head = receive()
@@ -88,14 +82,14 @@ class EmulatorTransport(_Transport):
     def __enter__(self) -> EmulatorTransport:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
 class AsyncEmulatorTransport(_Transport):
-    """The same for `httpx.AsyncClient` and `httpx2.AsyncClient` under asyncio."""
+    """A transport for `httpx.AsyncClient` and `httpx2.AsyncClient` under asyncio; see `EmulatorTransport`."""
+
+    __module__ = "runoutcome.testing"
 
     async def handle_async_request(self, request: Any) -> Any:
         """Part of the transport interface."""
@@ -111,11 +105,9 @@ class AsyncEmulatorTransport(_Transport):
                 try:
                     event = await asyncio.wait_for(events.get(), timeout)
                 except asyncio.TimeoutError:
-                    event = "stall"
-                else:
-                    if event == "stall" and self._waits:
-                        continue
-                return _checked(event, library, request)
+                    return _checked("stall", library, request)
+                if event != "stall" or not self._waits:
+                    return _checked(event, library, request)
 
         leave = self._begin(request, b"".join([piece async for piece in request.stream]), deliver)
         try:
@@ -132,16 +124,13 @@ class AsyncEmulatorTransport(_Transport):
     async def __aenter__(self) -> AsyncEmulatorTransport:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
 
-def _call_in(loop: asyncio.AbstractEventLoop, tell: Callable[[], None]) -> None:
-    # A loop that is closed has nobody left to tell.
-    with suppress(RuntimeError):
-        loop.call_soon_threadsafe(tell)
+def _call_in(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
+    with suppress(RuntimeError):  # the loop is closed
+        loop.call_soon_threadsafe(function)
 
 
 def _library_of(request: object) -> Any:
@@ -150,12 +139,12 @@ def _library_of(request: object) -> Any:
 
 
 def _read_timeout(request: Any) -> float | None:
-    timeouts: Mapping[str, float | None] = request.extensions.get("timeout", {})
-    return timeouts.get("read")
+    timeout: float | None = request.extensions.get("timeout", {}).get("read")
+    return timeout
 
 
 def _scope_of(request: Any) -> dict[str, Any]:
-    """The request as ASGI has it, the same as from uvicorn."""
+    """The ASGI scope of the request, the same as from uvicorn."""
     url = request.url
     return {
         "type": "http",
@@ -174,7 +163,7 @@ def _scope_of(request: Any) -> dict[str, Any]:
 
 
 def _checked(event: Event, library: Any, request: Any) -> Event:
-    """The event, unless it is one that ends an answer before its time. Raises what a socket would."""
+    """The event; raises the library's error for one that ends a response before its time."""
     if event == "reset":
         raise library.ReadError("the connection was reset", request=request)
     if event == "cut":
@@ -190,7 +179,7 @@ def _response(library: Any, head: Event, body: Any) -> Any:
 
 
 def _body(library: Any, receive: Callable[[], Event], leave: Callable[[], None]) -> Any:
-    # The clients insist on a subclass of their own library's class, and which library it is shows only here.
+    # The clients require a subclass of their own library's class, and only the request shows which library it is.
     class Body(library.SyncByteStream):  # type: ignore[misc]
         def __iter__(self) -> Iterator[bytes]:
             while isinstance(piece := receive(), bytes):

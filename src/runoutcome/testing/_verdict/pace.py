@@ -1,4 +1,4 @@
-"""How often a client asked: polls per second, polls against what is needed, Retry-After, polls after the end. Pure."""
+"""Findings about the pace of requests: too many polls, Retry-After ignored, polls after the end. Pure."""
 
 from __future__ import annotations
 
@@ -11,42 +11,44 @@ from ..._waiting.polling import CAP_SECONDS, FIRST_DELAY_SECONDS, GROWTH, MAX_RE
 from .._state.recorded_request import RecordedRequest
 from .._state.runs import PENDING
 from .finding import Finding, finding
-from .history import RunHistory, waited
+from .history import RunHistory, seconds_between
 
 MOST_POLLS_PER_SECOND = 5
-_TIMES_WHAT_IS_NEEDED, _SPARE_POLLS = 2, 5
+_TIMES_THE_NEED, _SPARE_POLLS = 2, 5
 _SHARE_OF_RETRY_AFTER = 0.9
-"""Of a Retry-After that has to be waited: clocks differ, and requests take time."""
+"""Share of a Retry-After that has to be waited: clocks differ, and requests take time."""
 _READS_AFTER_END = 1
-"""One more is fine: a client that fetches the whole body at the end, or two that watch one run."""
+"""One more is fine: for a client that fetches the whole body at the end, or for two that watch one run."""
 
 
 def pace_findings(history: RunHistory) -> Iterator[Finding]:
-    """What is wrong with the pace of the requests about one run."""
-    polls = [request for request in history.asks if request.route == "poll"]
+    """Findings about the pace of the requests about one run."""
+    polls = history.of_route("poll")
     peak, hint = peak_per_second(polls), _hint_seconds(history)
     if peak > max(MOST_POLLS_PER_SECOND, 1.25 / hint + 1 if hint else 0):
         yield finding("busy_polling", history, f"{peak} polls within one second", polls=len(polls), peak=peak)
     else:
-        yield from _too_many(history, polls, hint)
-    for route, asked in (("polled", history.asks), ("cancelled", _of(history, "cancel"))):
-        yield from early_requests(history, asked, route)
+        yield from _excess_polls(history, polls, hint)
+    yield from early_requests(history, history.reads, "polled")
+    yield from early_requests(history, history.of_route("cancel"), "cancelled")
     if history.end:
-        asked = history.requests[history.requests.index(history.end) + 1 :]
+        after = history.requests[history.requests.index(history.end) + 1 :]
         # A poll that was told "pending" came before the end, which a stream opened earlier has told since.
-        late = [request for request in asked if request.route == "poll" and request.told not in PENDING]
+        late = [request for request in after if request.route == "poll" and request.told not in PENDING]
         if len(late) > _READS_AFTER_END:
             text = f"{len(late)} polls after it was told to be {history.end.told}"
             yield finding("polled_after_end", history, text, polls=len(late), told=history.end.told)
 
 
-def early_requests(history: RunHistory | str, requests: Sequence[RecordedRequest], verb: str) -> Iterator[Finding]:
-    """The requests of one route that came before the Retry-After of the answer before; `history` may be a job."""
-    early = [(before, waited(before, after)) for before, after in pairwise(requests) if _is_early(before, after)]
+def early_requests(subject: RunHistory | str, requests: Sequence[RecordedRequest], verb: str) -> Iterator[Finding]:
+    """A finding about requests of one route that came before a Retry-After was over; `subject` may be a job."""
+    early = [
+        (before, seconds_between(before, after)) for before, after in pairwise(requests) if _is_early(before, after)
+    ]
     if early:
         before, seconds = early[0]
         text = f"told to wait {before.retry_after:g} s, {verb} again after {seconds:.2f} s"
-        yield finding("retry_after_ignored", history, text, times=len(early), retry_after=before.retry_after)
+        yield finding("retry_after_ignored", subject, text, times=len(early), retry_after=before.retry_after)
 
 
 def peak_per_second(requests: Sequence[RecordedRequest]) -> int:
@@ -54,7 +56,7 @@ def peak_per_second(requests: Sequence[RecordedRequest]) -> int:
     moment, peak = 0.0, min(1, len(requests))
     window = deque([moment])
     for before, after in pairwise(requests):
-        moment += waited(before, after)
+        moment += seconds_between(before, after)
         window.append(moment)
         while window[0] <= moment - 1:
             window.popleft()
@@ -70,27 +72,23 @@ def polls_needed(seconds: float, first_delay: float = FIRST_DELAY_SECONDS) -> fl
     return 1 + steady + growing + max(0.0, seconds - grows_to) / CAP_SECONDS
 
 
-def _too_many(history: RunHistory, polls: Sequence[RecordedRequest], hint: float | None) -> Iterator[Finding]:
+def _excess_polls(history: RunHistory, polls: Sequence[RecordedRequest], hint: float | None) -> Iterator[Finding]:
     pending = [poll for poll in polls if poll.told in PENDING]
     if not pending:
         return
-    seconds = waited(history.create or polls[0], pending[-1])
+    seconds = seconds_between(history.create or polls[0], pending[-1])
     needed = seconds / hint if hint else polls_needed(seconds)
-    if len(pending) > _TIMES_WHAT_IS_NEEDED * needed + _SPARE_POLLS:
+    if len(pending) > _TIMES_THE_NEED * needed + _SPARE_POLLS:
         text = f"{len(pending)} polls in {seconds:.0f} s; {math.ceil(needed)} were enough"
         yield finding("polled_too_often", history, text, polls=len(pending), needed=math.ceil(needed))
 
 
 def _hint_seconds(history: RunHistory) -> float | None:
-    """What the server asked to wait between polls."""
+    """Seconds that the server asked to wait between polls."""
     hint = history.run.outcome.poll_after_ms if history.run else None
     return hint / 1000 if hint else None
 
 
 def _is_early(before: RecordedRequest, after: RecordedRequest) -> bool:
-    wish = min(before.retry_after or 0.0, MAX_RETRY_AFTER_SECONDS)
-    return waited(before, after) < _SHARE_OF_RETRY_AFTER * wish
-
-
-def _of(history: RunHistory, route: str) -> list[RecordedRequest]:
-    return [request for request in history.requests if request.route == route]
+    retry_after = min(before.retry_after or 0.0, MAX_RETRY_AFTER_SECONDS)
+    return seconds_between(before, after) < _SHARE_OF_RETRY_AFTER * retry_after

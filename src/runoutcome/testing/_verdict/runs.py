@@ -1,4 +1,4 @@
-"""What became of each run in the client's hands: read to its end, given up, cancelled, forgotten. Pure."""
+"""Findings about runs: given up, cancelled after a fault, left behind, lost. Pure."""
 
 from __future__ import annotations
 
@@ -9,56 +9,51 @@ from .finding import Finding, finding
 from .history import RunHistory, is_fault, is_unknown
 
 _LATENESS_SECONDS, _LATENESS_SHARE = 1.0, 0.2
-"""How long after the end of a run, also as a share of its duration, a client may ask and not be late."""
+"""Time after the end of a run, also as a share of its duration, in which a read is not late."""
 
 
 def run_findings(history: RunHistory, now: float, *, final: bool) -> Iterator[Finding]:
-    """What went wrong with one run; what is not `final` may still be asked for, and is no finding."""
+    """Findings about one run; unless `final`, its client may still come back to it."""
     yield from _cancelled_after_fault(history)
     if not final or history.end or history.is_discarded or not history.is_known:
         return
     left = _left(history)
     if left:
         yield left
-    if _result_is_lost(history, now, left):
+    completed = history.run is not None and status_at(history.run, now) == "completed"
+    if completed and (left or _read_too_late(history)):
         text = "completed, and was never read"
-        yield finding("lost_result", history, text, status="completed", asked=len(history.asks))
+        yield finding("lost_result", history, text, status="completed", asked=len(history.reads))
 
 
 def _left(history: RunHistory) -> Finding | None:
-    """Why a run that was not read to its end was left; None if its client is not to blame."""
-    if not history.asks:
+    """A finding about a run that was not read to its end; None if its client is not to blame."""
+    if not history.reads:
         return finding("never_polled", history, "created, and never polled", polls=0)
-    last = history.asks[-1]
-    polls = len(history.asks)
+    last, polls = history.reads[-1], len(history.reads)
     if is_fault(last):
         text = f"the last of {polls} polls met {last.fault or last.status}, and none came after it"
         return finding("gave_up_after_fault", history, text, polls=polls, fault=last.fault, status=last.status)
     if last.told is None:
-        return None  # refused (401, 403, 404): nothing is gained by asking again
+        return None  # refused (401, 403, 404): another request would not help
     if is_unknown(last.told):
-        asked_again = sum(is_unknown(ask.told) for ask in history.asks) > 1
+        read_again = sum(is_unknown(request.told) for request in history.reads) > 1
         text = f"not polled again after the status '{last.told}'"
-        return None if asked_again else finding("took_unknown_for_end", history, text, status=last.told)
+        return None if read_again else finding("took_unknown_for_end", history, text, status=last.told)
     text = f"was {last.told} at the last of {polls} polls, and not cancelled"
     return finding("orphaned_run", history, text, polls=polls, told=last.told)
 
 
-def _result_is_lost(history: RunHistory, now: float, left: Finding | None) -> bool:
-    if history.run is None or status_at(history.run, now) != "completed":
+def _read_too_late(history: RunHistory) -> bool:
+    """The last read got 404, as the retention was over, because the client let too much time pass."""
+    run, last = history.run, history.reads[-1] if history.reads else None
+    ended = ended_at(run) if run else None
+    if run is None or last is None or ended is None or last.status != 404 or last.fault:
         return False
-    return left is not None or (bool(history.asks) and _asked_too_late(history))
-
-
-def _asked_too_late(history: RunHistory) -> bool:
-    """It was answered 404, as its retention was over, because the client let too much time pass."""
-    ended = ended_at(history.run) if history.run else None
-    if history.run is None or ended is None or history.asks[-1].status != 404 or history.asks[-1].fault:
-        return False
-    if is_forgotten(history.run, ended):
-        return False  # nobody could have read it when it ended
-    allowed = max(_LATENESS_SECONDS, _LATENESS_SHARE * (ended - history.run.created_at))
-    first = next((ask for ask in history.asks if ask.at >= ended), None)
+    if is_forgotten(run, ended):
+        return False  # no client could have read it when it ended
+    allowed = max(_LATENESS_SECONDS, _LATENESS_SHARE * (ended - run.created_at))
+    first = next((request for request in history.reads if request.at >= ended), None)
     return first is not None and first.at - ended > allowed
 
 

@@ -1,6 +1,4 @@
-"""The verdict on a client, from nothing but the requests it made and the runs that came of them. Pure."""
-
-from __future__ import annotations
+"""Verdict on a client, from its requests and the runs that came of them. Pure."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -11,10 +9,9 @@ from typing import Any
 
 from .._state.recorded_request import RecordedRequest
 from .._state.runs import EmulatedRun, ended_at, status_at
-from .finding import Finding
-from .history import RunHistory, histories, is_fault, job_of, jobs
+from .finding import KINDS, Finding, FindingKind
+from .history import RunHistory, histories, is_fault, jobs
 from .jobs import job_findings
-from .kinds import KINDS, FindingKind
 from .pace import pace_findings, peak_per_second
 from .runs import run_findings
 
@@ -23,23 +20,25 @@ _RUNS_NAMED = 3
 
 @dataclass(frozen=True)
 class RunAccount:
-    """What one run came to, in the client's hands."""
+    """Summary of one run and the client's requests about it."""
+
+    __module__ = "runoutcome.testing"
 
     id: str
     job: str | None
     submission: int | None
     status: str | None
-    """As it stood at the time of the verdict; None for an id that the emulator does not know."""
+    """The status at the time of the verdict; None for an id that the emulator does not know."""
     told: str | None
     """The last status that the client could read."""
     polls: int
     streams: int
     faults: int
-    """Polls and streams that were answered with nothing about the run."""
+    """Polls and streams whose response told nothing about the run."""
     cancels: int
     peak_polls_per_second: int
     lag_seconds: float | None
-    """From the end of the run to the answer that told it; None if none did."""
+    """Seconds from the end of the run to the response that told it; None if none did."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -48,16 +47,18 @@ class RunAccount:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a client did well and badly. Made by `Emulator.verdict()`."""
+    """Verdict on a client. Made by `Emulator.verdict()`."""
+
+    __module__ = "runoutcome.testing"
 
     requests: int
     jobs: int
     creates: int
-    """POSTs of a create, whatever became of them."""
+    """POSTs of a create, successful or not."""
     runs: tuple[RunAccount, ...]
     findings: tuple[Finding, ...]
     is_whole: bool = True
-    """False if there were so many requests that the oldest are not in it."""
+    """False if there were so many requests that the oldest are left out."""
 
     @property
     def ok(self) -> bool:
@@ -66,12 +67,12 @@ class Verdict:
 
     @property
     def paid_runs(self) -> int:
-        """The runs that would have been paid for."""
+        """Number of runs that would have been paid for."""
         return sum(run.status is not None for run in self.runs)
 
     @property
     def polls(self) -> int:
-        """All polls."""
+        """Number of polls."""
         return sum(run.polls for run in self.runs)
 
     @property
@@ -81,7 +82,7 @@ class Verdict:
 
     @property
     def median_lag_seconds(self) -> float | None:
-        """From the end of a run to the answer that told it; None if none did."""
+        """Seconds from the end of a run to the response that told it; None if none did."""
         lags = [run.lag_seconds for run in self.runs if run.lag_seconds is not None]
         return median(lags) if lags else None
 
@@ -90,12 +91,12 @@ class Verdict:
         return tuple(finding for finding in self.findings if finding.kind == kind)
 
     def counts(self) -> dict[FindingKind, int]:
-        """How many findings there are of each kind that there is; the worst first."""
-        found = Counter(finding.kind for finding in self.findings)
-        return {kind: found[kind] for kind in KINDS if kind in found}
+        """Number of findings of each kind that occurs; the worst first."""
+        counts = Counter(finding.kind for finding in self.findings)
+        return {kind: counts[kind] for kind in KINDS if kind in counts}
 
     def totals(self) -> dict[str, int | float | None]:
-        """The numbers, by what they count."""
+        """The numbers by name."""
         lag = self.median_lag_seconds
         return {
             "requests": self.requests,
@@ -121,10 +122,10 @@ class Verdict:
         }
 
     def __str__(self) -> str:
-        """One paragraph for each kind of finding; no more than three runs of each are named."""
+        """One paragraph for each kind of finding, with at most three runs."""
         totals, number = self.totals(), len(self.findings)
-        told = ", ".join(f"{totals[name]} {name.replace('_', ' ')}" for name in ("jobs", "paid_runs", "polls"))
-        head = f"{number} {'finding' if number == 1 else 'findings'} about the client ({told})"
+        counts = ", ".join(f"{totals[name]} {name.replace('_', ' ')}" for name in ("jobs", "paid_runs", "polls"))
+        head = f"{number} {'finding' if number == 1 else 'findings'} about the client ({counts})"
         return "\n".join([head, *_paragraphs(self.findings)])
 
 
@@ -138,12 +139,13 @@ def judge_client(
 ) -> Verdict:
     """The verdict at `now` (Unix seconds, by the emulator's clock); `requests` are oldest first.
 
-    `final`: the client has finished, so a run it has not read to its end is left behind. Otherwise it may still come
-    back to it, and only what is done and cannot be mended is a finding.
+    `final`: the client has finished, so a run that it has not read to its end is left behind. Otherwise it may still
+    come back to it, and only what cannot be mended is a finding.
     """
-    by_run, by_job, known = histories(requests, runs), jobs(requests), {run.id: run for run in runs}
-    found = chain(
-        chain.from_iterable(job_findings(job, asked, known) for job, asked in by_job.items()),
+    by_id = {run.id: run for run in runs}
+    by_run, by_job = histories(requests, by_id), jobs(requests)
+    findings = chain(
+        chain.from_iterable(job_findings(job, own, by_id) for job, own in by_job.items()),
         chain.from_iterable(run_findings(history, now, final=final) for history in by_run),
         chain.from_iterable(pace_findings(history) for history in by_run),
     )
@@ -153,16 +155,13 @@ def judge_client(
         jobs=len(by_job),
         creates=sum(request.route == "create" for request in requests),
         runs=tuple(_account(history, now) for history in by_run),
-        findings=tuple(sorted(found, key=lambda one: order.index(one.kind))),
+        findings=tuple(sorted(findings, key=lambda finding: order.index(finding.kind))),
         is_whole=is_whole,
     )
 
 
 def assert_client_ok(verdict: Verdict, allow: Collection[str] = ()) -> None:
-    """Raises AssertionError that names what the client did wrong; kinds of findings in `allow` are passed over.
-
-    Raises ValueError for a kind that there is not.
-    """
+    """Raises AssertionError with the findings, except those of the kinds in `allow`; ValueError for an unknown kind."""
     for kind in allow:
         if kind not in KINDS:
             raise ValueError(f"no finding is called '{kind}'; there are {', '.join(KINDS)}")
@@ -174,35 +173,34 @@ def assert_client_ok(verdict: Verdict, allow: Collection[str] = ()) -> None:
         raise AssertionError("\n".join([head, *_paragraphs(left), tail]))
 
 
+judge_client.__module__ = assert_client_ok.__module__ = "runoutcome.testing"
+
+
 def _paragraphs(findings: Sequence[Finding]) -> Iterator[str]:
     for kind in dict.fromkeys(finding.kind for finding in findings):
-        found = [finding for finding in findings if finding.kind == kind]
-        yield f"  {kind} ({found[0].severity}, {len(found)}x): {found[0].title}"
-        for finding in found[:_RUNS_NAMED]:
+        own = [finding for finding in findings if finding.kind == kind]
+        yield f"  {kind} ({own[0].severity}, {len(own)}x): {own[0].title}"
+        for finding in own[:_RUNS_NAMED]:
             yield f"    {finding.run or f'job {finding.job}'}: {finding.text}"
-        if len(found) > _RUNS_NAMED:
-            yield f"    and {len(found) - _RUNS_NAMED} more"
-        yield f"    -> {found[0].remedy}"
+        if len(own) > _RUNS_NAMED:
+            yield f"    and {len(own) - _RUNS_NAMED} more"
+        yield f"    -> {own[0].remedy}"
 
 
 def _account(history: RunHistory, now: float) -> RunAccount:
-    polls = [request for request in history.asks if request.route == "poll"]
+    run, polls = history.run, history.of_route("poll")
     told = [request.told for request in history.requests if request.told is not None]
+    ended = ended_at(run) if run else None
     return RunAccount(
         id=history.id,
-        job=next((job_of(request) for request in history.requests if request.job), None),
-        submission=history.run.submission if history.run else None,
-        status=status_at(history.run, now) if history.run else None,
+        job=history.job,
+        submission=run.submission if run else None,
+        status=status_at(run, now) if run else None,
         told=told[-1] if told else None,
         polls=len(polls),
-        streams=len(history.asks) - len(polls),
-        faults=sum(is_fault(request) for request in history.asks),
-        cancels=sum(request.route == "cancel" for request in history.requests),
+        streams=len(history.reads) - len(polls),
+        faults=sum(map(is_fault, history.reads)),
+        cancels=len(history.of_route("cancel")),
         peak_polls_per_second=peak_per_second(polls),
-        lag_seconds=_lag(history),
+        lag_seconds=None if ended is None or not history.end else round(max(0.0, history.end.at - ended), 3),
     )
-
-
-def _lag(history: RunHistory) -> float | None:
-    ended = ended_at(history.run) if history.run else None
-    return None if ended is None or history.end is None else round(max(0.0, history.end.at - ended), 3)

@@ -14,9 +14,9 @@ from dataclasses import replace
 from typing import Any
 
 from runoutcome.testing import EmulatedRun, Emulator, JobRule, load_scenario
-from runoutcome.testing._bodies import body_with
-from runoutcome.testing._choice import outcomes_for
-from runoutcome.testing._request import prompt_text
+from runoutcome.testing._state.body import body_with
+from runoutcome.testing._state.outcome_choice import outcomes_for
+from runoutcome.testing._state.request import prompt_text
 
 PROMPT = re.compile(r"Write report \d+ about otters in space\.")
 """What `compat/clients/jobs.py` asks; some clients put words of their own around it."""

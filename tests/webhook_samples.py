@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from runoutcome.testing._listening import Listening
-from runoutcome.testing._loop_thread import LoopThread
+from runoutcome.testing._serving.listener import Listener
+from runoutcome.testing._serving.loop_thread import LoopThread
 
 SECRET = "whsec_" + base64.b64encode(b"the secret of this receiver").decode()
 OLD_SECRET = "whsec_" + base64.b64encode(b"the secret before it").decode()
@@ -49,7 +49,7 @@ def sign(body: bytes, *, by: Sequence[str] = (SECRET,), at: object = NOW, webhoo
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
     """An ASGI application served by uvicorn on loopback; gives the beginning of its addresses."""
-    server = Listening(app, 0, LoopThread())
+    server = Listener(app, 0, LoopThread())
     try:
         yield f"http://127.0.0.1:{server.port}"
     finally:

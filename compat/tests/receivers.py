@@ -13,8 +13,8 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from openai import OpenAI
 
 from runoutcome.testing import DEFAULT_WEBHOOK_SECRET, Emulator, ManualClock
-from runoutcome.testing._listening import Listening
-from runoutcome.testing._loop_thread import LoopThread
+from runoutcome.testing._serving.listener import Listener
+from runoutcome.testing._serving.loop_thread import LoopThread
 from runoutcome.webhooks import Inbox
 
 SECRET = DEFAULT_WEBHOOK_SECRET
@@ -52,7 +52,7 @@ def serving_wsgi(app: Any) -> Iterator[str]:
 @contextmanager
 def serving_asgi(app: Any) -> Iterator[str]:
     """An ASGI application on loopback, served by uvicorn."""
-    server = Listening(app, 0, LoopThread())
+    server = Listener(app, 0, LoopThread())
     try:
         yield f"http://127.0.0.1:{server.port}"
     finally:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from colours import PARAMS, World
 from runoutcome.batch import BatchOptions, JobLine, JobReport, Progress, Store, read_jobs, run_batch
 from runoutcome.testing import RecordedRequest, Scenario
-from runoutcome.testing._runs import PENDING, status_at
+from runoutcome.testing._state.runs import PENDING, status_at
 
 Moment = Literal["before", "after"]
 Event = Literal["submitting", "submitted", "refused", "result"]

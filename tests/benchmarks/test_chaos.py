@@ -15,7 +15,7 @@ from runoutcome import AsyncRuns, RunError, RunResult, Runs
 from runoutcome._waiting import polling as _wait
 from runoutcome.asgi import WebhookApp
 from runoutcome.testing import EmulatedRun, Emulator, assert_client_ok, load_scenario
-from runoutcome.testing._fault_plan import FaultPlan
+from runoutcome.testing._state.fault_plan import FaultPlan
 from runoutcome.webhooks import Inbox
 from webhook_samples import SECRET, serving
 

@@ -12,6 +12,7 @@ import openai
 import pytest
 
 from runoutcome import CATALOG_VERSION, Catalog, Entry
+from runoutcome._catalog.document import CATALOG, problems
 from runoutcome._catalog.lookup import Failure, lookup
 from runoutcome._catalog.overlay import dialects, read_overlay
 from runoutcome._catalog.rows import ACTIONS, ERROR_TYPES
@@ -285,11 +286,12 @@ def test_schema_allows_nothing_extra() -> None:
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_schema_refuses_a_contradiction(change: dict[str, Any]) -> None:
-    """The schema refuses an entry that contradicts itself, or uses a word or a length it does not know."""
+def test_schema_and_reader_refuse_a_contradiction(change: dict[str, Any]) -> None:
+    """Schema and reader refuse an entry that contradicts itself, or uses a word or a length it does not know."""
     entry = next(row for row in SHIPPED["entries"] if row["value"] == "image_too_small")
     data = {**SHIPPED, "entries": [{**entry, **change}]}
     assert not jsonschema.Draft202012Validator(SCHEMA).is_valid(data)
+    assert len(problems(data, CATALOG)) == 1
 
 
 def test_schema_knows_the_words_of_the_model() -> None:
@@ -592,9 +594,10 @@ def test_rules_are_searched_in_any_case(catalog: Catalog) -> None:
 
 
 def test_schema_refuses_a_pattern_with_capitals() -> None:
-    """The schema refuses a rule whose pattern could never be found in a message in lower case."""
-    rule = {**SHIPPED["rules"][0], "pattern": "Request too large"}
-    assert not jsonschema.Draft202012Validator(SCHEMA).is_valid({**SHIPPED, "rules": [rule]})
+    """Schema and reader refuse a rule whose pattern could never be found in a message in lower case."""
+    data = {**SHIPPED, "rules": [{**SHIPPED["rules"][0], "pattern": "Request too large"}]}
+    assert not jsonschema.Draft202012Validator(SCHEMA).is_valid(data)
+    assert len(problems(data, CATALOG)) == 1
 
 
 def test_rule_by_id_that_is_not_there(catalog: Catalog) -> None:

@@ -32,7 +32,7 @@ from runoutcome import (
 from runoutcome._sdk import native_http_library
 from runoutcome._waiting.resume_token import loads
 from runoutcome.testing import Emulator
-from runoutcome.testing._events import stream_events
+from runoutcome.testing._api.stream_events import stream_events
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from runoutcome.testing import ManualClock, RecordedRequest, load_scenario
-from runoutcome.testing._app import create_app
-from runoutcome.testing._connection import offers
-from runoutcome.testing._ledger import Ledger, Settings
+from runoutcome.testing._api.app import create_app
+from runoutcome.testing._api.connection import connection_state
+from runoutcome.testing._state.ledger import Ledger, Settings
 
 Headers = Sequence[tuple[bytes, bytes]]
 KEY: Headers = [(b"authorization", b"Bearer any")]
@@ -62,7 +62,7 @@ class Api:
             "headers": list(headers),
             "server": ("127.0.0.1", 80),
             "client": ("127.0.0.1", 1),
-            "state": offers(drop=lambda: None),
+            "state": connection_state(drop=lambda: None),
         }
         inbox: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
         outbox: list[dict[str, Any]] = []

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from runoutcome.testing import EmulatedRun, OutcomeScript
-from runoutcome.testing._bodies import response_body
-from runoutcome.testing._create import parse_create
+from runoutcome.testing._api.create_request import parse_create
+from runoutcome.testing._api.input_items import input_items_page
+from runoutcome.testing._api.stream_events import stream_events
 from runoutcome.testing._errors import ApiError
-from runoutcome.testing._events import stream_events
-from runoutcome.testing._input_items import input_items_page
+from runoutcome.testing._state.body import response_body
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-100, 10**7) | st.floats(-5, 5) | st.text(max_size=8),

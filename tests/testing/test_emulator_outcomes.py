@@ -14,11 +14,10 @@ from openai import OpenAI
 
 from runoutcome import Catalog, classify
 from runoutcome.testing import Emulator, ManualClock, Scenario, load_scenario
-from runoutcome.testing._bodies import response_body
-from runoutcome.testing._fault_plan import FaultPlan
-from runoutcome.testing._pace import paced
-from runoutcome.testing._runs import EmulatedRun
-from runoutcome.testing._words import outcome_words
+from runoutcome.testing._scenario.outcome_words import outcome_words
+from runoutcome.testing._state.body import response_body
+from runoutcome.testing._state.fault_plan import FaultPlan
+from runoutcome.testing._state.runs import EmulatedRun
 
 Connect = Callable[[Emulator], OpenAI]
 ROWS = [entry for entry in Catalog.load().entries if entry.surface == "response"]
@@ -177,11 +176,11 @@ def test_a_duration_is_drawn_from_its_span(seed: int, nth: int) -> None:
     """Each run draws its durations by seed and number, within the span; other durations do not matter to it."""
     outcome = {"name": "a", "queued_seconds": [0.2, 1], "running_seconds": [5, 5], "hidden_seconds": 4}
     script = load_scenario({"outcomes": [outcome]}).outcome("a")
-    drawn = paced(script, seed=seed, nth=nth, speed=2)
+    drawn = script.paced(seed=seed, nth=nth, speed=2)
     assert 0.1 <= drawn.queued_seconds <= 0.5
     assert (drawn.running_seconds, drawn.hidden_seconds, drawn.spans) == (2.5, 2, {})
     alone = load_scenario({"outcomes": [{"name": "a", "queued_seconds": [0.2, 1]}]}).outcome("a")
-    assert paced(alone, seed=seed, nth=nth, speed=2).queued_seconds == drawn.queued_seconds
+    assert alone.paced(seed=seed, nth=nth, speed=2).queued_seconds == drawn.queued_seconds
 
 
 def test_runs_draw_different_durations(connect: Connect) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings, strategies as st
 
 from runoutcome.testing import FaultRule, OutcomeScript, fault_on, parse_fault
-from runoutcome.testing._fault_plan import FaultPlan
-from runoutcome.testing._script import Route
+from runoutcome.testing._scenario.script import Route
+from runoutcome.testing._state.fault_plan import FaultPlan
 
 ROUTES = st.sampled_from(["create", "poll", "cancel", "stream"])
 RULES = st.lists(

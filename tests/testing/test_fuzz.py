@@ -19,8 +19,8 @@ from jsonschema import Draft202012Validator
 from starlette.routing import Route
 
 from runoutcome.testing import Emulator, ScenarioError, load_scenario
-from runoutcome.testing._openapi import openapi_document
-from runoutcome.testing._words import outcome_words
+from runoutcome.testing._api.openapi import openapi_document
+from runoutcome.testing._scenario.outcome_words import outcome_words
 
 DOCUMENT = openapi_document()
 HAPPY = load_scenario("happy")

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from runoutcome.testing._json_schema import example_of
+from runoutcome.testing._state.schema_example import example_of
 
 
 def an_object(**properties: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from runoutcome.testing._loop_thread import LoopThread
+from runoutcome.testing._serving.loop_thread import LoopThread
 
 
 async def ident() -> int:

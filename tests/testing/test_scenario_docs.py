@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runoutcome.testing import Fault, FaultRule, OutcomeScript, load_scenario, parse_fault, scenario_names
-from runoutcome.testing._fault import FAULT_WORDS
+from runoutcome.testing._scenario.fault import FAULT_WORDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "scenarios.md").read_text("utf-8")

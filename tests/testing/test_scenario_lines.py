@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
+from runoutcome._catalog import validator
 from runoutcome.testing import ScenarioError, load_scenario
-from runoutcome.testing._lines import Steps, line_of, lines_of
+from runoutcome.testing._scenario.toml_lines import line_of, lines_of
 
 LAYOUTS = '''# a comment, with [[outcomes]] in it
 description = """
@@ -49,34 +50,34 @@ secret = "x"
 
 
 @pytest.mark.parametrize(
-    ("steps", "line"),
+    ("path", "line"),
     [
         (("description",), 2),
         (("seed",), 7),
         (("outcomes",), 9),
-        (("outcomes", 1), 9),
-        (("outcomes", 1, "name"), 10),
-        (("outcomes", 1, "poll_faults"), 11),
-        (("outcomes", 1, "status"), 15),
-        (("outcomes", 1, "body_fields"), 17),
-        (("outcomes", 1, "body_fields", "usage"), 18),
-        (("outcomes", 1, "missing"), 9),
-        (("outcomes", 2, "name"), 21),
-        (("outcomes", 2, "body_fields", "note"), 22),
-        (("outcomes", 3, "name"), 9),
-        (("jobs", 1, "outcome"), 26),
-        (("jobs", 1, "match"), 27),
-        (("jobs", 1, "match", "metadata", "a b"), 28),
-        (("jobs", 2), 25),
+        (("outcomes", 0), 9),
+        (("outcomes", 0, "name"), 10),
+        (("outcomes", 0, "poll_faults"), 11),
+        (("outcomes", 0, "status"), 15),
+        (("outcomes", 0, "body_fields"), 17),
+        (("outcomes", 0, "body_fields", "usage"), 18),
+        (("outcomes", 0, "missing"), 9),
+        (("outcomes", 1, "name"), 21),
+        (("outcomes", 1, "body_fields", "note"), 22),
+        (("outcomes", 2, "name"), 9),
+        (("jobs", 0, "outcome"), 26),
+        (("jobs", 0, "match"), 27),
+        (("jobs", 0, "match", "metadata", "a b"), 28),
+        (("jobs", 1), 25),
         (("webhooks", "drop"), 31),
         (("webhooks", "secret"), 35),
         (("faults",), None),
         ((), None),
     ],
 )
-def test_the_line_of_a_value_is_found(steps: Steps, line: int | None) -> None:
+def test_the_line_of_a_value_is_found(path: validator.Path, line: int | None) -> None:
     """Comments, strings and arrays over many lines do not lead the scanner astray; what is not there is near by."""
-    assert line_of(steps, lines_of(LAYOUTS)) == line
+    assert line_of(path, lines_of(LAYOUTS)) == line
 
 
 @given(text=st.text(alphabet="[]={}\"'#.\\\nab ", max_size=200))

@@ -10,9 +10,9 @@ from openai.types.responses import ResponseError, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from runoutcome.testing import EmulatedRun, OutcomeScript
-from runoutcome.testing._bodies import response_body
-from runoutcome.testing._events import is_end, stream_events
-from runoutcome.testing._words import builtin_outcome
+from runoutcome.testing._api.stream_events import is_end, stream_events
+from runoutcome.testing._scenario.outcome_words import builtin_outcome
+from runoutcome.testing._state.body import response_body
 
 EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 CODES: tuple[str, ...] = get_args(ResponseError.model_fields["code"].annotation)

@@ -16,8 +16,8 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from runoutcome.testing import Emulator, EmulatorError, ManualClock
-from runoutcome.testing._loop_thread import LoopThread
-from runoutcome.testing._transport import AsyncEmulatorTransport, EmulatorTransport
+from runoutcome.testing._serving.loop_thread import LoopThread
+from runoutcome.testing._serving.transport import AsyncEmulatorTransport, EmulatorTransport
 
 COLOURS = ("sync", "async")
 URL = "http://emulator.test/v1/responses"

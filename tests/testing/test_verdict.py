@@ -23,8 +23,8 @@ from runoutcome.testing import (
     judge_client,
     scenario_names,
 )
-from runoutcome.testing._verdict_kinds import KINDS
-from runoutcome.testing._verdict_pace import peak_per_second, polls_needed
+from runoutcome.testing._verdict.finding import KINDS
+from runoutcome.testing._verdict.pace import peak_per_second, polls_needed
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)
 PENDING = ("queued", "in_progress")
@@ -186,19 +186,26 @@ def test_a_stream_that_is_read_to_its_end_is_ok(bench: Callable[..., Bench]) -> 
     assert (verdict.ok, verdict.polls, [run.streams for run in verdict.runs]) == (True, 0, [1, 1])
 
 
-def test_a_stream_that_was_cut_and_not_taken_up_is_found(bench: Callable[..., Bench]) -> None:
-    """A stream that breaks off is a fault like another: what comes next is a poll, or a stream from there."""
-    world = bench(outcome(stream_faults=["stream-eof"]))
+def test_a_stream_that_was_left_early_is_found(bench: Callable[..., Bench]) -> None:
+    """A client that closes its stream, and does not come back, leaves the run behind."""
+    world = bench()
     with world.client.responses.create(model="gpt-5", input="hi", background=True, stream=True) as events:
         assert next(iter(events)).type == "response.created"
     assert world.kinds() == {"orphaned_run": 1}
+
+
+def test_a_stream_that_was_cut_and_not_taken_up_is_found(bench: Callable[..., Bench]) -> None:
+    """A stream that breaks off is a fault like another: the next request is a poll, or a stream from there."""
+    world = bench(outcome(create_faults=["lost"], stream_faults=["stream-eof"]))
+    with pytest.raises(openai.APIConnectionError):
+        world.client.responses.create(model="gpt-5", input="hi", background=True, stream=True)
     world.clock.advance(60)
     run_id = world.emulator.runs[0].id
     for last_is_end, kinds in ((False, {"gave_up_after_fault": 1, "lost_result": 1}), (True, {})):
         with world.client.responses.retrieve(run_id, stream=True, starting_after=0) as events:
             assert ([event.type for event in events][-1] == "response.completed") is last_is_end
         assert world.kinds() == kinds
-    assert (world.verdict().runs[0].streams, world.verdict().runs[0].faults) == (3, 1)
+    assert (world.verdict().runs[0].streams, world.verdict().runs[0].faults) == (3, 2)
 
 
 # Clients that pay twice

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from runoutcome.testing import EmulatedRun, OutcomeScript, Webhooks
-from runoutcome.testing._delivery import Attempt, DeliverySettings
-from runoutcome.testing._outbox import Outbox
-from runoutcome.testing._runs import ended_at, status_at
+from runoutcome.testing._delivery.event import Attempt, DeliverySettings
+from runoutcome.testing._delivery.outbox import Outbox
+from runoutcome.testing._state.runs import ended_at, status_at
 
 TOLD = ("completed", "failed", "incomplete", "cancelled")
 Log = list[tuple[str, int, int, float, tuple[str, ...]]]
@@ -169,7 +169,7 @@ def test_what_was_sent_stands() -> None:
 
 def test_an_outbox_does_not_tell_what_had_ended_before_it() -> None:
     """Of the runs of a state file only those are told that were pending."""
-    outbox = Outbox(settings_of(), told=[run_of("old"), run_of("pending", seconds=100)], now=50.0)
+    outbox = Outbox(settings_of(), runs=[run_of("old"), run_of("pending", seconds=100)], now=50.0)
     assert [one.event.run_id for one in outbox.take(1e9, 8)] == ["resp_pending"]
 
 

@@ -9,12 +9,11 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from .json_schema import problems
+from .document import OVERLAY, problems
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -58,7 +57,7 @@ def read_overlay(source: Source) -> Overlay:
         document, where, name = _plain(source), "the overlay", "overlay"
     else:
         document, where, name = _read(source)
-    wrong = [*problems(document, _schema()), *_beyond_schema(document)]
+    wrong = problems(document, OVERLAY) or list(_contradictions(document))
     if wrong:
         raise broken(where, wrong)
     return Overlay(
@@ -92,23 +91,18 @@ def _read(source: str | os.PathLike[str]) -> tuple[Any, str, str]:
         raise CatalogError(f"{where}: is not {path.suffix[1:].upper()}: {error}") from None
 
 
-def _beyond_schema(document: Any) -> Iterator[str]:
-    """What a schema cannot say."""
-    for number, rule in enumerate(_tables(document, "rules")):
+def _contradictions(document: Any) -> Iterator[str]:
+    """Problems of a document of the right form that its schema cannot express."""
+    for number, rule in enumerate(document.get("rules", ())):
         try:
-            re.compile(str(rule.get("pattern", "")))
+            re.compile(rule["pattern"])
         except re.error as error:
             yield f"rules[{number}].pattern: is no regular expression: {error}"
-    for number, entry in enumerate(_tables(document, "entries")):
+    for number, entry in enumerate(document.get("entries", ())):
         if ("value" in entry) is (entry.get("match") == "null"):
             yield f'entries[{number}]: needs either a value, or match = "null" for a field that is null or missing'
         if "phase" in entry and entry.get("field") != "status":
             yield f'entries[{number}].phase: goes with field = "status" only'
-
-
-def _tables(document: Any, key: str) -> list[dict[str, Any]]:
-    rows = document.get(key) if isinstance(document, dict) else None
-    return [row if isinstance(row, dict) else {} for row in rows] if isinstance(rows, list) else []
 
 
 def _plain(value: Any) -> Any:
@@ -120,8 +114,3 @@ def _plain(value: Any) -> Any:
 
 def _dialect_directory() -> Any:
     return files("runoutcome").joinpath("data/dialects")
-
-
-@lru_cache(maxsize=1)
-def _schema() -> Any:
-    return json.loads(files("runoutcome").joinpath("data/overlay.schema.json").read_text("utf-8"))

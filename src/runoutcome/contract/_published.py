@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from .._catalog.catalog import CATALOG_VERSION
-from .._catalog.json_schema import problems
+from .._catalog.document import CATALOG, problems
 from ._change import version_of
 from ._diff import Document
 
@@ -56,7 +56,7 @@ def read_catalog(name: str) -> Document:
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ContractError(f"{name} cannot be read: {reason}; give {_choices()}") from None
-    faults = problems(document, json.loads(_DATA.joinpath("catalog.schema.json").read_bytes()))
+    faults = problems(document, CATALOG)
     if faults:
         more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
         raise ContractError(f"{name} is no catalog: {faults[0]}{more}")

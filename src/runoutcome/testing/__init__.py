@@ -10,9 +10,14 @@ For example:
             model="gpt-5", input="Hello", background=True, metadata={"emulate": "rate_limit_exceeded,completed"}
         )
 
-The marker `emulate` chooses the outcome of each submission of a request, `emulate_create` what goes wrong with its
-POSTs; a model name such as `emulate-server_error` does for clients that set no metadata. Without a marker the
+The marker `emulate` chooses the outcome of each submission of a request, `emulate_create` the faults of its POSTs; a
+model name such as `emulate-server_error` replaces the marker for clients that set no metadata. Without a marker the
 scenario decides; `load_scenario` reads one, `completed`, `failed` and the other builders write one in Python.
+
+Rooms, and their imports:
+    _serving ─▶ _api ─────▶ _state ─▶ _scenario
+    _serving ─▶ _verdict ─▶ _state
+    _serving ─▶ _delivery ▶ _state
 """
 
 from importlib import import_module
@@ -20,22 +25,21 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._builders import Course, completed, ended, failed, fault_on, incomplete, stuck
-    from ._delivery import Delivery
+    from ._delivery.event import Delivery
     from ._errors import EmulatorError, ScenarioError
-    from ._fault import Fault, parse_fault
-    from ._loader import load_scenario, scenario_names
-    from ._record import RecordedRequest
-    from ._runs import Clock, EmulatedRun, ManualClock
-    from ._scenario import Scenario
-    from ._script import FaultRule, JobRule, OutcomeScript
-    from ._serve import serve
-    from ._server import Emulator
-    from ._signing import DEFAULT_WEBHOOK_SECRET
-    from ._transport import AsyncEmulatorTransport, EmulatorTransport
-    from ._verdict import RunAccount, Verdict, assert_client_ok, judge_client
-    from ._verdict_finding import Finding
-    from ._webhooks import Webhooks
+    from ._scenario.builders import Course, completed, ended, failed, fault_on, incomplete, stuck
+    from ._scenario.fault import Fault, parse_fault
+    from ._scenario.loader import load_scenario, scenario_names
+    from ._scenario.scenario import Scenario
+    from ._scenario.script import FaultRule, JobRule, OutcomeScript
+    from ._scenario.webhooks import DEFAULT_WEBHOOK_SECRET, Webhooks
+    from ._serving.emulator import Emulator
+    from ._serving.process import serve
+    from ._serving.transport import AsyncEmulatorTransport, EmulatorTransport
+    from ._state.recorded_request import RecordedRequest
+    from ._state.runs import Clock, EmulatedRun, ManualClock
+    from ._verdict.finding import Finding
+    from ._verdict.verdict import RunAccount, Verdict, assert_client_ok, judge_client
 
 __all__ = [
     "DEFAULT_WEBHOOK_SECRET",
@@ -75,22 +79,21 @@ __all__ = [
 
 _HOMES = MappingProxyType(
     {
-        "_builders": ("Course", "completed", "ended", "failed", "fault_on", "incomplete", "stuck"),
-        "_delivery": ("Delivery",),
+        "_delivery.event": ("Delivery",),
         "_errors": ("EmulatorError", "ScenarioError"),
-        "_fault": ("Fault", "parse_fault"),
-        "_loader": ("load_scenario", "scenario_names"),
-        "_record": ("RecordedRequest",),
-        "_runs": ("Clock", "EmulatedRun", "ManualClock"),
-        "_scenario": ("Scenario",),
-        "_script": ("FaultRule", "JobRule", "OutcomeScript"),
-        "_serve": ("serve",),
-        "_server": ("Emulator",),
-        "_transport": ("AsyncEmulatorTransport", "EmulatorTransport"),
-        "_verdict": ("RunAccount", "Verdict", "assert_client_ok", "judge_client"),
-        "_verdict_finding": ("Finding",),
-        "_signing": ("DEFAULT_WEBHOOK_SECRET",),
-        "_webhooks": ("Webhooks",),
+        "_scenario.builders": ("Course", "completed", "ended", "failed", "fault_on", "incomplete", "stuck"),
+        "_scenario.fault": ("Fault", "parse_fault"),
+        "_scenario.loader": ("load_scenario", "scenario_names"),
+        "_scenario.scenario": ("Scenario",),
+        "_scenario.script": ("FaultRule", "JobRule", "OutcomeScript"),
+        "_scenario.webhooks": ("DEFAULT_WEBHOOK_SECRET", "Webhooks"),
+        "_serving.emulator": ("Emulator",),
+        "_serving.process": ("serve",),
+        "_serving.transport": ("AsyncEmulatorTransport", "EmulatorTransport"),
+        "_state.recorded_request": ("RecordedRequest",),
+        "_state.runs": ("Clock", "EmulatedRun", "ManualClock"),
+        "_verdict.finding": ("Finding",),
+        "_verdict.verdict": ("RunAccount", "Verdict", "assert_client_ok", "judge_client"),
     }
 )
 _EXTRA = ("starlette", "uvicorn")

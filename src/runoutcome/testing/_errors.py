@@ -1,22 +1,25 @@
-"""What can go wrong in the emulator: for the person who runs it, and for the client that calls it."""
-
-from __future__ import annotations
+"""Errors of the emulator: for the person who runs it, and for the client that calls it."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
+
+from .._catalog.validator import nearest
 
 
 class EmulatorError(Exception):
     """The emulator cannot start, or its state file cannot be read."""
 
+    __module__ = "runoutcome.testing"
+
 
 class ScenarioError(EmulatorError, ValueError):
     """A scenario is wrong; the message names the file, the line, the table, the key and what is allowed."""
 
+    __module__ = "runoutcome.testing"
+
 
 class ApiError(Exception):
-    """A request that is answered with the API's own error envelope and this HTTP status."""
+    """A request that gets the API's own error envelope with this HTTP status."""
 
     def __init__(
         self,
@@ -32,10 +35,9 @@ class ApiError(Exception):
         self.body: dict[str, Any] = {"error": {"message": message, "type": type, "param": param, "code": code}}
 
 
-def unknown(what: str, word: str, allowed: Iterable[str], also: str = "") -> str:
-    """One sentence that says `word` is not known, guesses what was meant, and lists what is allowed."""
+def unknown(kind: str, word: str, allowed: Iterable[str], also: str = "") -> str:
+    """A sentence that refuses a word, suggests the nearest one and lists what is allowed."""
     choices = tuple(allowed)
-    close = get_close_matches(word, choices, n=1)
-    guess = f"; did you mean '{close[0]}'?" if close else "."
+    guess = nearest(word, choices)
     listed = ", ".join(choices) + (f", {also}" if also else "")
-    return f"unknown {what} '{word}'{guess} Allowed: {listed}"
+    return f"unknown {kind} '{word}'" + (f"; did you mean '{guess}'?" if guess else ".") + f" Allowed: {listed}"

@@ -1,0 +1,1 @@
+"""HTTP API of the emulator: endpoints, request checks, responses and event streams."""

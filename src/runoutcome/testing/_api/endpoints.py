@@ -1,0 +1,117 @@
+"""Endpoints of the API: what each reads in a request, does in the ledger, and responds."""
+
+from __future__ import annotations
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .._errors import ApiError
+from .._state.body import response_body
+from .._state.ledger import Effect, Ledger
+from .._state.request import JsonObject
+from .._state.runs import PENDING, Clock, status_at
+from .create_request import parse_create
+from .event_stream import EventStream
+from .http_responses import body_response
+from .input_items import input_items_page
+from .parameters import check_include, invalid
+from .rate_limits import RateLimits
+
+Handled = tuple[Effect, Response]
+
+_MODEL_CREATED = 1_754_524_800
+# The emulator runs any model; these are listed.
+_MODELS = ("gpt-5.5", "gpt-5", "gpt-5-mini", "o3", "o4-mini", "gpt-4.1", "gpt-4o", "gpt-4o-mini")
+_BOOLEANS = ("true", "false")
+_MOST_DIGITS = 15
+
+
+class Endpoints:
+    """One method per endpoint. Each raises ApiError where the API refuses."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._limits = RateLimits()
+
+    async def create(self, request: Request) -> Handled:
+        """Create a run: its body, or the stream of its events."""
+        body = parse_create(await request.body())
+        effect = self._ledger.create(body)
+        response = self._events(effect, -1) if body.get("stream") else self._body(effect)
+        response.headers.update(self._limits.headers(self._clock.now(), body))
+        return effect, response
+
+    async def poll(self, request: Request) -> Handled:
+        """Retrieve a run: its body as it stands, or the stream of its events."""
+        starting_after, run_id = _stream_position(request.query_params), request.path_params["id"]
+        if starting_after is not None:
+            effect = self._ledger.read("stream", run_id)
+            return effect, self._events(effect, starting_after)
+        effect = self._ledger.read("poll", run_id)
+        response, run = self._body(effect), effect.run
+        hint = run.outcome.poll_after_ms if run else None
+        if run and hint is not None and not effect.fault and status_at(run, self._clock.now()) in PENDING:
+            response.headers["openai-poll-after-ms"] = str(hint)
+        return effect, response
+
+    async def cancel(self, request: Request) -> Handled:
+        """Cancel a run: its body afterwards."""
+        effect = self._ledger.cancel(request.path_params["id"])
+        return effect, self._body(effect)
+
+    async def delete(self, request: Request) -> Handled:
+        """Delete a run."""
+        run_id = request.path_params["id"]
+        effect = self._ledger.delete(run_id)
+        return effect, body_response({"id": run_id, "object": "response", "deleted": True}, effect.fault)
+
+    async def input_items(self, request: Request) -> Handled:
+        """List the input items of a run: one page."""
+        effect = self._ledger.read("input_items", request.path_params["id"])
+        page = input_items_page(effect.run, request.query_params) if effect.run else {}
+        return effect, body_response(page, effect.fault)
+
+    async def models(self, request: Request) -> Handled:
+        """List the models, or retrieve the one in the path."""
+        name, effect = request.path_params.get("name"), self._ledger.models()
+        return effect, body_response(_model_list() if name is None else _model(name), effect.fault)
+
+    def _body(self, effect: Effect) -> Response:
+        return body_response(response_body(effect.run, self._clock.now()) if effect.run else {}, effect.fault)
+
+    def _events(self, effect: Effect, starting_after: int) -> Response:
+        run, fault = effect.run, effect.fault
+        if run is None or (fault and not (fault.is_of_a_stream or fault.shape == "ok")):
+            return self._body(effect)
+        run_id = run.id
+        return EventStream(lambda: self._ledger.current(run_id), self._clock, starting_after, fault)
+
+
+def _stream_position(query: QueryParams) -> int | None:
+    """The number of the event that a stream starts after (-1: from the beginning); None for a poll of the body."""
+    check_include([*query.getlist("include"), *query.getlist("include[]")])
+    for name in ("stream", "include_obfuscation"):
+        if query.get(name, "false") not in _BOOLEANS:
+            message = f"Invalid type for '{name}': expected a boolean, but got '{query[name]}' instead."
+            raise ApiError(400, message, param=name, code="invalid_type")
+    stream, after = query.get("stream") == "true", query.get("starting_after")
+    if after is None:
+        return -1 if stream else None
+    if not stream:
+        invalid("starting_after", "'starting_after' can only be used with 'stream' set to true.")
+    if not (after.isascii() and after.isdigit() and len(after) <= _MOST_DIGITS):
+        message = f"Invalid type for 'starting_after': expected an integer, 0 or more, but got '{after}' instead."
+        raise ApiError(400, message, param="starting_after", code="invalid_type")
+    return int(after)
+
+
+def _model_list() -> JsonObject:
+    return {"object": "list", "data": [_model(name) for name in _MODELS]}
+
+
+def _model(name: str) -> JsonObject:
+    if name not in _MODELS:
+        raise ApiError(404, f"The model '{name}' does not exist", param="model", code="model_not_found")
+    return {"id": name, "object": "model", "created": _MODEL_CREATED, "owned_by": "openai"}

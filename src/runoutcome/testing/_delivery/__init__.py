@@ -1,0 +1,1 @@
+"""Webhooks: events, when each is due, and their delivery."""

@@ -1,0 +1,1 @@
+"""Scenarios: their values, and how they are read and built."""

@@ -1,0 +1,149 @@
+"""Runs, whose state is a function of the time: nothing ticks, so a restart and a test agree. Pure."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+from .._scenario.script import STUCK, OutcomeScript
+from .request import request_key, runoutcome_key
+
+PENDING = ("queued", "in_progress")
+
+_DAY = 24 * 3600.0
+STORED_SECONDS = 30 * _DAY
+"""Seconds for which a run is kept, from its creation."""
+UNSTORED_SECONDS = 600.0
+"""Seconds for which a background run with `store` false can be polled, from its end."""
+STREAMABLE_SECONDS = 300.0
+"""Seconds for which a stream of a run can be opened, from its creation."""
+
+# Wall time as a float has steps of a quarter of a microsecond.
+_GRAIN = 1e-6
+
+
+class Clock(Protocol):
+    """Clock of an emulator."""
+
+    def now(self) -> float:
+        """Seconds of wall time (Unix)."""
+        ...
+
+
+Clock.__module__ = "runoutcome.testing"
+
+
+class SystemClock:
+    """The wall clock of this machine."""
+
+    def now(self) -> float:
+        """Seconds of wall time (Unix)."""
+        return time.time()
+
+
+class ManualClock:
+    """A clock that stands still until a test moves it; it starts at `start` seconds (Unix)."""
+
+    __module__ = "runoutcome.testing"
+
+    def __init__(self, start: float = 1_700_000_000.0) -> None:
+        self._now = start
+
+    def now(self) -> float:
+        """Seconds of wall time (Unix)."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move on by `seconds`. Raises ValueError if negative."""
+        if seconds < 0:
+            raise ValueError(f"time does not go back: advance({seconds})")
+        self._now += seconds
+
+
+@dataclass(frozen=True)
+class EmulatedRun:
+    """A created run, which would have been paid for."""
+
+    __module__ = "runoutcome.testing"
+
+    id: str
+    created_at: float
+    """Seconds (Unix)."""
+    request: Mapping[str, Any] = field(hash=False, repr=False)
+    word: str
+    """The outcome word that was chosen."""
+    outcome: OutcomeScript
+    submission: int
+    """1 for the first run of this request, 2 for its first resubmission, ..."""
+    cancelled_at: float | None = None
+    """Seconds (Unix); None if no cancel took effect."""
+    deleted_at: float | None = None
+    """Seconds (Unix); None if it was not deleted."""
+    speed: float = 1.0
+    """Divides the durations for which the API keeps runs and their streams."""
+
+    @property
+    def runoutcome_key(self) -> str | None:
+        """`metadata.runoutcome_key` of the request."""
+        return runoutcome_key(self.request)
+
+    @cached_property
+    def job(self) -> str:
+        """The `request_key`, equal for all submissions of the same request."""
+        return request_key(self.request)
+
+
+def status_at(run: EmulatedRun, now: float) -> str:
+    """The status of the run at `now` (Unix seconds)."""
+    if run.cancelled_at is not None:
+        flip = run.outcome.completes_despite_cancel_seconds
+        return "cancelled" if flip is None or now + _GRAIN < run.cancelled_at + flip else "completed"
+    elapsed = now - run.created_at + _GRAIN
+    if run.outcome.status == STUCK or elapsed < run.outcome.queued_seconds:
+        return "queued"
+    if elapsed < run.outcome.queued_seconds + run.outcome.running_seconds:
+        return "in_progress"
+    return run.outcome.status
+
+
+def ended_at(run: EmulatedRun) -> float | None:
+    """Unix seconds of the end of the run, in the future or the past; None if it never ends."""
+    if run.cancelled_at is not None:
+        return run.cancelled_at + (run.outcome.completes_despite_cancel_seconds or 0.0)
+    if run.outcome.status in (STUCK, *PENDING):
+        return None
+    return run.created_at + run.outcome.queued_seconds + run.outcome.running_seconds
+
+
+def has_come(moment: float, now: float) -> bool:
+    """The moment is reached or passed at `now` (both Unix seconds)."""
+    return now + _GRAIN >= moment
+
+
+def is_forgotten(run: EmulatedRun, now: float) -> bool:
+    """The server does not know the run: not yet, not at the moment, or no longer; or it was not stored."""
+    until = _kept_until(run)
+    is_missing = _is_missing(run.outcome, now - run.created_at + _GRAIN)
+    return run.deleted_at is not None or is_missing or (until is not None and has_come(until, now))
+
+
+def is_streamable(run: EmulatedRun, now: float) -> bool:
+    """The run is young enough for a stream of it to be opened."""
+    return not has_come(run.created_at + STREAMABLE_SECONDS / run.speed, now)
+
+
+def _kept_until(run: EmulatedRun) -> float | None:
+    """Unix seconds; None for a run that is kept while it goes on."""
+    ended, kept = ended_at(run), run.outcome.expires_after_seconds
+    if kept is None and run.request.get("store") is not False:
+        return run.created_at + STORED_SECONDS / run.speed
+    if kept is None:
+        kept = UNSTORED_SECONDS / run.speed if run.request.get("background") else 0.0
+    return None if ended is None else ended + kept
+
+
+def _is_missing(script: OutcomeScript, elapsed: float) -> bool:
+    start, end = script.missing_from_seconds, script.missing_until_seconds
+    in_gap = start is not None and elapsed >= start and (end is None or elapsed < end)
+    return in_gap or elapsed < script.hidden_seconds

@@ -1,0 +1,1 @@
+"""Verdict on a client, from its requests and the runs that came of them."""

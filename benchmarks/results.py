@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
 SECTIONS = ("polling", "many", "detection", "simulation", "chaos", "dispatch")
 """The modules, in the order of their sections."""
-PACKAGES = ("runoutcome", "openai", "httpx", "httpx2", "anyio", "pydantic", "h11", "uvloop", "aiohttp", "uvicorn")
+PACKAGES = ("runoutcome", "openai", "httpx", "httpx2", "anyio", "pydantic", "uvloop", "aiohttp", "uvicorn")
 """Whose versions matter to the numbers, where they are installed."""
 
 Run = Callable[[str, bool], str]

@@ -19,8 +19,8 @@ from .._operations.interrupts import OnInterrupt
 from .._operations.poll import OnTimeout
 from .._operations.stream import IDLE_TIMEOUT_SECONDS
 from .._outcome.outcome import Outcome
-from .._sdk import transports as _transport
-from .._sdk.transports import Transport
+from .._sdk import fast_transport as _transport
+from .._sdk.fast_transport import Transport
 from .._waiting.attempts import Attempt
 from .._waiting.resubmit import ResubmitBudget, ResubmitPolicy
 from .base import MAX_POLLS_IN_FLIGHT, MAX_SUBMITS_IN_FLIGHT, RunsBase

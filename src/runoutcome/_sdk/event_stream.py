@@ -1,12 +1,15 @@
 """The stream of a run's events through the user's own client, one event at a time, and no longer than it may take.
 
-With `_sdk` and `_sdk_parse` the only module that knows the SDK. Events are the SDK's own, decoded by it. What goes
-wrong while they are read comes out as StreamBrokenError, or as TimeoutError when the time is up.
+Events are the SDK's own, decoded by it. A read that goes wrong raises StreamBrokenError, and TimeoutError when the time
+is up.
 """
 
 from __future__ import annotations
 
+import math
 import socket
+import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -22,7 +25,6 @@ from openai.types.responses import (
 
 from .. import _sdk
 from . import event_loop as _async_backend
-from .watchdog import Watchdog
 
 _LAST_EVENTS: Mapping[str | None, Any] = {
     "completed": (ResponseCompletedEvent, "response.completed"),
@@ -87,7 +89,7 @@ class EventStream:
             self._stream.close()
 
     def _timeout(self, seconds: float) -> TimeoutError | None:
-        return _silent(seconds) if self._watchdog.has_bitten else None
+        return _silent(seconds) if self._watchdog.has_expired else None
 
 
 class AsyncEventStream:
@@ -215,3 +217,64 @@ def _socket_of(response: Any) -> socket.socket | None:
     connection = extensions.get("network_stream")
     found = connection.get_extra_info("socket") if connection is not None else None
     return found if isinstance(found, socket.socket) else None
+
+
+# The time of a sync read
+
+
+class Watchdog:
+    """Ends a read of a socket that takes too long, from a thread of its own that sleeps most of the time.
+
+    A read timeout cannot: every byte begins it anew. The socket is shut down, not closed, so that the read ends
+    wherever it is. Where there is no socket (None) nothing is watched.
+    """
+
+    def __init__(self, watched: socket.socket | None) -> None:
+        self.has_expired = False
+        """It has shut the socket down."""
+        self._socket = watched
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._due = self._wakes_at = math.inf
+        self._is_stopped = False
+
+    def watch(self, seconds: float) -> None:
+        """Shut the socket down unless `rest` is called within so many seconds: a read begins."""
+        if self._socket is None:
+            return
+        with self._changed:
+            self._due = time.monotonic() + seconds
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="runoutcome stream", daemon=True)
+                with suppress(RuntimeError):  # no more threads, or the interpreter is about to exit
+                    self._thread.start()
+            elif self._due < self._wakes_at:
+                self._changed.notify()
+
+    def rest(self) -> None:
+        """Wait for the next read: this one has ended."""
+        with self._changed:  # nobody is woken: the thread looks again when the time of this read is up
+            self._due = math.inf
+
+    def stop(self) -> None:
+        """Never touch the socket again: it may be somebody else's soon."""
+        with self._changed:
+            self._is_stopped = True
+            self._changed.notify()
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._is_stopped:
+                left = self._due - time.monotonic()
+                if left <= 0:
+                    self._expire()
+                    return
+                self._wakes_at = self._due
+                self._changed.wait(min(left, threading.TIMEOUT_MAX))
+
+    def _expire(self) -> None:
+        self.has_expired = True
+        if self._socket is not None:
+            with suppress(OSError):
+                # As that of a plain socket: a socket of TLS would first forget what it is reading.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)

@@ -1,239 +1,284 @@
-"""Polls beside the client: with its requests, but over connections of our own. Optional.
+"""How polls travel: through the client (`client_transport`), or beside it, over connections that cost less.
 
-The client makes each request, so its key, base URL and headers hold. What its HTTP library would do with the request is
-done here at a fraction of the cost, for clients whose HTTP library has nothing special to do (see `hindrance`). TLS is
-that of the client, down to the context; cookies are in its jar; redirects are left to it.
+URL and headers are read from the client's public attributes for each poll. Only clients are served that do no more with
+a request than send it: see `reason_not_eligible`. Redirects and compressed answers are left to the client. Errors are
+the SDK's own, without the frames they came through, which hold the headers of the request. See decision 0024.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import asyncio
 import logging
-import math
-import time
-from typing import Any, NoReturn
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import openai
 
 from . import (
     Answer,
     APIConnectionError,
+    APIError,
     APITimeoutError,
     AsyncOpenAI,
     OpenAI,
-    event_loop as _async_backend,
-    http_library_of,
+    OpenAIError,
+    is_given,
+    native_http_library,
+    sdk_type,
+    synthetic_request,
 )
-from .client_transport import AsyncClientTransport, ClientTransport, raise_as_sdk
-from .fast_eligibility import PORTS, hindrance
-from .http_connections import AsyncLine, AsyncLines, Line, Lines, Origin, StaleError, check_loop
-from .http_exchange import RawAnswer
-from .request_template import Template, final_options, has_template, is_known, is_logged, options_of
-from .worker_threads import Workers
+from .client_transport import AsyncClientTransport, ClientTransport, path_of, read_timeout
+from .fast_connections import Connections, Origin, RawResponse, Request, Sessions, Timer
+
+Transport = Literal["client", "fast"]
+Fetch = Callable[[str, float | None], Answer]
+"""One poll request: a response id, and how many seconds it may take."""
+AsyncFetch = Callable[[str, float | None], Awaitable[Answer]]
+
+_E = TypeVar("_E", bound=BaseException)
+_PORTS = {"http": 80, "https": 443}
+_LIBRARY: Any = native_http_library()
+_sdk_log, _http_log = logging.getLogger("openai"), logging.getLogger(_LIBRARY.__name__)
+
+
+def connect(client: OpenAI, transport: Transport, max_connections: int) -> Fetch:
+    """The function that makes the polls of a `Runs`. Raises what `Runs` says of `transport`."""
+    if transport == "client":
+        return ClientTransport(client).fetch
+    _check(transport, client)
+    return FastTransport(client, max_connections).fetch
+
+
+def connect_async(client: AsyncOpenAI, transport: Transport, max_connections: int) -> AsyncFetch:
+    """The async twin of `connect`."""
+    if transport == "client":
+        return AsyncClientTransport(client).fetch
+    _check(transport, client)
+    return AsyncFastTransport(client, max_connections).fetch
+
+
+def readiness(transport: Transport) -> Callable[[], None]:
+    """A function that raises RuntimeError in a loop where no poll could be made."""
+    return _check_loop if transport == "fast" else lambda: None
+
+
+def reason_not_eligible(client: Any) -> str | None:
+    """The first thing about a client that polls beside it would lose; None for a client that can be served."""
+    if type(client) not in (openai.OpenAI, openai.AsyncOpenAI):
+        return "the methods of its own class"
+    if not _has_plain_key(client):
+        return "its way to authenticate"
+    if client.base_url.userinfo or client.base_url.query or client.base_url.scheme not in _PORTS:
+        return "its base URL"
+    return _reason_in_http_client(client)
+
+
+def _has_plain_key(client: Any) -> bool:
+    """Whether the key is a plain string: a copy of the client, which has not asked for one yet, has it too."""
+    headers = client.auth_headers
+    try:
+        return bool(headers) and client.copy().auth_headers == headers
+    except OpenAIError:
+        return False
+
+
+def _reason_in_http_client(client: Any) -> str | None:
+    """The one look at private attributes: the SDK has no public way to tell its own HTTP client from the user's.
+
+    A proxy that the HTTP client took from the environment, by its own rules, is a transport of its own for the URL.
+    What is not where all known releases have it counts as the user's.
+    """
+    name = "SyncHttpxClientWrapper" if isinstance(client, openai.OpenAI) else "AsyncHttpxClientWrapper"
+    try:
+        http_client = client._client
+        if type(http_client) is not sdk_type(f"openai._base_client.{name}"):
+            return "its http_client"
+        if any(http_client.event_hooks.values()) or http_client.auth is not None:
+            return "the event hooks or the auth of its http_client"
+        if http_client._transport_for_url(client.base_url) is not http_client._transport:
+            return "the proxy of the environment"
+    except AttributeError:
+        return "its http_client"
+    return None
+
+
+def _check(transport: str, client: Any) -> None:
+    if transport != "fast":
+        raise ValueError(f"transport is 'client' or 'fast'; got {transport!r}")
+    reason = reason_not_eligible(client)
+    if reason is not None:
+        raise ValueError(f"transport='fast' would not keep {reason}; leave it out, and polls go through the client")
+
+
+# Requests and answers
+
+
+class _Base(NamedTuple):
+    """A base URL, and what is read from it once: a URL never changes, but a client may be given another."""
+
+    url: Any
+    origin: Origin
+    host: str
+    path: str
+
+
+class _Requests:
+    """Makes the requests of polls. What a client can change is read anew each time."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._base: _Base | None = None
+
+    def of(self, response_id: str, read_seconds: float) -> Request | None:
+        """The request for one run; None for one that only the client can make, or has to log."""
+        client, base = self._client, self._base
+        if client.is_closed() or _sdk_log.isEnabledFor(logging.DEBUG):
+            return None
+        base_url = client.base_url
+        if base is None or base.url is not base_url:
+            if reason_not_eligible(client):
+                return None
+            base = self._base = _base_of(base_url)
+        headers = _headers_of(client, base.host, read_seconds)
+        if headers is None:
+            return None
+        target = base.path + path_of(response_id)
+        if query := client.default_query:
+            target += "?" + base_url.copy_with(params=client.qs.stringify(query)).query.decode("ascii")
+        return Request(base.origin, target, f"{base.origin.scheme}://{base.host}{target}", headers)
+
+
+def _base_of(url: Any) -> _Base:
+    origin = Origin(url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme])
+    return _Base(url, origin, url.netloc.decode("ascii"), url.raw_path.decode("ascii").removesuffix("/"))
+
+
+def _headers_of(client: Any, host: str, read_seconds: float) -> dict[str, str] | None:
+    """The headers the client would send, but for compression; None without a key, or with what is no header."""
+    headers = {"host": host, "accept-encoding": "identity", "connection": "keep-alive"}
+    for name, value in (*client.auth_headers.items(), *client.default_headers.items()):
+        if isinstance(value, str) and value.isascii() and value.isprintable() and name.isprintable():
+            headers[name.lower()] = value
+        elif is_given(value):
+            return None
+    headers.pop("content-type", None)
+    headers["x-stainless-retry-count"] = "0"
+    headers["x-stainless-read-timeout"] = str(read_seconds)
+    return headers if "authorization" in headers else None
+
+
+def _answer(request: Request, response: RawResponse) -> Answer | APIError | None:
+    """The answer, or the SDK's error for a refusal; None for what is left to the client: redirects, compression."""
+    headers: dict[str, str] = {}
+    for name, value in response.headers:
+        lower = name.lower()
+        headers[lower] = f"{headers[lower]}, {value}" if lower in headers else value
+    if not response.is_final or headers.get("content-encoding", "identity") != "identity":
+        return None
+    if response.status_code >= 400:
+        return _refusal(request.url, response.status_code, headers, response.content)
+    _http_log.info('HTTP Request: GET %s "HTTP/1.1 %d %s"', request.url, response.status_code, response.reason)
+    return Answer(response.content, response.status_code, headers, request.url, _LIBRARY)
+
+
+def _refusal(url: str, status_code: int, headers: dict[str, str], content: bytes) -> APIError:
+    """The SDK's own error for an answer, as an SDK client raises it that has neither a network nor the user's key."""
+
+    def answer(_: object) -> Any:
+        return _LIBRARY.Response(status_code, headers=headers, content=content)
+
+    with _LIBRARY.Client(transport=_LIBRARY.MockTransport(answer), trust_env=False) as http_client:
+        client: Any = openai.OpenAI(api_key="-", base_url=url, max_retries=0, http_client=http_client)
+        try:
+            client.get(url, cast_to=_LIBRARY.Response)
+        except APIError as error:
+            return _without_frames(error)
+    raise AssertionError(f"the SDK raises for HTTP {status_code}")
+
+
+def _failure(error: BaseException, url: str, timer: Timer, errors: tuple[type[BaseException], ...]) -> BaseException:
+    """The exception that a poll through the client would raise, for one of these `errors`; any other as it is."""
+    is_timeout = isinstance(error, (TimeoutError, asyncio.TimeoutError))
+    if is_timeout and timer.is_over:
+        return TimeoutError(f"the answer to a poll was not complete after {timer.timeout_seconds:.3g} s")
+    if not isinstance(error, errors):
+        return _without_frames(error)
+    failure = (APITimeoutError if is_timeout else APIConnectionError)(request=synthetic_request(_LIBRARY, url))
+    cause = error if isinstance(error, OSError) else ConnectionError(f"{type(error).__name__}: {error}")
+    failure.__cause__ = _without_frames(cause)
+    return failure
+
+
+def _without_frames(error: _E) -> _E:
+    """The error alone: the frames it came through hold the headers of the request, and its causes hold frames."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
+
+
+# The two colours
 
 
 class FastTransport:
-    """Polls beside an `OpenAI` client, on at most so many connections that are kept.
-
-    Raises ValueError for a client of which something would be lost, and ImportError without h11.
-    """
+    """Polls beside an `OpenAI` client, on at most so many connections that are kept. See `connect`."""
 
     def __init__(self, client: OpenAI, max_connections: int) -> None:
-        _check(client)
-        self._client: Any = client
-        self._patient = ClientTransport(client)
-        self._lines = Lines(max_connections)
-        self._workers = Workers()
-        self._template: Template | None = None
+        self._client = client
+        self._through_client = ClientTransport(client)
+        self._requests = _Requests(client)
+        self._connections = Connections(max_connections)
 
     def fetch(self, response_id: str, timeout_seconds: float | None) -> Answer:
         """As `ClientTransport.fetch`."""
-        options = options_of(self._client, timeout_seconds)
-        timer = _Timer(options["timeout"], timeout_seconds)
-        request = self._request(response_id, options, timer)
-        if _needs_client(self._client, request.url):
-            return self._patient.fetch(response_id, timer.rest())
+        timer = Timer(timeout_seconds, read_timeout(self._client, timeout_seconds))
+        outcome = self._outcome(response_id, timer)
+        if outcome is None:
+            return self._through_client.fetch(response_id, timer.rest())
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def _outcome(self, response_id: str, timer: Timer) -> Answer | BaseException | None:
+        request = self._requests.of(response_id, timer.read_seconds)
+        if request is None:
+            return None
         try:
-            raw = self._exchange(request, timer)
-        except Exception as error:  # noqa: BLE001 - `tell` raises
-            timer.tell(error, request)
-        if 300 <= raw.status_code < 400:
-            return self._patient.fetch(response_id, timer.rest())
-        return _answer(self._client, request, raw)
-
-    def _request(self, response_id: str, options: dict[str, Any], timer: _Timer) -> Any:
-        client = self._client
-        if self._template is not None and self._template.holds(client, options):
-            return self._template.request(client, response_id)
-        if not has_template(client):  # a key that is asked for may take its time
-            return self._workers.call(lambda: self._made(final_options(options, response_id)), timer.rest())
-        self._template = Template(client, self._made(final_options(options)), options)
-        return self._template.request(client, response_id)
-
-    def _made(self, options: Any) -> Any:
-        request = self._client._build_request(self._client._prepare_options(options))
-        self._client._prepare_request(request)
-        return request
-
-    def _exchange(self, request: Any, timer: _Timer) -> RawAnswer:
-        origin = _origin(self._client, request.url)
-        line = self._lines.take(origin)
-        if line is not None:
-            try:
-                return self._get(line, request, timer)
-            except StaleError:
-                pass
-        seconds = timer.left()
-        # Neither the look-up of a name nor a TLS handshake that drips heeds the timeout of a socket.
-        line = self._workers.call(lambda: self._lines.open(origin, seconds), seconds)
-        return self._get(line, request, timer)
-
-    def _get(self, line: Line, request: Any, timer: _Timer) -> RawAnswer:
-        try:
-            raw = line.get(request.url.raw_path, request.headers.raw, timer.left)
-        except BaseException:
-            line.close()
-            raise
-        self._lines.give_back(line)
-        return raw
+            return _answer(request, self._connections.get(request, timer))
+        except BaseException as error:  # noqa: BLE001 - raised by `fetch`, Ctrl-C too
+            return _failure(error, request.url, timer, self._connections.errors)
 
 
 class AsyncFastTransport:
     """Polls beside an `AsyncOpenAI` client, on asyncio; the async twin of `FastTransport`."""
 
     def __init__(self, client: AsyncOpenAI, max_connections: int) -> None:
-        _check(client)
-        self._client: Any = client
-        self._patient = AsyncClientTransport(client)
-        self._lines = AsyncLines(max_connections)
-        self._template: Template | None = None
+        self._client = client
+        self._through_client = AsyncClientTransport(client)
+        self._requests = _Requests(client)
+        self._sessions = Sessions(max_connections)
 
     async def fetch(self, response_id: str, timeout_seconds: float | None) -> Answer:
         """As `AsyncClientTransport.fetch`. Raises RuntimeError under trio."""
-        check_loop()
-        options = options_of(self._client, timeout_seconds)
-        timer = _Timer(options["timeout"], timeout_seconds)
-        request = await self._request(response_id, options, timer)
-        if _needs_client(self._client, request.url):
-            return await self._patient.fetch(response_id, timer.rest())
+        _check_loop()
+        timer = Timer(timeout_seconds, read_timeout(self._client, timeout_seconds))
+        outcome = await self._outcome(response_id, timer)
+        if outcome is None:
+            return await self._through_client.fetch(response_id, timer.rest())
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    async def _outcome(self, response_id: str, timer: Timer) -> Answer | BaseException | None:
+        request = self._requests.of(response_id, timer.read_seconds)
+        if request is None:
+            return None
         try:
-            raw = await self._exchange(request, timer)
-        except Exception as error:  # noqa: BLE001 - `tell` raises
-            timer.tell(error, request)
-        if 300 <= raw.status_code < 400:
-            return await self._patient.fetch(response_id, timer.rest())
-        return _answer(self._client, request, raw)
-
-    async def _request(self, response_id: str, options: dict[str, Any], timer: _Timer) -> Any:
-        client = self._client
-        if self._template is not None and self._template.holds(client, options):
-            return self._template.request(client, response_id)
-        if not has_template(client):  # a key that is asked for may take its time
-            with _async_backend.move_on_after(timer.rest()):
-                return await self._made(final_options(options, response_id))
-            raise TimeoutError("the request of a poll was not made in time")
-        self._template = Template(client, await self._made(final_options(options)), options)
-        return self._template.request(client, response_id)
-
-    async def _made(self, options: Any) -> Any:
-        request = self._client._build_request(await self._client._prepare_options(options))
-        await self._client._prepare_request(request)
-        return request
-
-    async def _exchange(self, request: Any, timer: _Timer) -> RawAnswer:
-        origin = _origin(self._client, request.url)
-        line = self._lines.take(origin)
-        if line is not None:
-            try:
-                return await self._get(line, request, timer)
-            except StaleError:
-                pass
-        line = None
-        with _async_backend.move_on_after(timer.left()):
-            line = await self._lines.open(origin)
-        if line is None:
-            raise TimeoutError("no connection was made in time")
-        return await self._get(line, request, timer)
-
-    async def _get(self, line: AsyncLine, request: Any, timer: _Timer) -> RawAnswer:
-        try:
-            raw = await line.get(request.url.raw_path, request.headers.raw, timer.left)
-        except BaseException:
-            line.close()
-            raise
-        self._lines.give_back(line)
-        return raw
+            return _answer(request, await self._sessions.get(request, timer))
+        except BaseException as error:  # noqa: BLE001 - raised by `fetch`, cancellation too
+            return _failure(error, request.url, timer, self._sessions.errors)
 
 
-class _Timer:
-    """How long one poll may take, and each read of it."""
-
-    def __init__(self, read_seconds: float, timeout_seconds: float | None) -> None:
-        self._read_seconds = read_seconds
-        self._timeout_seconds = timeout_seconds
-        self._deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
-
-    def left(self) -> float:
-        """How long the next read may take. Raises TimeoutError when the time is up."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the time is up")
-        return min(self._read_seconds, left)
-
-    def rest(self) -> float | None:
-        """How long another request for the same poll may take."""
-        return None if self._timeout_seconds is None else max(0.0, self._deadline - time.monotonic())
-
-    def tell(self, error: Exception, request: Any) -> NoReturn:
-        """Raise what a poll through the client would raise."""
-        if isinstance(error, TimeoutError):
-            if time.monotonic() >= self._deadline:
-                raise TimeoutError(f"the answer to a poll was not complete after {self._timeout_seconds:.3g} s")
-            raise APITimeoutError(request=request) from error
-        if isinstance(error, (OSError, UnicodeError)):  # the latter for a host that is no name
-            raise APIConnectionError(request=request) from error
-        raise error
-
-
-def _needs_client(client: Any, url: Any) -> bool:
-    """Whether this poll has to be left to the client: it was changed, or tells of each request at DEBUG."""
-    return is_logged() or client._client.is_closed or hindrance(client, url) is not None
-
-
-def _check(client: Any) -> None:
-    if importlib.util.find_spec("h11") is None:
-        raise ImportError("transport='fast' needs h11: pip install 'runoutcome[fast]'")
-    reason = hindrance(client) if is_known(client) else "what this release of the SDK does"
-    if reason is not None:
-        raise ValueError(f"transport='fast' would not keep {reason}; leave it out, and polls go through the client")
-
-
-def _origin(client: Any, url: Any) -> Origin:
-    tls = client._client._transport_for_url(url)._pool._ssl_context if url.scheme == "https" else None
-    return Origin(url.raw_host.decode("ascii"), url.port or PORTS[url.scheme], tls)
-
-
-def _answer(client: Any, request: Any, raw: RawAnswer) -> Answer:
-    """The answer, as the client would give it. Raises the SDK's error for what is no 2xx."""
-    library, http = http_library_of(request), client._client
-    logging.getLogger(library.__name__).info(
-        'HTTP Request: %s %s "HTTP/1.1 %d %s"',
-        request.method,
-        request.url,
-        raw.status_code,
-        raw.reason.decode("latin-1"),
-    )
-    headers: dict[str, str] = {}
-    for name, value in raw.headers:
-        text = name.decode("ascii")
-        headers[text] = f"{headers[text]}, {value.decode('latin-1')}" if text in headers else value.decode("latin-1")
-    content = raw.content
-    is_good = 200 <= raw.status_code < 300
-    if not is_good or "set-cookie" in headers or "content-encoding" in headers:
-        try:
-            response = library.Response(raw.status_code, headers=raw.headers, content=raw.content, request=request)
-        except library.DecodingError as error:
-            raise_as_sdk(error, request)
-        http.cookies.extract_cookies(response)
-        if not is_good:
-            raise client._make_status_error_from_response(response)
-        content = response.content
-    return Answer(content, raw.status_code, headers, str(request.url), library)
+def _check_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError("transport='fast' is for asyncio; leave it out, and polls go through the client") from None

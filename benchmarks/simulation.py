@@ -1,9 +1,9 @@
 """100,000 runs in one process, on a virtual clock: polls, how late they are, and what a run costs while it waits.
 
-Run with `python benchmarks/simulation.py`: prints a section for `RESULTS.md`. No network and no sleeping. The schedule
-(`_schedule`), the bound on polls in flight (`_gate.Pace`) and the delays (`_wait`) are the real ones; a poll is the
-time it takes, drawn between 5 and 50 ms. What a waiting run costs is measured with its real steps (`_poll`) as the
-scheduler holds them. The polls are the same on every machine, the microseconds are not.
+Run with `python benchmarks/simulation.py`: prints a section for `RESULTS.md`. No network and no sleeping. The schedule,
+the bound on polls in flight (`Pace`) and the delays (all in `_waiting`) are the real ones; a poll is the time it takes,
+drawn between 5 and 50 ms. What a waiting run costs is measured with its real steps as the scheduler holds them. The
+polls are the same on every machine, the microseconds are not.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from statistics import median
 
 from detection import mixture, window_for
 from runoutcome import Catalog
-from runoutcome._drivers.limiter import Pace
-from runoutcome._drivers.pending_run import Watch
+from runoutcome._drivers.pending_run import PendingRun
 from runoutcome._operations.effects import Pause
 from runoutcome._operations.poll import Wait, poll, state_of
 from runoutcome._sdk import Answer, native_http_library
+from runoutcome._waiting.pace import Pace
 from runoutcome._waiting.polling import JITTER, Sleep, WaitPolicy, WaitState, pending, policy_for
 from runoutcome._waiting.resume_token import ResumeToken
 from runoutcome._waiting.schedule import Schedule
@@ -92,19 +92,19 @@ def simulate(runs: Iterable[tuple[Run, float]], places: int, until: float = math
     while now < until:
         while flying and flying[0][0] <= now:
             _, _, sent, run = heapq.heappop(flying)
-            pace.leave()
+            pace.leave(run)
             if sent >= run.ends:
                 run.lag = now - run.ends
             else:
                 schedule.put(run, run.after(now, rng.uniform(1 - JITTER, 1 + JITTER)))
-        while pace.in_flight < places and (taken := schedule.take(now)):
-            assert pace.enter(now) == 0
+        while len(pace.in_flight) < places and (taken := schedule.take(now)):
             run, due = taken
+            assert pace.enter(run, now) == 0
             heapq.heappush(flying, (now + rng.uniform(*POLL_SECONDS), next(numbers), now, run))
             run.polls += 1
             tally.polls += 1
             tally.lateness[int((now - due) * 1000)] += 1
-        due_next = schedule.next_due() if pace.in_flight < places else None
+        due_next = schedule.next_due() if len(pace.in_flight) < places else None
         now = min(flying[0][0] if flying else math.inf, math.inf if due_next is None else due_next)
     return tally
 
@@ -175,24 +175,24 @@ def costs(number: int) -> Costs:
     answer = Answer(json.dumps(BODY).encode(), 200, {}, "https://api.example.test/v1/responses/r", library)
     wait = Wait(policy_for(None, None, None), clock, catalog)
 
-    def watch(place: int) -> Watch:
+    def pending_run(place: int) -> PendingRun:
         token = ResumeToken(f"resp_{place:048x}", 0.0, f"{place:032x}-1")
         steps = poll(wait, token, state_of(clock, token, known=True))
-        made = Watch(token.response_id, steps, lambda tell: None, lambda made, ended: None)
+        made = PendingRun(token.response_id, steps, lambda tell: None, lambda made, ended: None)
         assert isinstance(_asked(made, answer), Pause)
         return made
 
-    schedule: Schedule[Watch] = Schedule()
+    schedule: Schedule[PendingRun] = Schedule()
     tracemalloc.start()
-    watches = [watch(place) for place in range(number)]
+    pending_runs = [pending_run(place) for place in range(number)]
     steps_bytes = tracemalloc.get_traced_memory()[0]
-    for made in watches:
+    for made in pending_runs:
         schedule.put(made, rng.uniform(0, 300))
     schedule_bytes = tracemalloc.get_traced_memory()[0] - steps_bytes
     tracemalloc.stop()
 
     state, policy = WaitState(0.0, known=True), wait.policy
-    some = rng.sample(watches, min(number, 10_000))
+    some = rng.sample(pending_runs, min(number, 10_000))
 
     def take_and_put() -> None:
         for due in dues:
@@ -210,9 +210,9 @@ def costs(number: int) -> Costs:
     )
 
 
-def _asked(watch: Watch, answer: Answer) -> object:
-    watch.wake()
-    return watch.go_on(answer)
+def _asked(run: PendingRun, answer: Answer) -> object:
+    run.advance(run.end_pause())
+    return run.advance(answer)
 
 
 def _seconds(work: Callable[[], object]) -> float:

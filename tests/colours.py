@@ -14,7 +14,7 @@ import re
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Protocol
@@ -146,7 +146,7 @@ class World:
     def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """What the method of `Runs`, or awaiting that of `AsyncRuns`, gives."""
         if self.colour == "sync":
-            with self.client() as client:
+            with self.client() as client, ended_polls():
                 return getattr(self.runs(client), name)(*args, **kwargs)
         return asyncio.run(self._call_async(name, *args, **kwargs))
 
@@ -440,6 +440,18 @@ class RawServer:
                 self.hung_up.set()
             else:
                 self.finished.set()
+
+
+@contextmanager
+def ended_polls() -> Iterator[None]:
+    """Wait at the end for the polls of many runs that are in flight: they are not called off, and use the client."""
+    try:
+        yield
+    finally:
+        for thread in threading.enumerate():
+            if thread.name == "runoutcome dispatcher":
+                thread.join(60)
+                assert not thread.is_alive()
 
 
 def closed_port() -> str:

@@ -1,6 +1,6 @@
-"""What becomes of many runs whose wait is interrupted: with "cancel" each is asked to stop, a few at a time.
+"""Cancels many runs whose wait is interrupted, if the caller asked for that: a few at a time, each once.
 
-The interrupt stays the exception it was, as for one run (`_leaving`).
+The interrupt stays the exception it was, as for one run (`_operations/interrupts`).
 """
 
 from __future__ import annotations
@@ -11,85 +11,80 @@ from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 
-from .._operations import interrupts as _leaving
+from .._operations import interrupts
 from .._operations.effects import Cancel
-from .._operations.interrupts import note, tell
 from .._outcome.classify import classify
-from .._sdk import event_loop as _async_backend
+from .._sdk import event_loop
 from .driver import AsyncDriver, Driver
 
-AT_ONCE = 8
+MAX_CANCELS_IN_FLIGHT = 8
 
 
-class _Stops:
-    """The runs that are to be asked, and what their answers say."""
+class _Cancels:
+    """The cancel requests that are to be sent, and the runs that they cancelled."""
 
     def __init__(self, response_ids: Iterable[str]) -> None:
-        self._to_ask = deque(dict.fromkeys(response_ids))
-        self._number = len(self._to_ask)
+        self._left = deque(dict.fromkeys(response_ids))
+        self._total = len(self._left)
         self._cancelled: list[str] = []
-
-    @property
-    def workers(self) -> range:
-        """One for each that asks at the same time."""
-        return range(min(AT_ONCE, self._number))
+        self.workers = range(min(MAX_CANCELS_IN_FLIGHT, self._total))
 
     def next(self) -> Cancel | None:
-        """The next request, which is not made again; None if there is none."""
+        """Return the next request; None if there is no more."""
         with suppress(IndexError):
-            return Cancel(self._to_ask.popleft(), max_retries=0)
+            return Cancel(self._left.popleft(), max_retries=0)
         return None
 
-    def answered(self, cancel: Cancel, response: object) -> None:
-        """What one request brought."""
+    def take_answer(self, cancel: Cancel, response: object) -> None:
+        """Note the state of the run after its request."""
         if classify(response).status == "cancelled":
             self._cancelled.append(cancel.response_id)
 
     def end(self, interrupt: BaseException) -> None:
-        """Nobody asks any more; the interrupt says what came of it."""
-        self._to_ask.clear()
-        if not self._number:
+        """Send no more; note on the interrupt which runs are cancelled."""
+        self._left.clear()
+        if not self._total:
             return
         cancelled = tuple(self._cancelled)
-        tell(interrupt, "runs_cancelled", cancelled)
-        tell(interrupt, "run_cancelled", len(cancelled) == self._number)
-        note(
+        interrupts.tell(interrupt, "runs_cancelled", cancelled)
+        interrupts.tell(interrupt, "run_cancelled", len(cancelled) == self._total)
+        interrupts.note(
             interrupt,
-            f"{self._number} runs were to stop, and {len(cancelled)} are cancelled now (`.runs_cancelled`); "
+            f"{self._total} runs were to stop, and {len(cancelled)} are cancelled now (`.runs_cancelled`); "
             "the others may be going still: poll their tokens (`.run_tokens`).",
         )
 
 
-def stop_many(driver: Driver, response_ids: Iterable[str], interrupt: BaseException) -> None:
-    """Have the server asked to stop these runs, for 10 seconds at most; another Ctrl-C gives up."""
-    stops = _Stops(response_ids)
+def cancel_many(driver: Driver, response_ids: Iterable[str], interrupt: BaseException) -> None:
+    """Ask the server to cancel these runs, for 10 seconds at most; another Ctrl-C gives up. Raises nothing."""
+    cancels = _Cancels(response_ids)
 
     def work() -> None:
-        while (cancel := stops.next()) is not None:
-            with suppress(Exception):  # the others are asked, too
-                stops.answered(cancel, driver.carry_out(cancel))
+        while (cancel := cancels.next()) is not None:
+            with suppress(Exception):  # the next run is asked for in any case
+                cancels.take_answer(cancel, driver.carry_out(cancel))
 
-    threads = [threading.Thread(target=work, name="runoutcome stop", daemon=True) for _ in stops.workers]
-    end = time.monotonic() + _leaving.CANCEL_SECONDS
-    with suppress(BaseException):  # what interrupted first is what leaves
+    threads = [threading.Thread(target=work, name="runoutcome cancel", daemon=True) for _ in cancels.workers]
+    end = time.monotonic() + interrupts.CANCEL_SECONDS
+    with suppress(BaseException):  # the first interrupt is the one that is raised
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
-    stops.end(interrupt)
+    cancels.end(interrupt)
 
 
-async def stop_many_async(driver: AsyncDriver, response_ids: Iterable[str], interrupt: BaseException) -> None:
-    """The async twin of `stop_many`; scopes that go on cancelling do not get in."""
-    stops = _Stops(response_ids)
+async def cancel_many_async(driver: AsyncDriver, response_ids: Iterable[str], interrupt: BaseException) -> None:
+    """The async twin of `cancel_many`; a scope that is cancelled around it does not end it."""
+    cancels = _Cancels(response_ids)
 
     async def work() -> None:
-        while (cancel := stops.next()) is not None:
+        while (cancel := cancels.next()) is not None:
             with suppress(Exception):
-                stops.answered(cancel, await driver.carry_out(cancel))
+                cancels.take_answer(cancel, await driver.carry_out(cancel))
 
-    with suppress(BaseException), _async_backend.move_on_after(_leaving.CANCEL_SECONDS, shield=True):
-        async with _async_backend.create_task_group() as group:
-            for _ in stops.workers:
+    with suppress(BaseException), event_loop.move_on_after(interrupts.CANCEL_SECONDS, shield=True):
+        async with event_loop.create_task_group() as group:
+            for _ in cancels.workers:
                 group.start_soon(work)
-    stops.end(interrupt)
+    cancels.end(interrupt)

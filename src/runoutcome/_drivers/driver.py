@@ -1,4 +1,4 @@
-"""The two loops that carry out what the steps ask for: one sync, one async. Nothing is decided here."""
+"""The two loops that carry out the effects of steps: one sync, one async. They decide nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from inspect import GEN_CLOSED, getgeneratorstate
+from typing import Any, TypeVar, cast
 
 from .. import _sdk
 from .._errors.retryable import retry_after
@@ -27,10 +28,10 @@ from .._operations.effects import (
     SubmitStream,
     Tell,
 )
-from .._sdk import event_loop as _async_backend, event_stream as _sdk_stream
+from .._sdk import event_loop, event_stream
 from .._sdk.worker_threads import Workers
-from .limiter import AsyncGate, Gate
-from .notices import AsyncEar, Ear
+from .limiter import AsyncLimiter, Limiter, Slot
+from .notices import AsyncNoticeListener, NoticeListener
 
 _T = TypeVar("_T")
 MAX_HOLD_SECONDS = 60.0
@@ -43,49 +44,55 @@ class Driver:
     client: _sdk.OpenAI
     clock: Clock
     fetch: Callable[[str, float | None], _sdk.Answer]
-    """One poll request: a response id, and how many seconds it may take."""
-    polls: Gate
-    submits: Gate
+    """Makes one poll request of a response id, in so many seconds at most."""
+    polls: Limiter
+    submits: Limiter
     notices: Notices | None = None
 
     def run(self, steps: Steps[_T]) -> _T:
-        """Run `steps` to their end, and give what they return."""
-        ear = Ear(self.clock, self.notices)
+        """Run `steps` to their end, and return what they return."""
+        listener, slot = NoticeListener(self.clock, self.notices), self.submits.slot()
+        errors: list[BaseException] = []  # one at most; popped, since a variable would tie it to this frame
         try:
-            effect = next(steps)
             while True:
                 try:
-                    if isinstance(effect, Pause):
-                        result = ear.sleep(effect.seconds, effect.response_id)
+                    effect = steps.throw(errors.pop()) if errors else steps.send(None)
+                    while True:
+                        if isinstance(effect, Pause):
+                            result = listener.sleep(effect.seconds, effect.response_id)
+                        else:
+                            if isinstance(effect, Poll):
+                                listener.listen(effect.response_id)
+                            result = self.carry_out(effect, slot)
+                        effect = steps.send(result)
+                except BaseException as raised:  # the steps decide about all, Ctrl-C too
+                    if getgeneratorstate(steps) != GEN_CLOSED:
+                        errors.append(raised)
+                    elif isinstance(raised, StopIteration):
+                        return cast(_T, raised.value)
                     else:
-                        if isinstance(effect, Poll):
-                            ear.listen(effect.response_id)
-                        result = self.carry_out(effect)
-                except BaseException as error:  # noqa: BLE001 - the steps decide about all, Ctrl-C too
-                    effect = steps.throw(error)
-                else:
-                    effect = steps.send(result)
-        except StopIteration as end:
-            value: _T = end.value
-            return value
+                        raise
         finally:
-            ear.close()
+            self.submits.leave(slot)  # an interrupt may have come before the steps had it
+            listener.close()
 
-    def carry_out(self, effect: Immediate) -> Any:
-        """What one effect gives, or raises."""
+    def carry_out(self, effect: Immediate, slot: Slot | None = None) -> Any:
+        """Carry out one effect, and return its result. `slot` is the one that `Admit` fills."""
         match effect:
             case Poll(response_id, timeout):
                 return self._poll(response_id, timeout)
             case Admit():
-                return self.submits.enter()
+                slot = slot or self.submits.slot()
+                self.submits.enter(slot)
+                return slot
             case Submit(params):
                 return self.client.with_options(max_retries=0).responses.create(**params)
             case SubmitStream() | OpenStream() | NextEvent() | CloseStream():
                 return self._stream(effect)
             case Cancel(response_id, max_retries, shielded_seconds):
-                patient = self.client if max_retries is None else self.client.with_options(max_retries=max_retries)
+                client = self.client if max_retries is None else self.client.with_options(max_retries=max_retries)
                 seconds = shielded_seconds or _sdk.POLL_TIMEOUT_SECONDS
-                cancel = partial(patient.responses.cancel, response_id, timeout=seconds)
+                cancel = partial(client.responses.cancel, response_id, timeout=seconds)
                 return Workers().call(cancel, shielded_seconds)  # the timeout is for each read of an answer
             case Tell(function, argument):
                 result = function(argument)
@@ -97,8 +104,9 @@ class Driver:
                 return None
 
     def _poll(self, response_id: str, timeout_seconds: float | None) -> _sdk.Answer:
-        started = self.clock.monotonic()
-        with self.polls.enter(timeout_seconds):
+        slot, started = self.polls.slot(), self.clock.monotonic()
+        with slot, slot:  # an interrupt ends one of the two exits at most
+            self.polls.enter(slot, timeout_seconds)
             try:
                 return self.fetch(response_id, _left(timeout_seconds, self.clock.monotonic() - started))
             except _sdk.RateLimitError as error:
@@ -108,9 +116,9 @@ class Driver:
     def _stream(self, effect: StreamEffect) -> Any:
         match effect:
             case SubmitStream(params):
-                return _sdk_stream.submit_stream(self.client, params)
+                return event_stream.submit_stream(self.client, params)
             case OpenStream(response_id, starting_after, read_seconds):
-                return _sdk_stream.open_stream(self.client, response_id, starting_after, read_seconds)
+                return event_stream.open_stream(self.client, response_id, starting_after, read_seconds)
             case NextEvent(stream, seconds):
                 return stream.next_event(seconds)
             case CloseStream(stream):
@@ -124,51 +132,57 @@ class AsyncDriver:
     client: _sdk.AsyncOpenAI
     clock: Clock
     fetch: Callable[[str, float | None], Awaitable[_sdk.Answer]]
-    polls: AsyncGate
-    submits: AsyncGate
+    polls: AsyncLimiter
+    submits: AsyncLimiter
     notices: Notices | None = None
     check_loop: Callable[[], None] = lambda: None
-    """Called before a submission: raises where the run could not be polled."""
+    """Raises where the run could not be polled; called before a submission."""
 
     async def run(self, steps: Steps[_T]) -> _T:
-        """Run `steps` to their end, and give what they return."""
-        ear = AsyncEar(self.clock, self.notices)
+        """Run `steps` to their end, and return what they return."""
+        listener, slot = AsyncNoticeListener(self.clock, self.notices), self.submits.slot()
+        errors: list[BaseException] = []  # one at most; popped, since a variable would tie it to this frame
         try:
-            effect = next(steps)
             while True:
                 try:
-                    if isinstance(effect, Pause):
-                        result = await ear.sleep(effect.seconds, effect.response_id)
+                    effect = steps.throw(errors.pop()) if errors else steps.send(None)
+                    while True:
+                        if isinstance(effect, Pause):
+                            result = await listener.sleep(effect.seconds, effect.response_id)
+                        else:
+                            if isinstance(effect, Poll):
+                                listener.listen(effect.response_id)
+                            result = await self.carry_out(effect, slot)
+                        effect = steps.send(result)
+                except BaseException as raised:  # the steps decide about all, Ctrl-C too
+                    if getgeneratorstate(steps) != GEN_CLOSED:
+                        errors.append(raised)
+                    elif isinstance(raised, StopIteration):
+                        return cast(_T, raised.value)
                     else:
-                        if isinstance(effect, Poll):
-                            ear.listen(effect.response_id)
-                        result = await self.carry_out(effect)
-                except BaseException as error:  # noqa: BLE001 - the steps decide about all, Ctrl-C too
-                    effect = steps.throw(error)
-                else:
-                    effect = steps.send(result)
-        except StopIteration as end:
-            value: _T = end.value
-            return value
+                        raise
         finally:
-            ear.close()
+            self.submits.leave(slot)  # an interrupt may have come before the steps had it
+            listener.close()
 
-    async def carry_out(self, effect: Immediate) -> Any:
-        """What one effect gives, or raises."""
+    async def carry_out(self, effect: Immediate, slot: Slot | None = None) -> Any:
+        """Carry out one effect, and return its result. `slot` is the one that `Admit` fills."""
         match effect:
             case Poll(response_id, timeout):
                 return await self._poll(response_id, timeout)
             case Admit():
                 self.check_loop()
-                return await self.submits.enter()
+                slot = slot or self.submits.slot()
+                await self.submits.enter(slot)
+                return slot
             case Submit(params):
                 return await self.client.with_options(max_retries=0).responses.create(**params)
             case SubmitStream() | OpenStream() | NextEvent() | CloseStream():
                 return await self._stream(effect)
             case Cancel(response_id, max_retries, shielded_seconds):
-                patient = self.client if max_retries is None else self.client.with_options(max_retries=max_retries)
-                with _async_backend.shielded(shielded_seconds):
-                    return await patient.responses.cancel(response_id, timeout=_sdk.POLL_TIMEOUT_SECONDS)
+                client = self.client if max_retries is None else self.client.with_options(max_retries=max_retries)
+                with event_loop.shielded(shielded_seconds):
+                    return await client.responses.cancel(response_id, timeout=_sdk.POLL_TIMEOUT_SECONDS)
             case Tell(function, argument):
                 result = function(argument)
                 if inspect.isawaitable(result):
@@ -176,8 +190,9 @@ class AsyncDriver:
                 return None
 
     async def _poll(self, response_id: str, timeout_seconds: float | None) -> _sdk.Answer:
-        started = self.clock.monotonic()
-        with await self.polls.enter(timeout_seconds):
+        slot, started = self.polls.slot(), self.clock.monotonic()
+        with slot:
+            await self.polls.enter(slot, timeout_seconds)
             try:
                 return await self.fetch(response_id, _left(timeout_seconds, self.clock.monotonic() - started))
             except _sdk.RateLimitError as error:
@@ -187,9 +202,9 @@ class AsyncDriver:
     async def _stream(self, effect: StreamEffect) -> Any:
         match effect:
             case SubmitStream(params):
-                return await _sdk_stream.submit_stream_async(self.client, params)
+                return await event_stream.submit_stream_async(self.client, params)
             case OpenStream(response_id, starting_after, read_seconds):
-                return await _sdk_stream.open_stream_async(self.client, response_id, starting_after, read_seconds)
+                return await event_stream.open_stream_async(self.client, response_id, starting_after, read_seconds)
             case NextEvent(stream, seconds):
                 return await stream.next_event(seconds)
             case CloseStream(stream):
@@ -197,7 +212,7 @@ class AsyncDriver:
 
 
 def _hold_seconds(error: _sdk.RateLimitError) -> float:
-    """How long all polls wait when one was told to: the limit is that of the account, not of one run."""
+    """Return how long all polls wait after a 429: its limit is that of the account, not of one run."""
     return min(retry_after(error) or 0.0, MAX_HOLD_SECONDS)
 
 

@@ -1,7 +1,7 @@
-"""Many runs at once: their results as they come, through the one scheduler of a `Runs`.
+"""Many runs at once: their results as they end, through the one scheduler of a `Runs`.
 
-The caller's own functions are called by the caller's own thread or task, when it asks for the next result: the
-scheduler's workers only put down what is to be told.
+The caller's own functions are called in the caller's thread or task, when it asks for the next result: the scheduler
+puts their calls in a queue.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, 
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 from .. import _sdk
@@ -19,78 +20,87 @@ from .._catalog.catalog import Catalog
 from .._errors.results import RunExceptionGroup, RunResult, result_of
 from .._operations.effects import Steps, Tell
 from .._operations.interrupts import OnInterrupt, is_asked_for, tell
-from .._sdk import event_loop as _async_backend
+from .._sdk import event_loop
 from .._waiting.resume_token import ResumeToken
-from .cancel_many import stop_many, stop_many_async
-from .pending_run import Watch
+from .cancel_many import cancel_many, cancel_many_async
+from .pending_run import PendingRun
 from .scheduler import AsyncScheduler, AsyncSchedulers, Scheduler
 
 Begin = Callable[[Any], tuple[ResumeToken, Steps[_sdk.Response]]]
-"""From a run as the caller names it to its token, and the steps of waiting for it."""
+"""A function from a run as the caller names it to its token and the steps of waiting for it."""
 
 CTRL_C_SECONDS = 1.0
 """How long a thread sleeps at most without looking for Ctrl-C: some platforms do not end a sleep for it."""
 
 
-class _Given(NamedTuple):
-    """One run as it was given, and its place."""
+class _Entry(NamedTuple):
+    """A run as the caller named it, its position among the runs, and its token."""
 
-    place: int
+    position: int
     run: Any
     token: ResumeToken
 
 
-class _Ended(NamedTuple):
-    """What came of a wait: a response, or an exception."""
+class _End(NamedTuple):
+    """The end of one wait: a response, or an exception."""
 
-    watch: Watch
+    run: PendingRun
     value: Any
 
 
-class Crowd:
-    """The runs that one call waits for, and what is to be handed on about them."""
+class PendingRuns:
+    """The runs that one call waits for, each from when it is drawn until its result is handed on."""
 
-    def __init__(self, begin: Begin, catalog: Catalog, limit: int | None, put: Callable[[Any], None]) -> None:
+    def __init__(self, begin: Begin, catalog: Catalog, limit: int | None, put: Callable[[_End | Tell], None]) -> None:
+        """`put` takes the ends of runs, and calls of the caller's functions, from any thread."""
         self._begin, self._catalog, self._limit, self._put = begin, catalog, limit, put
-        self._given: dict[Watch, _Given] = {}
+        self._drawn: deque[Any] = deque()
+        self._entries: dict[PendingRun, _Entry] = {}
         self._count = 0
 
     def __len__(self) -> int:
-        return len(self._given)
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[PendingRun]:
+        return iter(self._entries)
 
     @property
     def has_room(self) -> bool:
         """One more run may be waited for."""
-        return self._limit is None or len(self._given) < self._limit
+        return self._limit is None or len(self._entries) < self._limit
 
-    @property
-    def response_ids(self) -> list[str]:
-        """Of the runs that are still waited for."""
-        return [watch.response_id for watch in self._given]
+    def draw(self, source: Iterator[Any]) -> PendingRun | None:
+        """Add the next run of `source`; None at its end. Raises TypeError or ValueError for what names no run."""
+        self._drawn.extend(
+            islice(source, 1)
+        )  # one call, in C: an interrupt loses no run that `source` has just created
+        return self.add(self._drawn[0]) if self._drawn else None
 
-    @property
-    def watches(self) -> list[Watch]:
-        """What is still waited for."""
-        return list(self._given)
-
-    def take_up(self, run: Any) -> Watch:
-        """One more run. Raises TypeError or ValueError for what names no run."""
+    def add(self, run: Any) -> PendingRun:
+        """Add one run. Raises TypeError or ValueError for what names no run."""
         token, steps = self._begin(run)
-        watch = Watch(token.response_id, steps, self._put, lambda watch, value: self._put(_Ended(watch, value)))
-        self._given[watch] = _Given(self._count, run, token)
+        pending = PendingRun(token.response_id, steps, self._put, lambda run, value: self._put(_End(run, value)))
+        self._entries[pending] = _Entry(self._count, run, token)
+        self._drawn.clear()
         self._count += 1
-        return watch
+        return pending
 
-    def result(self, ended: _Ended) -> RunResult[Any]:
-        """The result of a run that ended. Raises what is no matter of one run, such as SystemExit."""
-        if isinstance(ended.value, BaseException) and not isinstance(ended.value, Exception):
-            raise ended.value
-        given = self._given.pop(ended.watch)
-        return result_of(given.run, given.place, given.token.response_id, ended.value, self._catalog)
+    def result(self, end: _End) -> RunResult[Any]:
+        """Return the result of a run that ended. Raises what is not about one run, such as SystemExit."""
+        if isinstance(end.value, BaseException) and not isinstance(end.value, Exception):
+            raise end.value
+        position, run, token = self._entries[end.run]
+        return result_of(run, position, token.response_id, end.value, self._catalog)
 
-    def tell_how_to_go_on(self, error: BaseException) -> None:
-        """What leaves early carries the tokens of the runs that have not ended, in their order."""
-        tell(error, "run_tokens", tuple(given.token.dumps() for given in self._given.values()))
+    def discard(self, run: PendingRun) -> None:
+        """Forget a run: its result is handed on."""
+        del self._entries[run]
+
+    def add_tokens(self, error: BaseException) -> None:
+        """Note the tokens of the runs, in their order, on an exception that leaves."""
+        with suppress(Exception):
+            self.add(self._drawn[0])  # an interrupt came just after it was drawn
+        tell(error, "run_tokens", tuple(entry.token.dumps() for entry in self._entries.values()))
 
 
 def poll_many(
@@ -101,36 +111,37 @@ def poll_many(
     limit: int | None,
     on_interrupt: OnInterrupt = "leave",
 ) -> Iterator[RunResult[Any]]:
-    """The results of `runs` as they come. `runs` is drawn from in the caller's thread, where there is room."""
-    events: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    crowd, source, is_open = Crowd(begin, catalog, limit, events.put), iter(runs), True
-    are_at_hand = isinstance(runs, Collection)  # what has to be made first is not to hold up what has ended
+    """Yield the results of `runs` as they end. `runs` is drawn from in the caller's thread, as far as there is room."""
+    events: queue.SimpleQueue[_End | Tell] = queue.SimpleQueue()
+    pending, source, is_open = PendingRuns(begin, catalog, limit, events.put), iter(runs), True
+    is_collection = isinstance(runs, Collection)  # a generator may take its time, and holds up no results
     try:
         while True:
-            while is_open and crowd.has_room and (are_at_hand or events.empty()):
-                run = next(source, _DRAWN)
-                if is_open := run is not _DRAWN:
-                    scheduler.add(crowd.take_up(run))
-            if not len(crowd):
+            while is_open and pending.has_room and (is_collection or events.empty()):
+                run = pending.draw(source)
+                if is_open := run is not None:
+                    scheduler.add(run)
+            if not len(pending):
                 return
             event = _next(events)
-            if isinstance(event, _Ended):
-                yield crowd.result(event)
+            if isinstance(event, _End):
+                yield pending.result(event)
+                pending.discard(event.run)  # not before: an interrupt loses no result
             else:
                 scheduler.driver.carry_out(event)
     except GeneratorExit:
         raise
     except BaseException as error:
-        crowd.tell_how_to_go_on(error)
+        pending.add_tokens(error)
         if is_asked_for(on_interrupt, error):
-            scheduler.remove(crowd.watches)
-            stop_many(scheduler.driver, crowd.response_ids, error)
+            scheduler.remove(pending)
+            cancel_many(scheduler.driver, [run.response_id for run in pending], error)
         raise
     finally:
-        scheduler.remove(crowd.watches)
+        scheduler.remove(pending)
 
 
-def _next(events: queue.SimpleQueue[Any]) -> Any:
+def _next(events: queue.SimpleQueue[_End | Tell]) -> _End | Tell:
     while True:
         with suppress(queue.Empty):
             return events.get(timeout=CTRL_C_SECONDS)
@@ -146,67 +157,68 @@ async def poll_many_async(
 ) -> AsyncIterator[RunResult[Any]]:
     """The async twin of `poll_many`. An async iterable is drawn from in a task of its own, as it may have to wait."""
     scheduler, events = schedulers.of_this_loop(), _AsyncQueue()
-    crowd = Crowd(begin, catalog, limit, events.put)
-    feeder = _Feeder(scheduler, crowd, events)
+    pending = PendingRuns(begin, catalog, limit, events.put)
+    feed = _Feed(scheduler, pending, events)
     source = iter(()) if isinstance(runs, AsyncIterable) else iter(runs)
-    is_open, are_at_hand = True, isinstance(runs, Collection)
+    is_open, is_collection = True, isinstance(runs, Collection)
     if isinstance(runs, AsyncIterable):
-        feeder.start(runs)
+        feed.start(runs)
     try:
         while True:
-            while is_open and crowd.has_room and (are_at_hand or not len(events)):
-                run = next(source, _DRAWN)
-                if is_open := run is not _DRAWN:
-                    scheduler.add(crowd.take_up(run))
-            if not feeder.is_open and not len(crowd):
+            while is_open and pending.has_room and (is_collection or not len(events)):
+                run = pending.draw(source)
+                if is_open := run is not None:
+                    scheduler.add(run)
+            if not feed.is_open and not len(pending):
                 return
             event = await events.get()
-            if isinstance(event, _Ended):
-                result = crowd.result(event)
-                feeder.has_room.set()
+            if isinstance(event, _End):
+                result = pending.result(event)
+                pending.discard(event.run)
+                feed.has_room.set()
                 yield result
             else:
                 await scheduler.driver.carry_out(event)
     except GeneratorExit:
         raise
     except BaseException as error:
-        crowd.tell_how_to_go_on(error)
+        pending.add_tokens(error)
         if is_asked_for(on_interrupt, error):
-            feeder.stop()  # no more runs than these
-            await scheduler.remove(crowd.watches)
-            await stop_many_async(scheduler.driver, crowd.response_ids, error)
+            feed.stop()  # no more runs than these
+            await scheduler.remove(pending)
+            await cancel_many_async(scheduler.driver, [run.response_id for run in pending], error)
         raise
     finally:
-        feeder.stop()
-        await scheduler.remove(crowd.watches)
+        feed.stop()
+        await scheduler.remove(pending)
 
 
-class _Feeder:
-    """Draws runs from an async iterable while there is room."""
+class _Feed:
+    """Draws runs from an async iterable as long as there is room."""
 
-    def __init__(self, scheduler: AsyncScheduler, crowd: Crowd, events: _AsyncQueue) -> None:
+    def __init__(self, scheduler: AsyncScheduler, pending: PendingRuns, events: _AsyncQueue) -> None:
         self.is_open = False
         """There may be more runs to come."""
-        self.has_room = _async_backend.Event()
-        self._scheduler, self._crowd, self._events = scheduler, crowd, events
-        self._scope = _async_backend.CancelScope()
+        self.has_room = event_loop.Event()
+        self._scheduler, self._pending, self._events = scheduler, pending, events
+        self._scope = event_loop.CancelScope()
         self._task: object = None
 
     def start(self, runs: AsyncIterable[Any]) -> None:
         self.is_open = True
-        self._task = _async_backend.spawn(partial(self._feed, runs), copy_context())
+        self._task = event_loop.spawn(partial(self._draw, runs), copy_context())
 
     def stop(self) -> None:
         self._scope.cancel()
 
-    async def _feed(self, runs: AsyncIterable[Any]) -> None:
+    async def _draw(self, runs: AsyncIterable[Any]) -> None:
         failure: BaseException | None = None
         with self._scope:
             try:
                 async for run in runs:
-                    self._scheduler.add(self._crowd.take_up(run))
-                    while not self._crowd.has_room:
-                        self.has_room = _async_backend.Event()
+                    self._scheduler.add(self._pending.add(run))
+                    while not self._pending.has_room:
+                        self.has_room = event_loop.Event()
                         await self.has_room.wait()
             except BaseException as error:
                 failure = error
@@ -223,28 +235,28 @@ def _raise_if_any(failure: BaseException | None) -> None:
 
 
 class _AsyncQueue:
-    """What is to be handed on, for one task that waits for it."""
+    """A queue for one task that waits for its items."""
 
     def __init__(self) -> None:
-        self._items: deque[Any] = deque()
-        self._has_come = _async_backend.Event()
+        self._items: deque[_End | Tell] = deque()
+        self._is_filled = event_loop.Event()
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def put(self, item: Any) -> None:
+    def put(self, item: _End | Tell) -> None:
         self._items.append(item)
-        self._has_come.set()
+        self._is_filled.set()
 
-    async def get(self) -> Any:
+    async def get(self) -> _End | Tell:
         while not self._items:
-            self._has_come = _async_backend.Event()
-            await self._has_come.wait()
+            self._is_filled = event_loop.Event()
+            await self._is_filled.wait()
         return self._items.popleft()
 
 
 def responses_of(results: list[RunResult[Any]]) -> list[Any]:
-    """The responses in the order of their runs. Raises a RunExceptionGroup if there is not one for each."""
+    """Return the responses in the order of their runs. Raises a RunExceptionGroup if one is missing."""
     results.sort(key=lambda result: result.index)
     responses = [result.response for result in results if result.response is not None]
     if len(responses) < len(results):
@@ -252,6 +264,3 @@ def responses_of(results: list[RunResult[Any]]) -> list[Any]:
         del results, responses  # error trackers send the variables of every frame, and these hold prompts and output
         raise group
     return responses
-
-
-_DRAWN = object()

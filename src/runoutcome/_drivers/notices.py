@@ -1,18 +1,17 @@
-"""What a wait hears of its run, from its first poll to its end: no notice falls between two pauses."""
+"""Wakes one wait when a notice of its run arrives. It listens from the first poll on, so no notice falls in between."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from .._operations.effects import Clock, Notices
-from .._sdk import event_loop as _async_backend
+from .._sdk import event_loop
 from .clock import wait_for
 
 
-class _EarBase:
-    """What both colours share."""
+class _NoticeListenerBase:
+    """The part that both colours share."""
 
     def __init__(self, clock: Clock, notices: Notices | None) -> None:
         self._clock = clock
@@ -21,61 +20,58 @@ class _EarBase:
         self._stop: Callable[[], None] | None = None
 
     def listen(self, response_id: str) -> None:
-        """Remember from now on whether a notice of this run has come; of one run at a time."""
+        """Remember from now on whether a notice of this run arrives. It replaces the run of before."""
         if self._notices is not None and response_id != self._response_id:
             self.close()
-            self._stop = self._notices.listen(response_id, self._begin())
+            self._stop = self._notices.listen(response_id, self._make_event())
             self._response_id = response_id
 
-    def _begin(self) -> Callable[[], None]:
-        """Nothing has come so far; gives what is to be called, from any thread, when something does."""
+    def _make_event(self) -> Callable[[], None]:
+        """Make a new event; return a function that sets it, from any thread."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         stop, self._stop, self._response_id = self._stop, None, None
         if stop is not None:
             stop()
 
 
-class Ear(_EarBase):
-    """Listens for one wait, with a thread."""
+class NoticeListener(_NoticeListenerBase):
+    """Listens for a wait in a thread."""
 
-    _came: threading.Event
+    _notice: threading.Event
 
-    def _begin(self) -> Callable[[], None]:
-        self._came = threading.Event()
-        return self._came.set
+    def _make_event(self) -> Callable[[], None]:
+        self._notice = threading.Event()
+        return self._notice.set
 
     def sleep(self, seconds: float, response_id: str | None) -> bool:
-        """Whether a notice of the run came, before or within these seconds, which ends them; of None comes none."""
+        """Sleep, and return whether a notice of the run ended that or came before. Without a run nothing ends it."""
         if response_id is None or self._notices is None:
             self._clock.sleep(seconds)
             return False
         self.listen(response_id)
-        if has_come := wait_for(self._came, seconds):
-            self._came.clear()
+        if has_come := wait_for(self._notice, seconds):
+            self._notice.clear()
         return has_come
 
 
-class AsyncEar(_EarBase):
-    """The async twin of `Ear`."""
+class AsyncNoticeListener(_NoticeListenerBase):
+    """Listens for a wait in a task; the async twin of `NoticeListener`."""
 
-    _came: _async_backend.Event
+    _notice: event_loop.Event
 
-    def _begin(self) -> Callable[[], None]:
-        self._came = _async_backend.Event()
-        return _async_backend.from_any_thread(self._note)
+    def _make_event(self) -> Callable[[], None]:
+        self._notice = event_loop.Event()
+        return event_loop.from_any_thread(lambda: self._notice.set())
 
     async def sleep(self, seconds: float, response_id: str | None) -> bool:
-        """Whether a notice of the run came, before or within these seconds, which ends them; of None comes none."""
+        """Sleep, and return whether a notice of the run ended that or came before. Without a run nothing ends it."""
         if response_id is None or self._notices is None:
             await self._clock.sleep(seconds)
             return False
         self.listen(response_id)
-        if has_come := await _async_backend.wait_for(self._came, seconds):
-            self._came = _async_backend.Event()  # anyio's cannot be cleared
+        if has_come := await event_loop.wait_for(self._notice, seconds):
+            self._notice = event_loop.Event()  # those of anyio cannot be cleared
         return has_come
-
-    def _note(self) -> Any:
-        self._came.set()

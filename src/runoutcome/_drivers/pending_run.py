@@ -1,37 +1,42 @@
-"""One run of many that is waited for: its steps, driven by whichever worker has it."""
+"""One of many runs that are waited for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from typing import Any
 
 from .. import _sdk
 from .._operations.effects import Effect, Pause, Steps, Tell
-from .._sdk import event_loop as _async_backend
+from .._sdk import event_loop
 
 
 class Request:
-    """A request in flight that may be called off."""
+    """A request in flight that can be called off."""
 
     def __init__(self) -> None:
-        self.scope = _async_backend.CancelScope()
-        self.has_ended = _async_backend.Event()
+        self.scope = event_loop.CancelScope()
+        self.has_ended = event_loop.Event()
 
 
-class Watch:
-    """One run that is waited for: its steps, and whom they tell. Whoever carries out its effects owns it meanwhile."""
+class PendingRun:
+    """The steps of one wait, and the functions that hear of it.
+
+    A scheduler owns it while it pauses, and the thread or task of its poll owns it meanwhile.
+    """
 
     __slots__ = (
-        "_has_begun",
-        "in_flight",
-        "is_listening",
+        "_has_paused",
+        "_listens",
+        "_on_end",
+        "_on_tell",
+        "_steps",
+        "context",
         "is_noticed",
         "is_over",
-        "on_end",
-        "on_tell",
+        "request",
         "response_id",
-        "steps",
-        "stop_listening",
+        "stops",
     )
 
     def __init__(
@@ -39,42 +44,49 @@ class Watch:
         response_id: str,
         steps: Steps[_sdk.Response],
         on_tell: Callable[[Tell], None],
-        on_end: Callable[[Watch, Any], None],
+        on_end: Callable[[PendingRun, Any], None],
     ) -> None:
+        """`on_tell` takes calls of the caller's functions; `on_end` takes the response or the exception, once."""
         self.response_id = response_id
-        self.steps = steps
-        self.on_tell = on_tell
-        """Called with what the caller's own functions are to be told."""
-        self.on_end = on_end
-        """Called once, with the response or the exception."""
+        self.context = copy_context()
+        """That of the caller, for the polls."""
         self.is_noticed = False
-        """A notice came that no pause has ended for yet."""
-        self.is_listening = True
-        """A notice ends the pause that it is in."""
+        """A notice came that has ended no pause yet."""
         self.is_over = False
-        self.in_flight: Request | None = None
+        self.request: Request | None = None
         """The request that is made for it now (async only)."""
-        self.stop_listening: Callable[[], None] | None = None
-        self._has_begun = False
+        self.stops: Iterator[Callable[[], None]] = iter(())
+        """The function that ends listening for notices; an iterator gives it to one thread only."""
+        self._steps, self._on_tell, self._on_end = steps, on_tell, on_end
+        self._has_paused, self._listens = False, True
 
-    def wake(self) -> Effect | None:
-        """What the steps ask for when the run is due; None if that was their end."""
-        if not self._has_begun:
-            self._has_begun = True
-            return self.go_on(None)
-        noticed, self.is_noticed = self.is_noticed, False
-        return self.go_on(noticed)
+    def notice(self) -> bool:
+        """Remember a notice until the end of a pause; return whether it ends the pause of this moment."""
+        self.is_noticed = True
+        return self._listens
 
-    def go_on(self, result: Any, error: BaseException | None = None) -> Effect | None:
-        """What the steps ask for next, given what came of the last effect; None if that was their end."""
+    def pause(self, effect: Pause) -> float:
+        """Begin a pause; return its seconds: 0 after a notice that came meanwhile."""
+        self._has_paused, self._listens = True, effect.response_id is not None
+        return 0.0 if self.is_noticed and self._listens else effect.seconds
+
+    def end_pause(self) -> bool | None:
+        """Return what the steps get at the end of a pause: whether a notice came; None at their beginning."""
+        if not self._has_paused:
+            return None
+        is_noticed, self.is_noticed = self.is_noticed, False
+        return is_noticed
+
+    def advance(self, result: Any, error: BaseException | None = None) -> Effect | None:
+        """Give the steps the result of their last effect, or its error. Return their next effect; None at the end."""
         if self.is_over:
-            self.steps.close()
+            self._steps.close()
             return None
         try:
-            effect = self.steps.send(result) if error is None else self.steps.throw(error)
+            effect = self._steps.send(result) if error is None else self._steps.throw(error)
             while isinstance(effect, Tell):
-                self.on_tell(effect)
-                effect = self.steps.send(None)
+                self._on_tell(effect)
+                effect = self._steps.send(None)
             return effect
         except StopIteration as end:
             self._end(end.value)
@@ -82,18 +94,12 @@ class Watch:
             self._end(ended)
         return None
 
-    def pause(self, effect: Pause) -> float:
-        """How long to wait until it is woken, in seconds: not at all for a notice that has come meanwhile."""
-        self.is_listening = effect.response_id is not None
-        return 0.0 if self.is_noticed and self.is_listening else effect.seconds
-
     def leave(self) -> None:
-        """Nobody waits for this run any more; it goes on by itself."""
+        """Stop waiting; the run goes on by itself."""
         self.is_over = True
-        stop, self.stop_listening = self.stop_listening, None
-        if stop is not None:
+        for stop in self.stops:
             stop()
 
-    def _end(self, ended: Any) -> None:
+    def _end(self, value: Any) -> None:
         self.leave()
-        self.on_end(self, ended)
+        self._on_end(self, value)

@@ -1,7 +1,7 @@
-"""One heap for all runs that are waited for together: a few workers poll whichever is due, and nobody waits alone.
+"""One schedule for all runs that a `Runs` waits for: a dispatcher begins the polls that are due.
 
-There is no worker per run: there are at most as many as polls may be in flight, each started when it is needed. One of
-those that have nothing to do, the leader, waits until the next run is due.
+There is no thread or task for each run: there is the dispatcher, and one for each poll in flight. All end by themselves
+when nothing is waited for.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from .._operations.effects import Effect, Immediate, Pause
-from .._sdk import event_loop as _async_backend
+from .._sdk import event_loop
+from .._sdk.worker_threads import Workers
 from .._waiting.schedule import Schedule
 from .driver import AsyncDriver, Driver
-from .pending_run import Request, Watch
-
-NOBODY = -math.inf
-"""Until when nobody leads."""
-LOCK_SECONDS = 0.05
-"""How long to try for the lock where waiting for it may be in vain; nobody holds it for long otherwise."""
-LINGER_SECONDS = 5.0
-"""How long a thread that has nothing to do stays for more: to start one costs as much as a poll."""
+from .pending_run import PendingRun, Request
 
 
 class Scheduler:
-    """Waits for runs with threads, which end by themselves when there is nothing more to wait for."""
+    """Waits for runs with threads.
+
+    The dispatcher alone touches the schedule. Others leave it messages, which are calls to make, and need no lock for
+    that: the garbage collector may end an iterator, and so call `remove`, at any point of any thread.
+    """
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
@@ -39,245 +39,252 @@ class Scheduler:
 
     def _begin_anew(self) -> None:
         self._process = os.getpid()
-        self._schedule: Schedule[Watch] = Schedule()
-        self._left: deque[Watch] = deque()
-        """Those to be taken out of the schedule by whoever has the lock next."""
-        self._lock = threading.Lock()
-        self._next_is_due = threading.Condition(self._lock)
-        """What the leader waits for."""
-        self._leader_is_needed = threading.Condition(self._lock)
-        """What the others wait for."""
-        self._leads_until = NOBODY
-        """When the run is due that the leader waits for."""
-        self._idle = 0
-        self._workers = 0
+        self._workers = Workers("runoutcome worker")
+        self._schedule: Schedule[PendingRun] = Schedule()
+        self._free = self._limit
+        """How many more polls may be in flight."""
+        self._is_dispatching = threading.Lock()
+        self._messages: deque[Callable[[], None]] = deque()
+        self._alarm: SimpleQueue[None] = SimpleQueue()
+        self._alarm_time = -math.inf
+        """When the dispatcher looks for messages by itself; always, while it is awake."""
 
-    def add(self, watch: Watch) -> None:
-        """Begin to wait for a run."""
-        if self._process != os.getpid():  # a fork copies no threads, but what they held
+    def add(self, run: PendingRun) -> None:
+        """Begin to wait for a run. Raises RuntimeError if no thread can be started."""
+        if self._process != os.getpid():  # a fork copies no threads
             self._begin_anew()
         if self.driver.notices is not None:
-            watch.stop_listening = self.driver.notices.listen(watch.response_id, partial(self._notice, watch))
-        with self._lock:
-            self._put(watch, self._now())
-            self._see_to_a_leader()
+            notice = partial(self._send, partial(self._notice, run))
+            run.stops = iter((self.driver.notices.listen(run.response_id, notice),))
+        self._send(partial(self._put, run, self._now()))
+        if not self._is_dispatching.locked():
+            threading.Thread(target=self._dispatch, name="runoutcome dispatcher", daemon=True).start()
 
-    def remove(self, watches: Collection[Watch]) -> None:
-        """Stop waiting for these runs, and leave them alone."""
-        for watch in watches:
-            watch.leave()
-        self._left.extend(watches)
-        # The garbage collector may call this in any thread: also in one that whoever has the lock is waiting for.
-        if self._lock.acquire(timeout=LOCK_SECONDS):
+    def remove(self, runs: Iterable[PendingRun]) -> None:
+        """Stop waiting for these runs, and leave them alone; a poll in flight ends in the background."""
+        for run in runs:
+            run.leave()
+            self._send(partial(self._schedule.remove, run))
+
+    def _send(self, message: Callable[[], None]) -> None:
+        self._messages.append(message)
+        self._alert(-math.inf)
+
+    def _alert(self, due: float) -> None:
+        """Wake the dispatcher if it sleeps longer than this."""
+        if due < self._alarm_time:
+            self._alarm_time = -math.inf  # once is enough
+            self._alarm.put(None)
+
+    def _dispatch(self) -> None:
+        # A sender sees either a dispatcher, which looks for messages once more after this, or none, and starts one.
+        while self._messages and self._is_dispatching.acquire(blocking=False):
             try:
-                self._forget_the_left()
-                self._next_is_due.notify()  # nobody is to wait for what is not there
+                while self._messages or not self._is_idle:
+                    self._sleep()
+                    while self._messages:
+                        self._messages.popleft()()
+                    self._begin_polls(self._now())
             finally:
-                self._lock.release()
+                self._is_dispatching.release()
 
-    def _forget_the_left(self) -> None:
-        while self._left:
-            self._schedule.remove(self._left.popleft())
+    @property
+    def _is_idle(self) -> bool:
+        return not len(self._schedule) and self._free == self._limit
 
-    def _notice(self, watch: Watch) -> None:
-        with self._lock:
-            watch.is_noticed = True
-            if watch.is_listening and watch in self._schedule:
-                self._put(watch, self._now())
+    def _sleep(self) -> None:
+        due = self._schedule.next_due() if self._free else None
+        seconds = None if due is None else min(max(due - self._now(), 0.0), threading.TIMEOUT_MAX)
+        self._alarm_time = math.inf if due is None else due
+        if not self._messages:  # looked for after the time is set: a later one rings the alarm
+            with suppress(Empty):
+                self._alarm.get(timeout=seconds)
+        self._alarm_time = -math.inf
 
-    def _work(self) -> None:
-        while (watch := self._next()) is not None:
-            effect = watch.wake()
-            while effect is not None and not isinstance(effect, Pause):
-                try:
-                    result = self.driver.carry_out(effect)
-                except BaseException as error:  # noqa: BLE001 - the steps decide about all
-                    effect = watch.go_on(None, error)
-                else:
-                    effect = watch.go_on(result)
-            if effect is not None:
-                with self._lock:
-                    if not watch.is_over:
-                        self._put(watch, self._now() + watch.pause(effect))
+    def _begin_polls(self, now: float) -> None:
+        while self._free and (entry := self._schedule.take(now)):
+            self._begin_poll(entry[0])
 
-    def _put(self, watch: Watch, due: float) -> None:
-        self._schedule.put(watch, due)
-        if due < self._leads_until:
-            self._next_is_due.notify()
+    def _begin_poll(self, run: PendingRun) -> None:
+        self._free -= 1
+        result = run.end_pause()
 
-    def _next(self) -> Watch | None:
-        """The run that is due, once one is; None if this worker is not needed any more."""
-        with self._lock:
-            while True:
-                self._forget_the_left()
-                now = self._now()
-                taken = self._schedule.take(now)
-                if taken is not None:
-                    self._see_to_a_leader()
-                    return taken[0]
-                due = self._schedule.next_due()
-                if due is None:
-                    self._leader_is_needed.notify_all()
-                elif self._leads_until == NOBODY:
-                    self._leads_until = due
-                    self._next_is_due.wait(min(due - now, threading.TIMEOUT_MAX))
-                    self._leads_until = NOBODY
-                    continue
-                elif self._is_needed_soon():
-                    continue
-                self._workers -= 1
-                return None
+        def work() -> Callable[[], None]:
+            return run.context.run(self._poll, run, result)
 
-    def _is_needed_soon(self) -> bool:
-        self._idle += 1
-        is_called = self._leader_is_needed.wait(LINGER_SECONDS)
-        self._idle -= 1
-        return is_called or self._leads_until == NOBODY  # a call that came just when the time was up is not heard
+        try:
+            self._workers.start(work)
+        except RuntimeError:  # no more threads
+            work()()
 
-    def _see_to_a_leader(self) -> None:
-        """Have somebody wait for the next run while this one is polled."""
-        if self._leads_until != NOBODY or not len(self._schedule):
-            return
-        if self._idle:
-            self._leader_is_needed.notify()
-        elif self._workers < self._limit:
-            self._workers += 1
+    def _poll(self, run: PendingRun, result: Any) -> Callable[[], None]:
+        """Carry out the effects of a run up to its next pause; return what tells the dispatcher."""
+        effect = run.advance(result)
+        while effect is not None and not isinstance(effect, Pause):
             try:
-                threading.Thread(target=copy_context().run, args=(self._work,), name="runoutcome", daemon=True).start()
-            except RuntimeError:  # no more threads: those that are there do it all
-                self._workers -= 1
-                if not self._workers:
-                    raise
+                result = self.driver.carry_out(effect)
+            except BaseException as error:  # noqa: BLE001 - the steps decide about all
+                effect = run.advance(None, error)
+            else:
+                effect = run.advance(result)
+        return partial(self._tell_end, run, effect, self._now())
+
+    def _tell_end(self, run: PendingRun, pause: Pause | None, now: float) -> None:
+        self._messages.append(partial(self._end_poll, run, pause, now))
+        # Looked at after that: a notice that the dispatcher hears of later finds the message.
+        self._alert(-math.inf if pause is None or run.is_noticed else now + pause.seconds)
+
+    def _end_poll(self, run: PendingRun, pause: Pause | None, now: float) -> None:
+        self._free += 1
+        if pause is not None:
+            self._put(run, now + run.pause(pause))
+
+    def _notice(self, run: PendingRun) -> None:
+        if run.notice() and run in self._schedule:
+            self._put(run, self._now())
+
+    def _put(self, run: PendingRun, due: float) -> None:
+        if not run.is_over:
+            self._schedule.put(run, due)
 
     def _now(self) -> float:
         return self.driver.clock.monotonic()
 
 
 class AsyncScheduler:
-    """Waits for runs with tasks; the async twin of `Scheduler`."""
+    """Waits for runs with tasks, in one loop; the async twin of `Scheduler`."""
 
     def __init__(self, driver: AsyncDriver) -> None:
         self.driver = driver
         self._limit = driver.polls.pace.limit
-        self._schedule: Schedule[Watch] = Schedule()
-        self._next_is_due = _async_backend.Event()
-        """What the leader waits for; a new one each time."""
-        self._leads_until = NOBODY
-        """When the run is due that the leader waits for."""
-        self._workers: dict[object, object] = {}
-        """The task of each worker: nobody else keeps it."""
+        self._schedule: Schedule[PendingRun] = Schedule()
+        self._in_flight: dict[PendingRun, object] = {}
+        """The runs that are polled, and the tasks that do it, which nothing else keeps."""
+        self._dispatcher: object = None
+        """The task of the dispatcher, if there is one."""
+        self._alarm = event_loop.Event()
+        self._alarm_time = math.inf
+        """When the dispatcher looks again by itself."""
 
-    def add(self, watch: Watch) -> None:
+    def add(self, run: PendingRun) -> None:
         """Begin to wait for a run."""
         if self.driver.notices is not None:
-            notice = _async_backend.from_any_thread(partial(self._notice, watch))
-            watch.stop_listening = self.driver.notices.listen(watch.response_id, notice)
-        self._put(watch, self._now())
-        self._see_to_a_leader()
+            notice = event_loop.from_any_thread(partial(self._notice, run))
+            run.stops = iter((self.driver.notices.listen(run.response_id, notice),))
+        self._put(run)
 
-    async def remove(self, watches: Collection[Watch]) -> None:
-        """Stop waiting for these runs, and leave them alone; what is in flight for them is called off."""
-        requests = [watch.in_flight for watch in watches if watch.in_flight is not None]
-        for watch in watches:
-            watch.leave()
-            self._schedule.remove(watch)
-        self._next_is_due.set()  # nobody is to wait for what is not there
-        for request in requests:
-            request.scope.cancel()
-        with _async_backend.CancelScope(shield=True):  # they end at once, and the caller may close his client then
+    async def remove(self, runs: Iterable[PendingRun]) -> None:
+        """Stop waiting for these runs, and leave them alone; polls in flight are called off first."""
+        requests: list[Request] = []
+        for run in runs:
+            run.leave()
+            self._schedule.remove(run)
+            if run.request is not None:
+                run.request.scope.cancel()
+                requests.append(run.request)
+        self._alert(-math.inf)
+        with event_loop.CancelScope(shield=True):  # they end at once, and the caller may close his client then
             for request in requests:
                 await request.has_ended.wait()
 
-    def _notice(self, watch: Watch) -> None:
-        watch.is_noticed = True
-        if watch.is_listening and watch in self._schedule:
-            self._put(watch, self._now())
-
-    async def _work(self, worker: object) -> None:
+    async def _dispatch(self) -> None:
         try:
-            while (watch := await self._next()) is not None:
-                effect = watch.wake()
-                while effect is not None and not isinstance(effect, Pause):
-                    effect = await self._carry_out(watch, effect)
-                if effect is not None:
-                    self._put(watch, self._now() + watch.pause(effect))
-        except BaseException as error:  # somebody cancels every task there is: whoever waits for these runs is told
-            for watch in self._schedule.clear():
-                watch.go_on(None, error)
+            while not self.is_idle:
+                self._begin_polls(self._now())
+                await self._sleep()
+        except BaseException as error:  # every task there is gets cancelled: those who wait for these runs are told
+            for run in [*self._schedule.clear(), *self._in_flight]:
+                run.advance(None, error)
             raise
         finally:
-            self._workers.pop(worker, None)
+            self._dispatcher = None
 
-    def _put(self, watch: Watch, due: float) -> None:
-        self._schedule.put(watch, due)
-        if due < self._leads_until:
-            self._next_is_due.set()
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is waited for."""
+        return not len(self._schedule) and not self._in_flight
 
-    async def _carry_out(self, watch: Watch, effect: Immediate) -> Effect | None:
-        watch.in_flight = request = Request()
+    async def _sleep(self) -> None:
+        due = self._schedule.next_due() if len(self._in_flight) < self._limit else None
+        self._alarm_time = math.inf if due is None else due
+        if self._alarm.is_set():
+            self._alarm = event_loop.Event()
+        if not self.is_idle:
+            await event_loop.wait_for(self._alarm, self._alarm_time - self._now())
+
+    def _alert(self, due: float) -> None:
+        """Wake the dispatcher if it sleeps longer than this; start one if there is none."""
+        if self._dispatcher is not None and not event_loop.is_over(self._dispatcher):
+            if due < self._alarm_time:
+                self._alarm.set()
+        elif len(self._schedule):
+            self._dispatcher = self  # an eager task runs before it is here
+            self._dispatcher = event_loop.spawn(self._dispatch, copy_context())
+
+    def _begin_polls(self, now: float) -> None:
+        while len(self._in_flight) < self._limit and (entry := self._schedule.take(now)):
+            run, _ = entry
+            self._in_flight[run] = None
+            task = event_loop.spawn(partial(self._poll, run), run.context)
+            if run in self._in_flight:  # an eager task may have ended
+                self._in_flight[run] = task
+
+    async def _poll(self, run: PendingRun) -> None:
+        """Carry out the effects of a run up to its next pause."""
+        due = -math.inf
+        try:
+            effect = run.advance(run.end_pause())
+            while effect is not None and not isinstance(effect, Pause):
+                effect = await self._carry_out(run, effect)
+            if effect is not None:
+                due = self._now() + run.pause(effect)
+                self._schedule.put(run, due)
+        finally:
+            self._in_flight.pop(run, None)
+            self._alert(due)
+
+    async def _carry_out(self, run: PendingRun, effect: Immediate) -> Effect | None:
+        run.request = request = Request()
         result: Any = None
         try:
             with request.scope:
                 result = await self.driver.carry_out(effect)
         except Exception as error:  # noqa: BLE001 - the steps decide about all
-            return watch.go_on(None, error)
-        except BaseException as error:  # the loop is being shut down, and this worker with it
-            watch.go_on(None, error)
+            return run.advance(None, error)
+        except BaseException as error:  # the loop is being shut down, and this task with it
+            run.advance(None, error)
             raise
         finally:
-            watch.in_flight = None
+            run.request = None
             request.has_ended.set()
-        return watch.go_on(result)
+        return run.advance(result)
 
-    async def _next(self) -> Watch | None:
-        """The run that is due, once one is; None if this worker is not needed any more."""
-        while True:
-            now = self._now()
-            taken = self._schedule.take(now)
-            if taken is not None:
-                self._see_to_a_leader()
-                return taken[0]
-            due = self._schedule.next_due()
-            if due is None or self._leads_until != NOBODY:
-                return None
-            self._leads_until = due
-            self._next_is_due = _async_backend.Event()
-            try:
-                await _async_backend.wait_for(self._next_is_due, due - now)
-            finally:
-                self._leads_until = NOBODY
+    def _notice(self, run: PendingRun) -> None:
+        if run.notice() and run in self._schedule:
+            self._put(run)
 
-    def _see_to_a_leader(self) -> None:
-        """Have somebody wait for the next run while this one is polled."""
-        if self._leads_until == NOBODY and len(self._schedule) and len(self._workers) < self._limit:
-            worker = object()
-            self._workers[worker] = None
-            task = _async_backend.spawn(partial(self._work, worker), copy_context())
-            if worker in self._workers:  # an eager task may have ended before it is here
-                self._workers[worker] = task
+    def _put(self, run: PendingRun) -> None:
+        now = self._now()
+        self._schedule.put(run, now)
+        self._alert(now)
 
     def _now(self) -> float:
         return self.driver.clock.monotonic()
 
-    @property
-    def is_idle(self) -> bool:
-        """Nothing is waited for, and nobody works."""
-        return not len(self._schedule) and not self._workers
-
 
 class AsyncSchedulers:
-    """An `AsyncScheduler` for each event loop: what one loop has left undone is nothing to the next."""
+    """An `AsyncScheduler` for each event loop, so that one loop leaves nothing to the next."""
 
     def __init__(self, driver: AsyncDriver) -> None:
         self._driver = driver
         self._by_loop: dict[object, AsyncScheduler] = {}
 
     def of_this_loop(self) -> AsyncScheduler:
-        """That of the loop of this moment."""
-        loop = _async_backend.this_loop()
+        """Return the scheduler of the running loop; forget those of loops that have ended or wait for nothing."""
+        loop = event_loop.this_loop()
         if loop not in self._by_loop:
             for other, scheduler in list(self._by_loop.items()):
-                if scheduler.is_idle or _async_backend.is_over(other):
+                if scheduler.is_idle or event_loop.is_over(other):
                     self._by_loop.pop(other, None)
             self._by_loop[loop] = AsyncScheduler(self._driver)
         return self._by_loop[loop]

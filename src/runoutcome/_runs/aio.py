@@ -10,7 +10,7 @@ from .._catalog.catalog import Catalog
 from .._drivers import many as _many
 from .._drivers.clock import AsyncSystemClock
 from .._drivers.driver import AsyncDriver
-from .._drivers.limiter import AsyncGate, Pace
+from .._drivers.limiter import AsyncLimiter
 from .._drivers.scheduler import AsyncSchedulers
 from .._errors.raising import Accept
 from .._errors.results import RunResult
@@ -22,6 +22,7 @@ from .._outcome.outcome import Outcome
 from .._sdk import fast_transport as _transport
 from .._sdk.fast_transport import Transport
 from .._waiting.attempts import Attempt
+from .._waiting.pace import Pace
 from .._waiting.resubmit import ResubmitBudget, ResubmitPolicy
 from .base import MAX_POLLS_IN_FLIGHT, MAX_SUBMITS_IN_FLIGHT, RunsBase
 from .options import (
@@ -80,8 +81,8 @@ class AsyncRuns(RunsBase):
             client,
             self._clock,
             fetch=_transport.connect_async(client, transport, max_polls_in_flight),
-            polls=AsyncGate(polls, self._clock),
-            submits=AsyncGate(Pace(max_submits_in_flight), self._clock),
+            polls=AsyncLimiter(polls, self._clock),
+            submits=AsyncLimiter(Pace(max_submits_in_flight), self._clock),
             notices=notices,
             check_loop=_transport.readiness(transport),
         )

@@ -10,7 +10,7 @@ from .._catalog.catalog import Catalog
 from .._drivers import many as _many
 from .._drivers.clock import SystemClock
 from .._drivers.driver import Driver
-from .._drivers.limiter import Gate, Pace
+from .._drivers.limiter import Limiter
 from .._drivers.scheduler import Scheduler
 from .._errors.raising import Accept
 from .._errors.results import RunResult
@@ -22,6 +22,7 @@ from .._outcome.outcome import Outcome
 from .._sdk import fast_transport as _transport
 from .._sdk.fast_transport import Transport
 from .._waiting.attempts import Attempt
+from .._waiting.pace import Pace
 from .._waiting.resubmit import ResubmitBudget, ResubmitPolicy
 from .base import MAX_POLLS_IN_FLIGHT, MAX_SUBMITS_IN_FLIGHT, RunsBase
 from .options import (
@@ -86,8 +87,8 @@ class Runs(RunsBase):
             client,
             self._clock,
             fetch=_transport.connect(client, transport, max_polls_in_flight),
-            polls=Gate(polls, self._clock),
-            submits=Gate(Pace(max_submits_in_flight), self._clock),
+            polls=Limiter(polls, self._clock),
+            submits=Limiter(Pace(max_submits_in_flight), self._clock),
             notices=notices,
         )
         self._scheduler = Scheduler(self._driver)

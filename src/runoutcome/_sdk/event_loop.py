@@ -64,9 +64,11 @@ def this_loop() -> object:
     return trio.lowlevel.current_trio_token()
 
 
-def is_over(loop: object) -> bool:
-    """Whether a loop is known to have ended for good."""
-    return isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed()
+def is_over(loop_or_task: object) -> bool:
+    """Whether a loop or a task is known to have ended for good."""
+    if isinstance(loop_or_task, asyncio.Future):
+        return loop_or_task.done()
+    return isinstance(loop_or_task, asyncio.AbstractEventLoop) and loop_or_task.is_closed()
 
 
 def _loop() -> asyncio.AbstractEventLoop | None:

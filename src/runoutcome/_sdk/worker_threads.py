@@ -15,6 +15,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
+Work = Callable[[], Callable[[], object]]
+"""A function that a thread calls; it returns what the thread calls when it is free again."""
 LINGER_SECONDS = 5.0
 """How long a thread that has nothing to do stays for more."""
 _SLICE_SECONDS = 1.0
@@ -24,8 +26,9 @@ _SLICE_SECONDS = 1.0
 class Workers:
     """Threads that are started when needed, and end by themselves. They keep no interpreter from exiting."""
 
-    def __init__(self) -> None:
-        self._idle: list[SimpleQueue[_Call]] = []
+    def __init__(self, name: str = "runoutcome poll") -> None:
+        self._name = name
+        self._idle: list[SimpleQueue[Work]] = []
         """The inboxes of those that have nothing to do."""
         self._process = os.getpid()
 
@@ -41,7 +44,7 @@ class Workers:
         deadline = time.monotonic() + timeout_seconds
         call = _Call(function)
         try:
-            self._hand_over(call)
+            self.start(call.make)
         except RuntimeError:  # no more threads, or the interpreter is about to exit
             return function()
         left = timeout_seconds
@@ -52,32 +55,33 @@ class Workers:
         result: _T = call.outcome()
         return result
 
-    def _hand_over(self, call: _Call) -> None:
+    def start(self, work: Work) -> None:
+        """Begin `work`, which raises nothing, on a thread of its own. Raises RuntimeError if there can be no more."""
         if self._process != os.getpid():  # a fork copies no threads
             self._idle, self._process = [], os.getpid()
         try:
             inbox = self._idle.pop()
         except IndexError:
             inbox = SimpleQueue()
-            threading.Thread(target=self._work, args=(inbox, self._idle), name="runoutcome poll", daemon=True).start()
-        inbox.put(call)
+            threading.Thread(target=self._work, args=(inbox, self._idle), name=self._name, daemon=True).start()
+        inbox.put(work)
 
     @staticmethod
-    def _work(inbox: SimpleQueue[_Call], idle: list[SimpleQueue[_Call]]) -> None:
+    def _work(inbox: SimpleQueue[Work], idle: list[SimpleQueue[Work]]) -> None:
         while True:
             try:
-                call = inbox.get(timeout=LINGER_SECONDS)
+                work = inbox.get(timeout=LINGER_SECONDS)
             except Empty:
                 try:
                     idle.remove(inbox)
-                except ValueError:  # taken at this very moment: a call is about to come
-                    call = inbox.get()
+                except ValueError:  # taken at this very moment: work is about to come
+                    work = inbox.get()
                 else:
                     return
-            call.make()
-            idle.append(inbox)  # before the caller goes on: his next call is for the same thread
-            call.done.release()
-            del call
+            tell_end = work()
+            idle.append(inbox)  # first: what is begun for it then has this thread
+            tell_end()
+            del work, tell_end
 
 
 class _Call:
@@ -93,11 +97,12 @@ class _Call:
         self.done = threading.Lock()
         self.done.acquire()
 
-    def make(self) -> None:
+    def make(self) -> Callable[[], object]:
         try:
             self._result = self._context.run(self._function)
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
             self._error = error
+        return self.done.release
 
     def outcome(self) -> Any:
         if self._error is None:

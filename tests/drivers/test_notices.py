@@ -14,7 +14,7 @@ import pytest
 from colours import COLOURS, Colour
 from runoutcome._drivers import clock as _clock
 from runoutcome._drivers.clock import AsyncSystemClock, SystemClock
-from runoutcome._drivers.notices import AsyncEar, Ear
+from runoutcome._drivers.notices import AsyncNoticeListener, NoticeListener
 
 both = pytest.mark.parametrize("colour", COLOURS)
 SOON, LONG = 0.001, 600.0
@@ -43,19 +43,21 @@ def hear(colour: Colour, bell: Bell | None, *acts: Any) -> list[bool]:
     """What the sleeps gave; an act is the arguments of a sleep, the id of a run to listen to, or something to do."""
 
     async def go() -> list[bool]:
-        ear: Any = Ear(SystemClock(), bell) if colour == "sync" else AsyncEar(AsyncSystemClock(), bell)
+        listener: Any = (
+            NoticeListener(SystemClock(), bell) if colour == "sync" else AsyncNoticeListener(AsyncSystemClock(), bell)
+        )
         slept = []
         for act in acts:
             if isinstance(act, tuple):
-                result = ear.sleep(*act)
+                result = listener.sleep(*act)
                 slept.append(result if colour == "sync" else await result)
             elif isinstance(act, str):
-                ear.listen(act)
+                listener.listen(act)
             else:
                 act()
                 await asyncio.sleep(0)  # a loop is told by its next turn
-        ear.close()
-        ear.close()
+        listener.close()
+        listener.close()
         return slept
 
     return asyncio.run(go())
@@ -63,7 +65,7 @@ def hear(colour: Colour, bell: Bell | None, *acts: Any) -> list[bool]:
 
 @both
 def test_without_notices_it_only_sleeps(colour: Colour) -> None:
-    """There is nothing to hear."""
+    """There is nothing to hlistener."""
     assert hear(colour, None, "resp_1", (SOON, "resp_1"), (SOON, None)) == [False, False]
 
 

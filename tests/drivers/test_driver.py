@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, dataclass
 from typing import Any
 
 import openai
 import pytest
 
 from colours import COLOURS, Colour, OpenWorld, Script, World, body_of, open_worlds, refusal, reply
+from interrupts import Interrupt, interrupt_everywhere
 from runoutcome import RunError
+from runoutcome._drivers import driver as _driver
 from runoutcome._drivers.clock import AsyncSystemClock, SystemClock
 from runoutcome._drivers.driver import AsyncDriver, Driver
-from runoutcome._drivers.limiter import AsyncGate, Gate, Pace
+from runoutcome._drivers.limiter import AsyncLimiter, Limiter
 from runoutcome._operations.effects import Pause, Poll, Steps, Submit, Tell
+from runoutcome._waiting.pace import Pace
 from runoutcome._waiting.resume_token import loads
 from runoutcome.testing import FaultRule, OutcomeScript, Scenario, parse_fault
 
@@ -49,8 +52,10 @@ def carry_out(colour: Colour, steps: Steps[Any], clock: Any = None) -> Any:
     clock = clock or StoppedClock(colour)
     none: Any = None
     if colour == "sync":
-        return Driver(none, clock, none, Gate(Pace(1), clock), Gate(Pace(1), clock)).run(steps)
-    return asyncio.run(AsyncDriver(none, clock, none, AsyncGate(Pace(1), clock), AsyncGate(Pace(1), clock)).run(steps))
+        return Driver(none, clock, none, Limiter(Pace(1), clock), Limiter(Pace(1), clock)).run(steps)
+    return asyncio.run(
+        AsyncDriver(none, clock, none, AsyncLimiter(Pace(1), clock), AsyncLimiter(Pace(1), clock)).run(steps)
+    )
 
 
 both = pytest.mark.parametrize("colour", COLOURS)
@@ -139,6 +144,31 @@ def test_steps_clean_up_behind_them(colour: Colour) -> None:
     with pytest.raises(KeyboardInterrupt):
         carry_out(colour, steps())
     assert cleaned == [True]
+
+
+def test_an_interrupt_between_two_effects_reaches_the_steps() -> None:
+    """Wherever Ctrl-C comes while steps go on, it is thrown into them, and they can say how to go on."""
+
+    @dataclass
+    class Wait:
+        has_begun: bool = False
+        error: BaseException | None = None
+        has_ended: bool = False
+
+        def steps(self) -> Steps[None]:
+            self.has_begun = True
+            try:
+                yield Tell(str, 1)
+                yield Pause(1.0)
+            except BaseException as error:
+                self.error = error
+                raise
+            self.has_ended = True
+
+    def check(wait: Wait, interrupt: Interrupt | None) -> None:
+        assert wait.error is interrupt or not wait.has_begun or wait.has_ended
+
+    assert interrupt_everywhere([_driver], Wait, lambda wait: carry_out("sync", wait.steps()), check) > 10
 
 
 @both

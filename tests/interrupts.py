@@ -1,0 +1,90 @@
+"""Ctrl-C at every point of some code, one after the other, without a signal and without a clock."""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Callable, Collection
+from functools import cache
+from itertools import count
+from types import CodeType, FrameType, ModuleType
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+
+
+class Interrupt(BaseException):
+    """Stands in for KeyboardInterrupt, so that a test cannot end the tests."""
+
+
+def interrupt_everywhere(
+    modules: Collection[ModuleType],
+    new: Callable[[], _T],
+    act: Callable[[_T], object],
+    check: Callable[[_T, Interrupt | None], object],
+) -> int:
+    """Call `act` again and again, each time with an `Interrupt` at a later point of `modules`, until none is left.
+
+    Each call has a fresh value of `new`, and `check` is called with it and with what was raised. Gives the number of
+    points. They are those where Python itself looks for signals: at the start of a function, where a generator goes on,
+    after a call, and where a loop begins again.
+    """
+    for number in count():
+        state = new()
+        tracer = _Tracer({module.__file__ for module in modules}, number)
+        interrupt: Interrupt | None = None
+        previous = sys.gettrace()
+        sys.settrace(tracer.trace)
+        try:
+            act(state)
+        except Interrupt as error:
+            interrupt = error
+        finally:
+            sys.settrace(previous)
+        check(state, interrupt)
+        if tracer.left >= 0:
+            return number
+    raise AssertionError("it counts for ever")
+
+
+class _Tracer:
+    """Raises an `Interrupt` at the point of this number."""
+
+    def __init__(self, files: Collection[str | None], number: int) -> None:
+        self._files, self.left = files, number
+
+    def trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+        """Look at the start of a function, and have it traced further."""
+        if frame.f_code.co_filename not in self._files:
+            return None
+        frame.f_trace = self._trace_code  # first: from Python 3.12 on the next line heeds it
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        self._pass()
+        return self._trace_code
+
+    def _trace_code(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if event == "opcode" and frame.f_lasti in _points(frame.f_code):
+            self._pass()
+        return self._trace_code
+
+    def _pass(self) -> None:
+        self.left -= 1
+        if self.left == -1:
+            raise Interrupt
+
+
+@cache
+def _points(code: CodeType) -> frozenset[int]:
+    """The offsets in a code object before which Python looks for signals."""
+    points, is_after_call = set[int](), False
+    for instruction in dis.get_instructions(code):
+        name = instruction.opname
+        if name == "CACHE":
+            continue
+        is_jump_back = (
+            "JUMP" in name and isinstance(instruction.argval, int) and instruction.argval <= instruction.offset
+        )
+        if is_after_call or is_jump_back:
+            points.add(instruction.offset)
+        is_after_call = name.startswith("CALL")
+    return frozenset(points)

@@ -11,15 +11,15 @@ BUT_ONCE = -m 'not once'
 unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-openai3 test-openai2 test-openai1 lint types drift compat verdicts typescript bench bench-emulator clean
+.PHONY: demo test test-all test-openai2 test-openai1 lint types drift compat verdicts typescript bench bench-emulator clean
 
 demo: .venv/.installed-all ## watch background runs end in every way, on the emulator
 	@.venv/bin/runoutcome demo
 
-test: test-openai3 test-openai2 test-openai1 ## run the tests on the three SDK lines
-
-test-openai3: .venv/.installed-test
+test: .venv/.installed-test ## run the tests on the newest SDK line
 	.venv/bin/python $(RUN_TESTS) $(PYTEST)
+
+test-all: test test-openai2 test-openai1 ## run the tests on the three SDK lines
 
 test-openai2: .venv-openai2/.installed-test
 	.venv-openai2/bin/python $(RUN_TESTS) $(BUT_ONCE) $(PYTEST)

@@ -21,7 +21,7 @@ from openai.types.responses import Response
 
 from runoutcome import Catalog, classify, error_for, raise_for_status
 from runoutcome._operations.observation import observe_answer
-from runoutcome._sdk import Answer, native_http_library
+from runoutcome._sdk.responses import Answer, native_http_library
 from tables import table
 
 ROUNDS = 15

@@ -26,7 +26,7 @@ from runoutcome import Catalog
 from runoutcome._drivers.pending_run import PendingRun
 from runoutcome._operations.effects import Pause
 from runoutcome._operations.poll import Wait, poll, state_of
-from runoutcome._sdk import Answer, native_http_library
+from runoutcome._sdk.responses import Answer, native_http_library
 from runoutcome._waiting.pace import Pace
 from runoutcome._waiting.polling import JITTER, Sleep, WaitPolicy, WaitState, pending, policy_for
 from runoutcome._waiting.resume_token import ResumeToken

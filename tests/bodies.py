@@ -20,7 +20,7 @@ from openai.types.responses import (
 )
 
 from runoutcome import Catalog, Entry
-from runoutcome._sdk import native_http_library
+from runoutcome._sdk.responses import native_http_library
 
 ROWS: tuple[Entry, ...] = tuple(entry for entry in Catalog.load().entries if entry.surface == "response")
 """Every row that a run's body can meet."""

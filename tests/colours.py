@@ -24,8 +24,8 @@ import pytest
 from openai import OpenAI
 
 from runoutcome import AsyncRuns, ResubmitBudget, Runs
-from runoutcome._sdk import native_http_library
 from runoutcome._sdk.fast_transport import Transport
+from runoutcome._sdk.responses import native_http_library
 from runoutcome.testing import Emulator, ManualClock, RecordedRequest, Scenario
 
 Colour = Literal["sync", "async"]

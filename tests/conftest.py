@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from openai import OpenAI
 
 from runoutcome import Catalog
-from runoutcome._sdk import native_http_library
+from runoutcome._sdk.responses import native_http_library
 
 # A deadline per example is a timed assert; a fixed seed makes a failure here a failure everywhere.
 settings.register_profile(

@@ -47,6 +47,7 @@ from runoutcome import (
 )
 from runoutcome._errors.bases import Origin
 from runoutcome._operations.observation import in_form
+from runoutcome._sdk.responses import native_http_library
 from runoutcome._sdk.structured_output import TextFormat
 from runoutcome._waiting.resume_token import ResumeToken
 
@@ -158,7 +159,7 @@ def status_error(name: str) -> RunStatusError:
 
 def not_found(http: Any = None) -> openai.NotFoundError:
     """A real 404 of the SDK, made of a request that holds a key."""
-    library = http or runoutcome._sdk.native_http_library()
+    library = http or native_http_library()
     request = library.Request("GET", "https://api.example.test/v1/x", headers={"Authorization": "Bearer sk-secret-key"})
     response = library.Response(404, request=request, headers={"x-request-id": REQUEST_ID})
     return openai.NotFoundError("m", response=response, body={"code": "not_found", "type": "t", "message": "gone"})

@@ -24,7 +24,7 @@ from runoutcome import (
     raise_for_status,
 )
 from runoutcome._errors.results import result_of
-from runoutcome._sdk import native_http_library
+from runoutcome._sdk.responses import native_http_library
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup, ExceptionGroup

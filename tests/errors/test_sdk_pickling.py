@@ -13,8 +13,8 @@ import pytest
 
 from runoutcome import PollingLostError, is_retryable, retry_after
 from runoutcome._errors.sdk_pickling import pack, unpack
-from runoutcome._sdk import native_http_library
 from runoutcome._sdk.faults import read_fault
+from runoutcome._sdk.responses import native_http_library
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup

@@ -100,7 +100,7 @@ def attempt(number: int) -> Attempt:
 
 def sdk_errors() -> list[Exception]:
     """Errors of the SDK, as a client raises them."""
-    from runoutcome._sdk import native_http_library
+    from runoutcome._sdk.responses import native_http_library
 
     http = native_http_library()
     request = http.Request(
@@ -150,7 +150,7 @@ def waits() -> dict[str, Any]:
 
 def sdk_not_found() -> openai.NotFoundError:
     """A 404 of the API."""
-    from runoutcome._sdk import native_http_library
+    from runoutcome._sdk.responses import native_http_library
 
     http = native_http_library()
     request = http.Request("GET", "https://api.example.test/v1/responses/resp_1")

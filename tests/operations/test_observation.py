@@ -10,7 +10,7 @@ import pytest
 from bodies import EXTRAS, http_response
 from runoutcome import Catalog, classify
 from runoutcome._operations.observation import NoRunBodyError, observe_answer
-from runoutcome._sdk import Answer, native_http_library
+from runoutcome._sdk.responses import Answer, native_http_library
 
 CATALOG = Catalog.load()
 

@@ -18,8 +18,8 @@ from runoutcome._operations.observation import Expected, Observation
 from runoutcome._operations.poll import Wait, state_of
 from runoutcome._operations.stream import Follower, next_event
 from runoutcome._operations.stream_events import Emit, Ended
-from runoutcome._sdk import Answer, native_http_library
 from runoutcome._sdk.event_stream import NoStreamError, StreamBrokenError
+from runoutcome._sdk.responses import Answer, native_http_library
 from runoutcome._waiting.polling import WaitPolicy
 from runoutcome._waiting.resume_token import ResumeToken, loads
 from runoutcome._waiting.stream_cursor import Cursor

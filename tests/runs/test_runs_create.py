@@ -26,7 +26,7 @@ from colours import (
     reply,
 )
 from runoutcome import AsyncRuns, RunRateLimitError, Runs, SubmissionUnknownError, is_retryable
-from runoutcome._sdk import native_http_library
+from runoutcome._sdk.responses import native_http_library
 from runoutcome.testing import OutcomeScript, Scenario, parse_fault
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)

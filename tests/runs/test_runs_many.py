@@ -16,7 +16,7 @@ import pytest
 
 from colours import COLOURS, OpenWorld, Script, World, body_of, ended_polls, open_worlds, refusal, reply
 from runoutcome import Outcome, OutputParseError, RunExceptionGroup, RunResult, WaitTimeoutError
-from runoutcome._sdk import native_http_library
+from runoutcome._sdk.responses import native_http_library
 from runoutcome._waiting.resume_token import loads
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)

@@ -44,8 +44,8 @@ from runoutcome import (
     WaitTimeoutError,
     is_retryable,
 )
-from runoutcome._sdk import native_http_library
 from runoutcome._sdk.fast_transport import Transport
+from runoutcome._sdk.responses import native_http_library
 from runoutcome._waiting.polling import MIN_INTERVAL_SECONDS, Sleep, WaitState, pending, policy_for
 from runoutcome._waiting.resume_token import ResumeToken, loads
 from runoutcome.testing import FaultRule, OutcomeScript, Scenario, parse_fault

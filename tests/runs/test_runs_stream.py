@@ -29,7 +29,7 @@ from runoutcome import (
     SubmissionUnknownError,
     WaitTimeoutError,
 )
-from runoutcome._sdk import native_http_library
+from runoutcome._sdk.responses import native_http_library
 from runoutcome._waiting.resume_token import loads
 from runoutcome.testing import Emulator
 from runoutcome.testing._api.stream_events import stream_events

@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from colours import COLOURS, PARAMS, Colour, Script, World, body_of, refusal, reply
 from runoutcome import AsyncRuns, Runs
-from runoutcome._sdk import native_http_library
+from runoutcome._sdk.responses import native_http_library
 
 LIBRARY = native_http_library()
 

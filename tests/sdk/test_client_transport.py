@@ -20,8 +20,9 @@ import pytest
 
 from bodies import REQUEST_ID, body_of, http_response
 from colours import COLOURS, Colour, RawServer
-from runoutcome import Catalog, _sdk
+from runoutcome import Catalog
 from runoutcome._sdk.client_transport import AsyncClientTransport, ClientTransport, read_timeout
+from runoutcome._sdk.responses import native_http_library
 
 BODY = body_of(Catalog.load().find("server_error")[0])
 URL = "https://api.example.test/v1"
@@ -43,7 +44,7 @@ class Poller:
 
     def open(self, answer: Callable[[Any], Any] | None = None, cls: Any = "OpenAI", **options: Any) -> Poller:
         """With a new client. `cls` is the name of its class, or a function that makes it of the SDK's own class."""
-        library = options.pop("library", _sdk.native_http_library())
+        library = options.pop("library", native_http_library())
         self._answer = answer or good_answer
         params: dict[str, Any] = {"api_key": "sk-secret-key", "max_retries": 2, **options}
         if "azure_endpoint" not in params:
@@ -103,7 +104,7 @@ def test_a_poll_is_one_get_with_the_clients_own_key(poller: Poller) -> None:
     assert (request.headers["authorization"], request.headers["x-own"]) == ("Bearer sk-secret-key", "1")
     assert json.loads(got.content) == BODY
     assert (got.status_code, got.request_id, got.url) == (200, REQUEST_ID, str(request.url))
-    assert got.http_library is _sdk.native_http_library()
+    assert got.http_library is native_http_library()
 
 
 def test_an_id_stays_inside_its_path(poller: Poller) -> None:

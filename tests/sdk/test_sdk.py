@@ -13,6 +13,7 @@ from openai import OpenAI
 
 from bodies import REQUEST_ID, body_of, http_response
 from runoutcome import Catalog, _sdk, classify
+from runoutcome._sdk.responses import build_run, http_library_of, native_http_library, run_url, synthetic_response
 
 BODY = body_of(Catalog.load().find("server_error")[0])
 LIBRARIES = [name for name in ("httpx", "httpx2") if importlib.util.find_spec(name)]
@@ -32,13 +33,13 @@ def test_version_and_library_agree(http: Any) -> None:
 def test_the_library_of_a_response_is_its_own(name: str) -> None:
     """A response's HTTP library is the one it is an object of, whatever the SDK is written for."""
     library = importlib.import_module(name)
-    assert _sdk.http_library_of(library.Response(200)) is library
+    assert http_library_of(library.Response(200)) is library
 
 
 @pytest.mark.parametrize("obj", [None, "x", SimpleNamespace()], ids=repr)
 def test_the_library_of_anything_else(http: Any, obj: object) -> None:
     """What is no response of a known library is taken for the installed SDK's."""
-    assert _sdk.http_library_of(obj) is http
+    assert http_library_of(obj) is http
 
 
 @pytest.mark.parametrize(
@@ -55,14 +56,14 @@ def test_the_library_of_anything_else(http: Any, obj: object) -> None:
 )
 def test_the_address_of_a_run(response_id: str | None, polled: str | None, url: str) -> None:
     """A run's address is where it was polled, without credentials, query and fragment, else the API's own."""
-    assert _sdk.run_url(response_id, polled) == url
+    assert run_url(response_id, polled) == url
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_a_synthetic_response(name: str) -> None:
     """A synthetic response belongs to the library that is asked for, has a bare request, and says what it is."""
     library = importlib.import_module(name)
-    response = _sdk.synthetic_response(library, "https://a.test/r", 429, {"x-should-retry": "true"}, {"error": None})
+    response = synthetic_response(library, "https://a.test/r", 429, {"x-should-retry": "true"}, {"error": None})
     assert isinstance(response, library.Response)
     assert (response.synthetic, response.status_code, response.json()) == (True, 429, {"error": None})
     assert response.headers["x-should-retry"] == "true"
@@ -73,15 +74,15 @@ def test_a_synthetic_response(name: str) -> None:
 
 def test_a_synthetic_response_of_what_json_does_not_know() -> None:
     """A payload with other objects in it, or with lone surrogates, makes a response too."""
-    library = _sdk.native_http_library()
-    response = _sdk.synthetic_response(library, "https://a.test", 500, {}, {"error": {"x": object(), "y": "\ud800"}})
+    library = native_http_library()
+    response = synthetic_response(library, "https://a.test", 500, {}, {"error": {"x": object(), "y": "\ud800"}})
     assert response.json()["error"]["y"] == "\ud800"
 
 
 def test_a_run_is_built_as_the_sdk_builds_it(answering: Callable[..., OpenAI]) -> None:
     """The model of a body is that of the SDK's own `retrieve`, request id included."""
     theirs = answering(lambda request: http_response(BODY)).responses.retrieve("resp_1")
-    ours = _sdk.build_run(BODY, REQUEST_ID)
+    ours = build_run(BODY, REQUEST_ID)
     assert type(ours) is type(theirs)
     assert (ours._request_id, ours.to_dict()) == (theirs._request_id, theirs.to_dict())
     assert classify(ours) == classify(theirs)

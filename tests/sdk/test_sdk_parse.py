@@ -8,7 +8,7 @@ import sys
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from runoutcome._sdk import build_run
+from runoutcome._sdk.responses import build_run
 from runoutcome._sdk.structured_output import TextFormat, complaints, unparsed
 
 

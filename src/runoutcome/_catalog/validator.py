@@ -27,7 +27,7 @@ class Problem(NamedTuple):
 
     kind: Literal["expected", "word", "key", "missing", "other"]
     text: str = ""
-    """What is expected; the whole problem where the kind is `other`."""
+    """The expected value; the whole problem if the kind is `other`."""
     value: object = None
     allowed: tuple[Any, ...] = ()
     path: Path = ()

@@ -29,6 +29,7 @@ from .._operations.effects import (
     Tell,
 )
 from .._sdk import event_loop, event_stream
+from .._sdk.responses import Answer
 from .._sdk.worker_threads import Workers
 from .limiter import AsyncLimiter, Limiter, Slot
 from .notices import AsyncNoticeListener, NoticeListener
@@ -43,7 +44,7 @@ class Driver:
 
     client: _sdk.OpenAI
     clock: Clock
-    fetch: Callable[[str, float | None], _sdk.Answer]
+    fetch: Callable[[str, float | None], Answer]
     """Makes one poll request of a response id, in so many seconds at most."""
     polls: Limiter
     submits: Limiter
@@ -103,7 +104,7 @@ class Driver:
                     )
                 return None
 
-    def _poll(self, response_id: str, timeout_seconds: float | None) -> _sdk.Answer:
+    def _poll(self, response_id: str, timeout_seconds: float | None) -> Answer:
         slot, started = self.polls.slot(), self.clock.monotonic()
         with slot, slot:  # an interrupt ends one of the two exits at most
             self.polls.enter(slot, timeout_seconds)
@@ -131,7 +132,7 @@ class AsyncDriver:
 
     client: _sdk.AsyncOpenAI
     clock: Clock
-    fetch: Callable[[str, float | None], Awaitable[_sdk.Answer]]
+    fetch: Callable[[str, float | None], Awaitable[Answer]]
     polls: AsyncLimiter
     submits: AsyncLimiter
     notices: Notices | None = None
@@ -189,7 +190,7 @@ class AsyncDriver:
                     await result
                 return None
 
-    async def _poll(self, response_id: str, timeout_seconds: float | None) -> _sdk.Answer:
+    async def _poll(self, response_id: str, timeout_seconds: float | None) -> Answer:
         slot, started = self.polls.slot(), self.clock.monotonic()
         with slot:
             await self.polls.enter(slot, timeout_seconds)

@@ -11,6 +11,7 @@ from .._catalog.rows import Action, Entry, ErrorType, Rule
 from .._outcome.body import look, word
 from .._outcome.classify import classify
 from .._outcome.outcome import Outcome, Phase
+from .._sdk.responses import native_http_library, run_url, synthetic_request
 from .._waiting.attempts import Attempt
 from .._waiting.resubmit import Refusal
 from .portable import Portable, snapshot_in
@@ -117,15 +118,15 @@ class RunError(Portable, _sdk.OpenAIError):
 
         @cached_property
         def request(self):
-            return _sdk.synthetic_request(self._http_library, self._url)
+            return synthetic_request(self._http_library, self._url)
 
     @property
     def _http_library(self) -> ModuleType:
-        return self.origin.http_library or _sdk.native_http_library()
+        return self.origin.http_library or native_http_library()
 
     @property
     def _url(self) -> str:
-        return _sdk.run_url(self.response_id, self.origin.url)
+        return run_url(self.response_id, self.origin.url)
 
     @property
     def unsafe_to_replay(self) -> bool:

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import _sdk
 from .._outcome.body import look, word
 from .._outcome.outcome import Outcome
+from .._sdk.responses import http_library_of, native_http_library, run_url, synthetic_request, synthetic_response
 from .._waiting.attempts import Attempt
 from .bases import Origin, RunError, WaitError
 from .portable import ARGS, Portable, snapshot_in
@@ -68,7 +69,7 @@ class RunStatusError(RunFailedError, _sdk.APIStatusError):
                 headers["retry-after"] = str(math.ceil(self.retry_after))
             if self.request_id is not None:
                 headers["x-request-id"] = self.request_id
-            response = _sdk.synthetic_response(
+            response = synthetic_response(
                 self._http_library, self._url, self.status_code, headers, {"error": self.body}
             )
             response.extensions[ARGS] = self.args
@@ -207,7 +208,7 @@ class RunGoneError(Portable, _sdk.NotFoundError):
         )
         body = cause.body if isinstance(cause.body, dict) else None
         error._fill(message, response_id, token, cause.request_id, body)
-        error._library = _sdk.http_library_of(cause.response)
+        error._library = http_library_of(cause.response)
         return error
 
     def _fill(
@@ -232,13 +233,13 @@ class RunGoneError(Portable, _sdk.NotFoundError):
 
         @cached_property
         def request(self):
-            return _sdk.synthetic_request(self._library or _sdk.native_http_library(), _sdk.run_url(self.response_id))
+            return synthetic_request(self._library or native_http_library(), run_url(self.response_id))
 
         @cached_property
         def response(self):
-            library, url = self._library or _sdk.native_http_library(), _sdk.run_url(self.response_id)
+            library, url = self._library or native_http_library(), run_url(self.response_id)
             headers = {"x-should-retry": "false"} | ({"x-request-id": self.request_id} if self.request_id else {})
-            response = _sdk.synthetic_response(library, url, 404, headers, {"error": self.body})
+            response = synthetic_response(library, url, 404, headers, {"error": self.body})
             response.extensions[ARGS] = self.args
             return response
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
-from .. import _sdk
 from .._catalog.catalog import Catalog
 from .._checks import check_type
 from .._outcome.body import Reading, look
 from .._outcome.classify import examine
 from .._outcome.outcome import Outcome
+from .._sdk.responses import facts_of, is_http_response
 from . import exceptions as errors
 from .bases import Origin, RunError
 
@@ -142,8 +142,8 @@ def origin_of(obj: object, reading: Reading) -> Origin:
     run = reading.run if reading.run is not None else (None if isinstance(obj, Outcome) else obj)
     if reading.kind == "none":  # attributes of an unknown object may raise anything
         return Origin(run)
-    if _sdk.is_http_response(obj):
-        return Origin(run, reading.error, *_sdk.facts_of(obj))
+    if is_http_response(obj):
+        return Origin(run, reading.error, *facts_of(obj))
     if reading.request_id is not None:
         return Origin(run, reading.error, None, reading.request_id)
     request_id = look(obj, "_request_id") if not isinstance(obj, dict) else None

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from .. import _sdk
 from .._outcome.body import look, word
+from .._sdk.responses import native_http_library, run_url, synthetic_request, synthetic_response
 from .portable import Portable
 from .snapshot import MESSAGE_CHARS, cut
 
@@ -68,7 +69,7 @@ def _exchange(error: _sdk.OpenAIError) -> dict[str, Any]:
     if not isinstance(error, _sdk.APIError):
         return {}
     request = getattr(error, "request", None)  # some build these errors without one
-    exchange: dict[str, Any] = {"url": _sdk.run_url(None, getattr(request, "url", None))}
+    exchange: dict[str, Any] = {"url": run_url(None, getattr(request, "url", None))}
     if isinstance(error.body, Mapping):
         words = {name: word(look(error.body, name)) for name in ("message", *_FIELDS)}
         exchange["body"] = {name: _without_key(error, text) for name, text in words.items() if text}
@@ -87,12 +88,12 @@ def _sdk_attributes(
     headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The attributes that the constructor of the SDK's class would set."""
-    library, url, headers = _sdk.native_http_library(), _sdk.run_url(None, url), headers or {}
-    attributes = {"message": text, "body": body, "request": _sdk.synthetic_request(library, url)}
+    library, url, headers = native_http_library(), run_url(None, url), headers or {}
+    attributes = {"message": text, "body": body, "request": synthetic_request(library, url)}
     attributes |= {name: look(body, name) for name in _FIELDS}
     if status_code is not None:
         payload = {"error": body} if body is not None else None
-        attributes["response"] = _sdk.synthetic_response(library, url, status_code, headers, payload)
+        attributes["response"] = synthetic_response(library, url, status_code, headers, payload)
         attributes |= {"status_code": status_code, "request_id": headers.get("x-request-id")}
     return attributes
 

@@ -8,6 +8,7 @@ from .._errors.bases import Origin
 from .._errors.exceptions import RunGoneError, RunUnknownError
 from .._outcome.classify import examine
 from .._sdk.faults import read_fault
+from .._sdk.responses import Answer
 from .._waiting.resume_token import ResumeToken
 from .effects import Cancel, Clock, Pause, Poll, Steps
 from .interrupts import carrying
@@ -48,7 +49,7 @@ def _confirm(
     while True:
         failure: Exception | None = None
         try:
-            answer: _sdk.Answer = yield Poll(token.response_id, _sdk.POLL_TIMEOUT_SECONDS)
+            answer: Answer = yield Poll(token.response_id, _sdk.POLL_TIMEOUT_SECONDS)
             observation, known = observe_body(answer, catalog), True
             if observation.outcome.phase == "terminal":
                 return model_of(observation.origin)

@@ -16,7 +16,7 @@ _E = TypeVar("_E")
 
 @dataclass(frozen=True)
 class Poll:
-    """One poll request, without the SDK's own retries; gives an `_sdk.Answer`."""
+    """One poll request, without the SDK's own retries; gives an `Answer`."""
 
     response_id: str
     timeout_seconds: float | None

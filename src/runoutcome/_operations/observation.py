@@ -19,6 +19,7 @@ from .._outcome.judge import judge
 from .._outcome.outcome import Outcome
 from .._outcome.retry_after import parse_seconds
 from .._sdk.faults import NoRunBodyError
+from .._sdk.responses import Answer, build_run
 from .._sdk.structured_output import TextFormat, complaints, unparsed
 
 _HINT = "openai-poll-after-ms"
@@ -32,7 +33,7 @@ class Observation:
     origin: Origin
     hint_seconds: float | None = None
     """Delay that the server asks for before the next poll."""
-    unread: _sdk.Answer | None = None
+    unread: Answer | None = None
     """The answer whose body was read up to its status only, as the run is pending."""
 
 
@@ -50,7 +51,7 @@ def observe(obj: object, catalog: Catalog) -> Observation:
     return Observation(outcome, origin_of(obj, reading))
 
 
-def observe_answer(answer: _sdk.Answer, catalog: Catalog) -> Observation:
+def observe_answer(answer: Answer, catalog: Catalog) -> Observation:
     """The observation by a 2xx answer to a poll; of a pending run only the status is read.
 
     Raises NoRunBodyError for an answer that holds no run.
@@ -58,7 +59,7 @@ def observe_answer(answer: _sdk.Answer, catalog: Catalog) -> Observation:
     return _pending(answer, catalog) or observe_body(answer, catalog)
 
 
-def _pending(answer: _sdk.Answer, catalog: Catalog) -> Observation | None:
+def _pending(answer: Answer, catalog: Catalog) -> Observation | None:
     """The observation of a pending run by the head of its body; None if the head does not say that it is pending."""
     head, place = read_head(answer.content), catalog.surfaces[HOME]
     if head is None or head["status"] not in place.pending or not isinstance(head.get("id"), str):
@@ -70,7 +71,7 @@ def _pending(answer: _sdk.Answer, catalog: Catalog) -> Observation | None:
     return Observation(outcome, origin, _hint(answer), answer)
 
 
-def observe_body(answer: _sdk.Answer, catalog: Catalog) -> Observation:
+def observe_body(answer: Answer, catalog: Catalog) -> Observation:
     """The observation by the whole body, which the caller may get. Raises NoRunBodyError."""
     try:
         body = json.loads(answer.content)
@@ -83,7 +84,7 @@ def observe_body(answer: _sdk.Answer, catalog: Catalog) -> Observation:
         raise NoRunBodyError(f"HTTP {answer.status_code} with JSON that is no run")
     outcome = judge(reading, catalog.surfaces[HOME], catalog)
     # The model is built once, not per poll.
-    ended = _sdk.build_run(run, answer.request_id) if outcome.phase == "terminal" else run
+    ended = build_run(run, answer.request_id) if outcome.phase == "terminal" else run
     return Observation(
         outcome,
         Origin(ended, reading.error, answer.status_code, answer.request_id, answer.url, answer.http_library),
@@ -106,7 +107,7 @@ def in_form(text_format: TextFormat | None, run: Any, outcome: Outcome, token: s
     if text_format is None:
         plain: _sdk.Response = run
         return plain
-    response = _sdk.build_run(dict(run), None) if isinstance(run, Mapping) else run
+    response = build_run(dict(run), None) if isinstance(run, Mapping) else run
     if not outcome.ok:
         return unparsed(response)
     try:
@@ -119,12 +120,12 @@ def model_of(origin: Origin) -> _sdk.Response:
     """The SDK's model of the body; what the caller gave himself is given back as it is."""
     run: Any = origin.run
     if origin.http_library is not None and isinstance(run, dict):
-        return _sdk.build_run(run, origin.request_id)
+        return build_run(run, origin.request_id)
     own: _sdk.Response = run
     return own
 
 
-def _hint(answer: _sdk.Answer) -> float | None:
+def _hint(answer: Answer) -> float | None:
     return parse_seconds(answer.headers.get(_HINT), 0.001)
 
 

@@ -15,6 +15,7 @@ from .._errors.exceptions import PollingLostError, RunGoneError, RunUnknownError
 from .._errors.raising import is_accepted
 from .._outcome.outcome import Outcome
 from .._sdk.faults import Fault, NoRunBodyError, read_fault
+from .._sdk.responses import Answer
 from .._waiting import polling as _wait
 from .._waiting.resume_token import ResumeToken
 from .cancel import cancel
@@ -117,7 +118,7 @@ def ask(wait: Wait, token: ResumeToken, state: _wait.WaitState) -> Steps[Observa
     """One poll: its observation, or its exception."""
     timeout = _wait.poll_seconds(wait.policy, state, wait.clock.monotonic())
     try:
-        answer: _sdk.Answer = yield Poll(token.response_id, timeout)
+        answer: Answer = yield Poll(token.response_id, timeout)
         return observe_answer(answer, wait.catalog)
     except BaseException as error:  # noqa: BLE001 - whoever asked raises it again unless it is a poll fault
         return error

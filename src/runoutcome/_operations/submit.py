@@ -20,6 +20,7 @@ from .._errors.exceptions import SubmissionUnknownError
 from .._errors.retryable import is_retryable
 from .._outcome.body import look
 from .._sdk.faults import read_fault
+from .._sdk.responses import build_run
 from .._waiting.attempts import attempt_key as attempt_key, split_key as split_key
 from .effects import Admit, Pause, Steps, Submit, Tell
 from .interrupts import tell
@@ -148,7 +149,7 @@ def _recovered(response: object) -> object:
         body = json.loads(response)
     except (ValueError, RecursionError):
         return response
-    return _sdk.build_run(body, None) if isinstance(body, dict) else response
+    return build_run(body, None) if isinstance(body, dict) else response
 
 
 def _has_id(response: object) -> bool:

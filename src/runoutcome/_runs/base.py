@@ -22,6 +22,7 @@ from .._operations.stream import Follower
 from .._operations.stream_start import follow_new_run, follow_run, streaming
 from .._operations.submit import KEY, WINDOW, attempt_key, base_key, prepare, window_of, with_key
 from .._outcome.body import look, word
+from .._sdk.responses import build_run
 from .._sdk.structured_output import TextFormat
 from .._waiting.polling import policy_for
 from .._waiting.resubmit import ResubmitBudget
@@ -143,7 +144,7 @@ class RunsBase:
         run = observation.origin.run
         if not isinstance(run, Mapping):
             return observation
-        return replace(observation, origin=replace(observation.origin, run=_sdk.build_run(dict(run), None)))
+        return replace(observation, origin=replace(observation.origin, run=build_run(dict(run), None)))
 
     def _wait(self, options: WaitOptions, window: str | None, output: TextFormat | None = None) -> Wait:
         """The wait for one run; `output` is the format with the tools of the request, where there is a request."""

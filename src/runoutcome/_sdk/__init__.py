@@ -1,19 +1,11 @@
-"""The only module that imports `openai` and its HTTP library (`httpx` up to 2.x, `httpx2` from 3.0).
-
-Everything that differs between the SDK's lines, or that reaches into what a client is made of, is here.
-"""
+"""The names of the SDK that this package uses; its HTTP answers are in `responses`, failed requests in `faults`."""
 
 from __future__ import annotations
 
 import importlib
-import json
 import pkgutil
-import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from types import ModuleType
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import openai
 from openai import (
@@ -40,100 +32,15 @@ from openai.types.responses import Response as Response
 
 SDK_VERSION = openai.__version__
 POLL_TIMEOUT_SECONDS = 30.0
-MAX_ID_CHARS = 2000  # the HTTP libraries refuse an address of more than 64 KB
-DEFAULT_URL = "https://api.openai.com/v1/responses"
 
 
 def is_given(value: object) -> bool:
-    """Whether `value` is more than the SDK's own word for "left out" (`NOT_GIVEN`; from 2.x on also `omit`)."""
+    """True unless `value` is the SDK's own word for "left out" (`NOT_GIVEN`; from 2.x on also `omit`)."""
     return type(value).__name__ not in ("NotGiven", "Omit")
 
 
-def native_http_library() -> ModuleType:
-    """The HTTP library the installed SDK is written for."""
-    return importlib.import_module("httpx2" if int(SDK_VERSION.partition(".")[0]) >= 3 else "httpx")
-
-
-def http_library_of(response: object) -> ModuleType:
-    """The HTTP library `response` belongs to: a 2.x client can carry `httpx2`, and a 3.x client legacy `httpx`."""
-    name = type(response).__module__.partition(".")[0]
-    return sys.modules[name] if name in ("httpx", "httpx2") and name in sys.modules else native_http_library()
-
-
-def is_http_response(obj: object) -> bool:
-    """Whether `obj` is a raw answer of an HTTP library the SDK speaks through."""
-    return type(obj).__module__.partition(".")[0] in ("httpx", "httpx2") and hasattr(obj, "status_code")
-
-
-def facts_of(response: Any) -> tuple[int, str | None, str | None, ModuleType]:
-    """Status code, request id, address and HTTP library of a raw answer; the address of one never asked for is None."""
-    try:
-        url = str(response.url)
-    except RuntimeError:
-        url = None
-    return response.status_code, response.headers.get("x-request-id"), url, http_library_of(response)
-
-
-def run_url(response_id: str | None, polled_url: object = None) -> str:
-    """The address of the run: where it was polled, without credentials and query, else the API's own address."""
-    if polled_url is not None:
-        parts = urlsplit(str(polled_url))
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit((parts.scheme, host, parts.path, "", ""))
-    if not response_id or len(response_id) > MAX_ID_CHARS:
-        return DEFAULT_URL
-    return f"{DEFAULT_URL}/{quote(response_id, safe='', errors='replace')}"
-
-
-def synthetic_request(library: ModuleType, url: str) -> Any:
-    """A GET of `url` without a single header of the caller's (those hold the key)."""
-    return library.Request("GET", url)
-
-
-def synthetic_response(
-    library: ModuleType, url: str, status_code: int, headers: Mapping[str, str], payload: object
-) -> Any:
-    """An HTTP response of the caller's own library that was never sent; its `.synthetic` is True."""
-    response = library.Response(
-        status_code,
-        headers={"content-type": "application/json", **{name: ascii_only(text) for name, text in headers.items()}},
-        content=json.dumps(payload, default=str).encode("utf-8", "backslashreplace"),
-        request=synthetic_request(library, url),
-    )
-    response.synthetic = True
-    return response
-
-
-def ascii_only(text: str) -> str:
-    """`text` as an HTTP header can hold it."""
-    return text if text.isascii() and text.isprintable() else quote(text, errors="replace")
-
-
-def build_run(body: dict[str, Any], request_id: str | None) -> Response:
-    """The SDK's own model of `body`, built as `responses.retrieve` builds it (nothing is validated)."""
-    run = Response.construct(**body)
-    run._request_id = request_id  # pyright: ignore[reportPrivateUsage] - public in all but name: openai/_models.py
-    return run
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a poll request brought: a 2xx answer, not looked into yet."""
-
-    content: bytes = field(repr=False)
-    status_code: int
-    headers: Mapping[str, str]
-    url: str
-    http_library: ModuleType
-
-    @property
-    def request_id(self) -> str | None:
-        """The `x-request-id` of the answer."""
-        return self.headers.get("x-request-id")
-
-
 def sdk_type(path: str) -> Any | None:
-    """What the SDK has under a dotted name such as `openai.types.Batch`; None where this release has nothing there."""
+    """The object under a dotted name such as `openai.types.Batch`; None if this release has none."""
     module, _, name = path.rpartition(".")
     try:
         return getattr(importlib.import_module(module), name, None)

@@ -11,7 +11,8 @@ from urllib.parse import quote
 import anyio
 from openai import RequestOptions
 
-from . import POLL_TIMEOUT_SECONDS, Answer, AsyncOpenAI, OpenAI, http_library_of, native_http_library
+from . import POLL_TIMEOUT_SECONDS, AsyncOpenAI, OpenAI
+from .responses import Answer, http_library_of, native_http_library
 from .worker_threads import Workers
 
 _LIBRARY = native_http_library()

@@ -1,4 +1,4 @@
-"""What an `AsyncRuns` needs of the loop it runs in, be it asyncio or trio."""
+"""The event loop of an `AsyncRuns`, asyncio or trio: sleeping, shields, tasks, calls from other threads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ create_task_group = anyio.create_task_group
 
 
 async def wait_for(event: anyio.Event, timeout_seconds: float | None) -> bool:
-    """Whether the event was set before the time was up; None waits for ever."""
+    """True if the event was set before the time was up; None waits for ever."""
     with anyio.move_on_after(timeout_seconds):
         await event.wait()
     return event.is_set()
@@ -55,7 +55,7 @@ def spawn(work: Callable[[], Coroutine[Any, Any, None]], context: Context) -> ob
 
 
 def this_loop() -> object:
-    """What stands for the loop of this moment, and is the same as long as it runs."""
+    """An object that stands for the running loop, the same as long as it runs."""
     loop = _loop()
     if loop is not None:
         return loop
@@ -65,7 +65,7 @@ def this_loop() -> object:
 
 
 def is_over(loop_or_task: object) -> bool:
-    """Whether a loop or a task is known to have ended for good."""
+    """True if a loop or a task is known to have ended for good."""
     if isinstance(loop_or_task, asyncio.Future):
         return loop_or_task.done()
     return isinstance(loop_or_task, asyncio.AbstractEventLoop) and loop_or_task.is_closed()

@@ -23,7 +23,7 @@ from openai.types.responses import (
     ResponseStreamEvent as ResponseStreamEvent,
 )
 
-from .. import _sdk
+from .._sdk.responses import Answer, facts_of, http_library_of
 from . import event_loop as _async_backend
 
 _LAST_EVENTS: Mapping[str | None, Any] = {
@@ -40,7 +40,7 @@ class StreamBrokenError(ConnectionError):
 class NoStreamError(StreamBrokenError):
     """One body came in place of a stream of events."""
 
-    def __init__(self, answer: _sdk.Answer) -> None:
+    def __init__(self, answer: Answer) -> None:
         super().__init__(f"HTTP {answer.status_code} with JSON in place of a stream")
         self.answer = answer
 
@@ -57,7 +57,7 @@ def terminal_event(run: Any, status: str | None, number: int) -> Any:
 def note_request(run: Any, request_id: str | None) -> None:
     """Give the run in an event what the SDK gives only to one that is the whole answer."""
     if isinstance(run, Response):
-        run._request_id = request_id  # pyright: ignore[reportPrivateUsage] - see `_sdk.build_run`
+        run._request_id = request_id  # pyright: ignore[reportPrivateUsage] - see `build_run`
 
 
 class EventStream:
@@ -66,7 +66,7 @@ class EventStream:
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self._watchdog = Watchdog(_socket_of(stream.response))
-        self.facts = _sdk.facts_of(stream.response)
+        self.facts = facts_of(stream.response)
         """Status code, request id, address and HTTP library of the answer."""
 
     def next_event(self, seconds: float) -> Any:
@@ -97,7 +97,7 @@ class AsyncEventStream:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
-        self.facts = _sdk.facts_of(stream.response)
+        self.facts = facts_of(stream.response)
 
     async def next_event(self, seconds: float) -> Any:
         """The next event; None at the end. Comments are no events, and so do not lengthen the time."""
@@ -149,7 +149,7 @@ async def submit_stream_async(client: openai.AsyncOpenAI, params: Mapping[str, A
 
 
 def broken_by(error: Exception) -> StreamBrokenError:
-    """What an exception amounts to that came out of reading a stream: whatever it is, what was read was no event."""
+    """The fault for an exception that came out of reading a stream: of any class, it means that no event was read."""
     code = getattr(error, "code", None)
     told = f": {code}" if isinstance(code, str) and code else ""
     return StreamBrokenError(f"the stream broke off ({type(error).__name__}{told})")
@@ -196,7 +196,7 @@ async def _checked_async(stream: Any) -> AsyncEventStream:
 
 
 def _other_type(response: Any) -> str | None:
-    """What an answer says it is if that is surely no stream; some servers say nothing, or "text/plain"."""
+    """The content type of an answer that is surely no stream; some servers give none, or "text/plain"."""
     name = str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
     return {"application/json": "json", "text/html": "html"}.get(name)
 
@@ -205,7 +205,7 @@ def _no_stream(response: Any, kind: str, content: bytes) -> StreamBrokenError:
     if kind == "html":
         return StreamBrokenError(f"HTTP {response.status_code} with an HTML page in place of a stream")
     return NoStreamError(
-        _sdk.Answer(content, response.status_code, response.headers, str(response.url), _sdk.http_library_of(response))
+        Answer(content, response.status_code, response.headers, str(response.url), http_library_of(response))
     )
 
 

@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 from weakref import finalize
 
-from . import native_http_library
+from .responses import native_http_library
 from .worker_threads import Workers
 
 IDLE_SECONDS = 55.0
@@ -57,7 +57,7 @@ class RawResponse(NamedTuple):
 
     @property
     def is_final(self) -> bool:
-        """Whether it is an answer, or a refusal; neither a redirect nor something in between."""
+        """True for a success or a refusal, and not for a redirect or an interim answer."""
         return 200 <= self.status_code < 300 or self.status_code >= 400
 
 
@@ -71,7 +71,7 @@ class Timer:
 
     @property
     def is_over(self) -> bool:
-        """Whether the poll has no time left."""
+        """True if the poll has no time left."""
         return time.monotonic() >= self._deadline
 
     def left(self) -> float:
@@ -192,7 +192,7 @@ class _Connection(http.client.HTTPConnection):
 
     @property
     def is_usable(self) -> bool:
-        """Whether it can carry another GET: it was used not long ago, and nothing was heard since."""
+        """True if it can carry another GET: it was used not long ago, and nothing came since."""
         is_fresh = self._last_answer is not None and time.monotonic() - self._last_answer < IDLE_SECONDS
         return is_fresh and not self._socket.has_input()
 
@@ -220,7 +220,7 @@ class _TimedSocket:
         """Do nothing: `http.client` closes a socket before it has read the body of the last answer."""
 
     def has_input(self) -> bool:
-        """Whether there is something to read: a farewell, or what nobody asked for."""
+        """True if there is something to read: the end of the connection, or an answer to no request."""
         if not hasattr(select, "poll"):  # on Windows select() takes sockets of any number
             return bool(select.select([self._connected], [], [], 0)[0])
         poll = select.poll()

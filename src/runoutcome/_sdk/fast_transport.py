@@ -14,21 +14,10 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import openai
 
-from . import (
-    Answer,
-    APIConnectionError,
-    APIError,
-    APITimeoutError,
-    AsyncOpenAI,
-    OpenAI,
-    OpenAIError,
-    is_given,
-    native_http_library,
-    sdk_type,
-    synthetic_request,
-)
+from . import APIConnectionError, APIError, APITimeoutError, AsyncOpenAI, OpenAI, OpenAIError, is_given, sdk_type
 from .client_transport import AsyncClientTransport, ClientTransport, path_of, read_timeout
 from .fast_connections import Connections, Origin, RawResponse, Request, Sessions, Timer
+from .responses import Answer, native_http_library, synthetic_request
 
 Transport = Literal["client", "fast"]
 Fetch = Callable[[str, float | None], Answer]
@@ -74,7 +63,7 @@ def reason_not_eligible(client: Any) -> str | None:
 
 
 def _has_plain_key(client: Any) -> bool:
-    """Whether the key is a plain string: a copy of the client, which has not asked for one yet, has it too."""
+    """True if the key is a plain string: a copy of the client, which has not asked for one yet, has it too."""
     headers = client.auth_headers
     try:
         return bool(headers) and client.copy().auth_headers == headers

@@ -78,7 +78,7 @@ def unparsed(run: Response) -> ParsedResponse[Any]:
 
 
 def complaints(error: BaseException) -> list[str]:
-    """What is wrong with an output, such as `missing`: pydantic's kinds of errors, else the name of the exception.
+    """Kinds of faults of an output, such as `missing`: pydantic's error types, else the name of the exception.
 
     None of its words: they quote the output.
     """

@@ -33,7 +33,7 @@ class Workers:
         self._process = os.getpid()
 
     def call(self, function: Callable[[], _T], timeout_seconds: float | None) -> _T:
-        """What `function()` gives, in the caller's context; without a deadline the caller makes the call himself.
+        """The result of `function()`, called in the caller's context; without a deadline in the caller's thread.
 
         Raises what the function raises, and TimeoutError.
         """

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from typing import Any, Literal
 
-from .._sdk import AsyncOpenAI, OpenAI, native_http_library
+from .._sdk import AsyncOpenAI, OpenAI
+from .._sdk.responses import native_http_library
 from ..testing import Emulator, EmulatorError, ManualClock, assert_client_ok
 
 API_KEY = "emulated"

@@ -21,6 +21,7 @@ from ... import _sdk
 from ..._catalog.catalog import Catalog
 from ..._outcome.classify import classify
 from ..._runs.aio import AsyncRuns
+from ..._sdk.responses import DEFAULT_URL
 from ...batch import BatchOptions, JobFileError, JobLine, JobReport, Store, StoreError, read_jobs, run_batch
 from .._client import async_client
 from .._errors import Exit, UserError
@@ -114,7 +115,7 @@ def _finish(console: Console, reports: Sequence[JobReport], interrupted: bool) -
 
 def _host(base_url: str | None) -> str:
     """Return the host of the API; two ports of one host count as one server."""
-    address = base_url or os.environ.get("OPENAI_BASE_URL") or _sdk.DEFAULT_URL
+    address = base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL
     return urlsplit(address).hostname or address
 
 

@@ -33,7 +33,7 @@ class Scenario:
     cancel_finished: int = 400
     """The HTTP status of a cancel of an ended run: 200, 400 or 409; an outcome's `cancel_status` comes before it."""
     unstored_background: str = "refuse"
-    """What happens to a background create with `store` false: `refuse` it, or `keep` the run for a while."""
+    """Answer to a background create with `store` false: `refuse` it, or `keep` the run for a while."""
 
     spans: Mapping[str, Span] = field(default_factory=dict[str, Span], hash=False)
     """`queued_seconds` or `running_seconds` as spans, for outcomes that are named by a word alone."""

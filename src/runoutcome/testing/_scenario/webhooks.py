@@ -32,7 +32,7 @@ DEFAULT_WEBHOOK_SECRET = SECRET_PREFIX + base64.b64encode(b"runoutcome emulates 
 WEBHOOK_MARKER = "emulate_webhook"
 """Metadata key of a run that says what becomes of its webhook: see `Webhooks.marked`."""
 SHARES = ("drop", "duplicates", "reorder", "delay", "wrong_secret", "old_timestamp", "bad_body")
-"""What is drawn for each event, in this order."""
+"""Random draws for each event, in this order."""
 # Settings of each word of the marker `emulate_webhook`.
 _WORDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {

@@ -108,7 +108,7 @@ SCRIPT = """
 import os, signal, sys, threading, time
 import openai
 from runoutcome import Runs
-from runoutcome._sdk import native_http_library
+from runoutcome._sdk.responses import native_http_library
 
 http, polled = native_http_library(), threading.Event()
 def answer(request):

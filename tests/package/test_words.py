@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "runoutcome"
-ROOMS = sorted(path.stem for path in SOURCE.iterdir() if path.is_dir() or path.suffix == ".py")
+ROOMS = sorted(path.stem for path in SOURCE.iterdir() if path.suffix == ".py" or any(path.rglob("*.py")))
 RIDDLES = frozenset({"What", "Who", "Whoever", "Whatever", "Nobody", "Whether"})
 
 

@@ -270,26 +270,26 @@ class Sessions:
         if total == 0:  # for aiohttp that would be no limit
             raise TimeoutError("the time is up")
         timeout = self._aiohttp.ClientTimeout(total=total, connect=each, sock_read=each, ceil_threshold=math.inf)
-        session = await self._session()
-        async with session.get(
+        session, _ = self._by_loop.get(asyncio.get_running_loop(), (None, None))
+        if session is None or session.closed:
+            session = await self._open()
+        response = await session.get(
             self._url(request.url, encoded=True),
             headers=request.headers,
             allow_redirects=False,
             ssl=self._tls if request.origin.scheme == "https" else True,
             timeout=timeout,
             trace_request_ctx=_Sends(),
-        ) as response:
-            return RawResponse(response.status, response.reason, response.headers.items(), await response.read())
+        )
+        # A response gives its connection back, or closes it, when it has been read, or could not be.
+        return RawResponse(response.status, response.reason, response.headers.items(), await response.read())
 
-    async def _session(self) -> Any:
-        loop = asyncio.get_running_loop()
-        session, _ = self._by_loop.get(loop, (None, None))
-        if session is None or session.closed:
-            for ended in [each for each in self._by_loop if each.is_closed()]:
-                del self._by_loop[ended]
-            keeper = _open_session(self._aiohttp, self._limit)
-            session = await anext(keeper)
-            self._by_loop[loop] = session, keeper
+    async def _open(self) -> Any:
+        for ended in [loop for loop in self._by_loop if loop.is_closed()]:
+            del self._by_loop[ended]
+        keeper = _open_session(self._aiohttp, self._limit)
+        session = await anext(keeper)
+        self._by_loop[asyncio.get_running_loop()] = session, keeper
         return session
 
     @cached_property

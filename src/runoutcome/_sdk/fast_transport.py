@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import openai
@@ -22,7 +22,6 @@ from . import (
     AsyncOpenAI,
     OpenAI,
     OpenAIError,
-    is_given,
     native_http_library,
     sdk_type,
     synthetic_request,
@@ -128,6 +127,8 @@ class _Requests:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._base: _Base | None = None
+        self._checked: tuple[Any, dict[str, str] | None] = (None, None)
+        """The last headers that were read, and what became of them."""
 
     def of(self, response_id: str, read_seconds: float) -> Request | None:
         """The request for one run; None for one that only the client can make, or has to log."""
@@ -139,7 +140,7 @@ class _Requests:
             if reason_not_eligible(client):
                 return None
             base = self._base = _base_of(base_url)
-        headers = _headers_of(client, base.host, read_seconds)
+        headers = self._headers(base.host, read_seconds)
         if headers is None:
             return None
         target = base.path + path_of(response_id)
@@ -147,20 +148,28 @@ class _Requests:
             target += "?" + base_url.copy_with(params=client.qs.stringify(query)).query.decode("ascii")
         return Request(base.origin, target, f"{base.origin.scheme}://{base.host}{target}", headers)
 
+    def _headers(self, host: str, read_seconds: float) -> dict[str, str] | None:
+        fields = (*self._client.auth_headers.items(), *self._client.default_headers.items())
+        fields = tuple(field for field in fields if not isinstance(field[1], openai.Omit))
+        last, headers = self._checked
+        if last != (host, read_seconds, fields):  # to check them costs as much as to read them
+            headers = _headers_of(host, read_seconds, fields)
+            self._checked = (host, read_seconds, fields), headers
+        return headers
+
 
 def _base_of(url: Any) -> _Base:
     origin = Origin(url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme])
     return _Base(url, origin, url.netloc.decode("ascii"), url.raw_path.decode("ascii").removesuffix("/"))
 
 
-def _headers_of(client: Any, host: str, read_seconds: float) -> dict[str, str] | None:
+def _headers_of(host: str, read_seconds: float, fields: Iterable[tuple[str, Any]]) -> dict[str, str] | None:
     """The headers the client would send, but for compression; None without a key, or with what is no header."""
     headers = {"host": host, "accept-encoding": "identity", "connection": "keep-alive"}
-    for name, value in (*client.auth_headers.items(), *client.default_headers.items()):
-        if isinstance(value, str) and value.isascii() and value.isprintable() and name.isprintable():
-            headers[name.lower()] = value
-        elif is_given(value):
+    for name, value in fields:
+        if not isinstance(value, str) or not value.isascii() or not (name + value).isprintable():
             return None
+        headers[name.lower()] = value
     headers.pop("content-type", None)
     headers["x-stainless-retry-count"] = "0"
     headers["x-stainless-read-timeout"] = str(read_seconds)

@@ -16,6 +16,8 @@ from .responses import Answer, http_library_of, native_http_library
 from .worker_threads import Workers
 
 _LIBRARY = native_http_library()
+# As `responses.retrieve` says since 2.x, so that a poll is never sent with an admin key.
+_SECURITY = {"security": {"bearer_auth": True}} if "security" in RequestOptions.__annotations__ else {}
 
 
 class ClientTransport:
@@ -67,11 +69,7 @@ def read_timeout(client: OpenAI | AsyncOpenAI, timeout_seconds: float | None) ->
 
 
 def _options(client: OpenAI | AsyncOpenAI, timeout_seconds: float | None) -> dict[str, Any]:
-    options: dict[str, Any] = {"max_retries": 0, "timeout": read_timeout(client, timeout_seconds)}
-    if "security" in RequestOptions.__annotations__:
-        # As `responses.retrieve` says since 2.x, so that a poll is never sent with an admin key.
-        options["security"] = {"bearer_auth": True}
-    return options
+    return {**_SECURITY, "max_retries": 0, "timeout": read_timeout(client, timeout_seconds)}
 
 
 def _answer(response: Any) -> Answer:

@@ -1,4 +1,4 @@
-"""The stream of a run's events through the user's own client, one event at a time, and no longer than it may take.
+"""The stream of a run's events through the user's own client, one event at a time, each within a time limit.
 
 Events are the SDK's own, decoded by it. A read that goes wrong raises StreamBrokenError, and TimeoutError when the time
 is up.
@@ -149,7 +149,7 @@ async def submit_stream_async(client: openai.AsyncOpenAI, params: Mapping[str, A
 
 
 def broken_by(error: Exception) -> StreamBrokenError:
-    """The fault for an exception that came out of reading a stream: of any class, it means that no event was read."""
+    """The fault for an exception that was raised while a stream was read."""
     code = getattr(error, "code", None)
     told = f": {code}" if isinstance(code, str) and code else ""
     return StreamBrokenError(f"the stream broke off ({type(error).__name__}{told})")
@@ -196,7 +196,7 @@ async def _checked_async(stream: Any) -> AsyncEventStream:
 
 
 def _other_type(response: Any) -> str | None:
-    """The content type of an answer that is surely no stream; some servers give none, or "text/plain"."""
+    """The type of an answer that is certainly not a stream; some servers send no type, or "text/plain"."""
     name = str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
     return {"application/json": "json", "text/html": "html"}.get(name)
 
@@ -210,7 +210,7 @@ def _no_stream(response: Any, kind: str, content: bytes) -> StreamBrokenError:
 
 
 def _socket_of(response: Any) -> socket.socket | None:
-    """The socket of an answer that has it for itself, as with HTTP/1.1 on a real network."""
+    """The socket of an answer that does not share it: HTTP/1.1 on a real network."""
     extensions = response.extensions
     if extensions.get("http_version") not in (b"HTTP/1.1", b"HTTP/1.0"):
         return None

@@ -25,7 +25,7 @@ from .responses import native_http_library
 from .worker_threads import Workers
 
 IDLE_SECONDS = 55.0
-"""How long a connection is kept for the next poll; most servers wait for a minute."""
+"""Time that a connection is kept for the next poll; most servers keep one for a minute."""
 READ_BYTES = 65536
 """Of a read, and of one header at most."""
 
@@ -48,7 +48,7 @@ class Request(NamedTuple):
 
 
 class RawResponse(NamedTuple):
-    """An answer as it came; names of headers in any case, the body perhaps compressed."""
+    """An answer as it arrived: names of headers in any case, the body perhaps compressed."""
 
     status_code: int
     reason: str | None
@@ -57,12 +57,12 @@ class RawResponse(NamedTuple):
 
     @property
     def is_final(self) -> bool:
-        """True for a success or a refusal, and not for a redirect or an interim answer."""
+        """True for a success or a refusal; false for a redirect and for an informational response."""
         return 200 <= self.status_code < 300 or self.status_code >= 400
 
 
 class Timer:
-    """How long one poll may take, and each read of it."""
+    """Time limits of one poll and of each of its reads."""
 
     def __init__(self, timeout_seconds: float | None, read_seconds: float) -> None:
         self.timeout_seconds = timeout_seconds
@@ -71,7 +71,7 @@ class Timer:
 
     @property
     def is_over(self) -> bool:
-        """True if the poll has no time left."""
+        """True when the time of the poll is up."""
         return time.monotonic() >= self._deadline
 
     def left(self) -> float:
@@ -82,12 +82,12 @@ class Timer:
         return min(self.read_seconds, left)
 
     def rest(self) -> float | None:
-        """Seconds another request for the same poll may take; None for as long as it likes."""
+        """Seconds that another request for the same poll may take; None for no limit."""
         return None if self.timeout_seconds is None else max(0.0, self._deadline - time.monotonic())
 
 
 def tls_context() -> ssl.SSLContext:
-    """A context by the function that makes that of the SDK's own HTTP client: it trusts the same, SSL_CERT_FILE too."""
+    """A TLS context from the function that the SDK's own HTTP client uses: it trusts the same authorities."""
     context: ssl.SSLContext = native_http_library().create_ssl_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
@@ -99,10 +99,10 @@ def tls_context() -> ssl.SSLContext:
 class Connections:
     """Connections of `http.client`, kept between polls."""
 
-    errors = (OSError, http.client.HTTPException, UnicodeError)  # the last for what is no name of a host
+    errors = (OSError, http.client.HTTPException, UnicodeError)  # the last for an invalid host name
 
     def __init__(self, limit: int) -> None:
-        self._idle: deque[_Connection] = deque(maxlen=limit)  # one too many, and the oldest goes
+        self._idle: deque[_Connection] = deque(maxlen=limit)  # drops the oldest
         self._process = os.getpid()
         self._workers = Workers()
 
@@ -124,7 +124,7 @@ class Connections:
             raise
         if response.is_final and connection.sock is not None:
             self._idle.append(connection)
-        else:  # it was the last one, or one that an answer follows which nobody waits for
+        else:  # the server closes it, or sends the final response later
             connection.disconnect()
         return response
 
@@ -153,7 +153,7 @@ class Connections:
                 connected.close()
                 raise
 
-        # Neither the look-up of a name nor a TLS handshake that drips heeds the timeout of a socket.
+        # The timeout of a socket bounds neither the look-up of a name nor a TLS handshake that drips.
         return self._workers.call(open_connection, timeout_seconds)
 
     @cached_property
@@ -162,11 +162,11 @@ class Connections:
 
 
 class _ClosedError(ConnectionError):
-    """A connection that had been kept was closed before the head of an answer came: the GET can be sent again."""
+    """A kept connection was closed before the head of an answer arrived: the GET can be sent again."""
 
 
 class _Connection(http.client.HTTPConnection):
-    """One open connection. It is closed when nobody refers to it any more."""
+    """One open connection. Its socket is closed when the connection is garbage."""
 
     def __init__(self, origin: Origin, connected: socket.socket) -> None:
         super().__init__(origin.host, origin.port)
@@ -192,13 +192,13 @@ class _Connection(http.client.HTTPConnection):
 
     @property
     def is_usable(self) -> bool:
-        """True if it can carry another GET: it was used not long ago, and nothing came since."""
+        """True if it can carry another GET: it was used recently, and nothing arrived since."""
         is_fresh = self._last_answer is not None and time.monotonic() - self._last_answer < IDLE_SECONDS
         return is_fresh and not self._socket.has_input()
 
 
 class _TimedSocket:
-    """A socket as `http.client` uses one. Each use of it gets what is left of the poll's time."""
+    """A socket for `http.client`. Each call may take what is left of the poll's time."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._connected = connected
@@ -220,7 +220,7 @@ class _TimedSocket:
         """Do nothing: `http.client` closes a socket before it has read the body of the last answer."""
 
     def has_input(self) -> bool:
-        """True if there is something to read: the end of the connection, or an answer to no request."""
+        """True if there is something to read, or the server has closed the connection."""
         if not hasattr(select, "poll"):  # on Windows select() takes sockets of any number
             return bool(select.select([self._connected], [], [], 0)[0])
         poll = select.poll()
@@ -234,7 +234,7 @@ class _TimedSocket:
 
 
 class _Stream(io.RawIOBase):
-    """The bytes of one answer. When `http.client` closes it the socket stays open."""
+    """The bytes of one answer. The socket stays open when `http.client` closes the stream."""
 
     def __init__(self, source: _TimedSocket) -> None:
         self._source = source
@@ -252,7 +252,7 @@ class _Stream(io.RawIOBase):
 
 
 class Sessions:
-    """Sessions of aiohttp, one for each loop; a loop that ends closes its own. Raises ImportError without aiohttp."""
+    """Sessions of aiohttp, one for each event loop, closed with it. Raises ImportError without aiohttp."""
 
     def __init__(self, limit: int) -> None:
         try:
@@ -267,29 +267,29 @@ class Sessions:
     async def get(self, request: Request, timer: Timer) -> RawResponse:
         """The answer to a GET. Raises one of `errors`."""
         total, each = timer.rest(), timer.read_seconds
-        if total == 0:  # for aiohttp that would be no limit
+        if total == 0:  # aiohttp takes 0 for no limit
             raise TimeoutError("the time is up")
         timeout = self._aiohttp.ClientTimeout(total=total, connect=each, sock_read=each, ceil_threshold=math.inf)
-        session = await self._session()
-        async with session.get(
+        session, _ = self._by_loop.get(asyncio.get_running_loop(), (None, None))
+        if session is None or session.closed:
+            session = await self._open()
+        response = await session.get(
             self._url(request.url, encoded=True),
             headers=request.headers,
             allow_redirects=False,
             ssl=self._tls if request.origin.scheme == "https" else True,
             timeout=timeout,
             trace_request_ctx=_Sends(),
-        ) as response:
-            return RawResponse(response.status, response.reason, response.headers.items(), await response.read())
+        )
+        # `read` gives the connection back, or closes it if it raises.
+        return RawResponse(response.status, response.reason, response.headers.items(), await response.read())
 
-    async def _session(self) -> Any:
-        loop = asyncio.get_running_loop()
-        session, _ = self._by_loop.get(loop, (None, None))
-        if session is None or session.closed:
-            for ended in [each for each in self._by_loop if each.is_closed()]:
-                del self._by_loop[ended]
-            keeper = _open_session(self._aiohttp, self._limit)
-            session = await anext(keeper)
-            self._by_loop[loop] = session, keeper
+    async def _open(self) -> Any:
+        for ended in [loop for loop in self._by_loop if loop.is_closed()]:
+            del self._by_loop[ended]
+        keeper = _open_session(self._aiohttp, self._limit)
+        session = await anext(keeper)
+        self._by_loop[asyncio.get_running_loop()] = session, keeper
         return session
 
     @cached_property
@@ -298,7 +298,7 @@ class Sessions:
 
 
 async def _open_session(aiohttp: Any, limit: int) -> AsyncGenerator[Any]:
-    """A session that adds nothing to a request. A loop that ends closes its async generators first, and so this one."""
+    """A session that adds nothing to a request. It is closed with its loop, which closes its async generators first."""
     trace = aiohttp.TraceConfig()
     trace.on_connection_create_start.append(_on_new_connection)
     trace.on_connection_reuseconn.append(_on_kept_connection)
@@ -320,13 +320,13 @@ async def _open_session(aiohttp: Any, limit: int) -> AsyncGenerator[Any]:
 
 
 class _Sends:
-    """How often aiohttp may send one GET: again only where the server closed a connection that had been kept."""
+    """Limit of how often aiohttp sends one GET: again only if the server closed a kept connection."""
 
     def __init__(self) -> None:
         self._may_send = True
 
     def count(self, *, kept: bool) -> None:
-        """Count one more, on a connection that was kept or is new. Raises ConnectionResetError for one too many."""
+        """Count one attempt, on a kept or a new connection. Raises ConnectionResetError for one too many."""
         if not self._may_send:
             raise ConnectionResetError("the connection was closed before an answer came")
         self._may_send = kept

@@ -1,4 +1,4 @@
-"""How polls travel: through the client (`client_transport`), or beside it, over connections that cost less.
+"""Transports of polls: through the client (`client_transport`), or beside it, over connections that cost less.
 
 URL and headers are read from the client's public attributes for each poll. Only clients are served that do no more with
 a request than send it: see `reason_not_eligible`. Redirects and compressed answers are left to the client. Errors are
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import openai
 
-from . import APIConnectionError, APIError, APITimeoutError, AsyncOpenAI, OpenAI, OpenAIError, is_given, sdk_type
+from . import APIConnectionError, APIError, APITimeoutError, AsyncOpenAI, OpenAI, OpenAIError, sdk_type
 from .client_transport import AsyncClientTransport, ClientTransport, path_of, read_timeout
 from .fast_connections import Connections, Origin, RawResponse, Request, Sessions, Timer
 from .responses import Answer, native_http_library, synthetic_request
@@ -52,7 +52,7 @@ def readiness(transport: Transport) -> Callable[[], None]:
 
 
 def reason_not_eligible(client: Any) -> str | None:
-    """The first thing about a client that polls beside it would lose; None for a client that can be served."""
+    """The first thing about a client that polls beside it would lose; None if it can be served."""
     if type(client) not in (openai.OpenAI, openai.AsyncOpenAI):
         return "the methods of its own class"
     if not _has_plain_key(client):
@@ -63,7 +63,7 @@ def reason_not_eligible(client: Any) -> str | None:
 
 
 def _has_plain_key(client: Any) -> bool:
-    """True if the key is a plain string: a copy of the client, which has not asked for one yet, has it too."""
+    """True if the key is a plain string: then a copy of the client has it too, without asking for it."""
     headers = client.auth_headers
     try:
         return bool(headers) and client.copy().auth_headers == headers
@@ -75,7 +75,7 @@ def _reason_in_http_client(client: Any) -> str | None:
     """The one look at private attributes: the SDK has no public way to tell its own HTTP client from the user's.
 
     A proxy that the HTTP client took from the environment, by its own rules, is a transport of its own for the URL.
-    What is not where all known releases have it counts as the user's.
+    An attribute that is missing in a release makes every client of it not eligible.
     """
     name = "SyncHttpxClientWrapper" if isinstance(client, openai.OpenAI) else "AsyncHttpxClientWrapper"
     try:
@@ -103,7 +103,7 @@ def _check(transport: str, client: Any) -> None:
 
 
 class _Base(NamedTuple):
-    """A base URL, and what is read from it once: a URL never changes, but a client may be given another."""
+    """A base URL and its parts, read once: a URL is immutable, but a client may be given another."""
 
     url: Any
     origin: Origin
@@ -112,14 +112,16 @@ class _Base(NamedTuple):
 
 
 class _Requests:
-    """Makes the requests of polls. What a client can change is read anew each time."""
+    """Requests of polls. All that can change about a client is read for each of them."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
         self._base: _Base | None = None
+        self._checked: tuple[Any, dict[str, str] | None] = (None, None)
+        """The last headers that were read, and the result of checking them."""
 
     def of(self, response_id: str, read_seconds: float) -> Request | None:
-        """The request for one run; None for one that only the client can make, or has to log."""
+        """The request for one run; None if only the client can make it, or has to log it."""
         client, base = self._client, self._base
         if client.is_closed() or _sdk_log.isEnabledFor(logging.DEBUG):
             return None
@@ -128,7 +130,7 @@ class _Requests:
             if reason_not_eligible(client):
                 return None
             base = self._base = _base_of(base_url)
-        headers = _headers_of(client, base.host, read_seconds)
+        headers = self._headers(base.host, read_seconds)
         if headers is None:
             return None
         target = base.path + path_of(response_id)
@@ -136,20 +138,28 @@ class _Requests:
             target += "?" + base_url.copy_with(params=client.qs.stringify(query)).query.decode("ascii")
         return Request(base.origin, target, f"{base.origin.scheme}://{base.host}{target}", headers)
 
+    def _headers(self, host: str, read_seconds: float) -> dict[str, str] | None:
+        fields = (*self._client.auth_headers.items(), *self._client.default_headers.items())
+        fields = tuple(field for field in fields if not isinstance(field[1], openai.Omit))
+        last, headers = self._checked
+        if last != (host, read_seconds, fields):  # checking costs as much as reading
+            headers = _headers_of(host, read_seconds, fields)
+            self._checked = (host, read_seconds, fields), headers
+        return headers
+
 
 def _base_of(url: Any) -> _Base:
     origin = Origin(url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme])
     return _Base(url, origin, url.netloc.decode("ascii"), url.raw_path.decode("ascii").removesuffix("/"))
 
 
-def _headers_of(client: Any, host: str, read_seconds: float) -> dict[str, str] | None:
-    """The headers the client would send, but for compression; None without a key, or with what is no header."""
+def _headers_of(host: str, read_seconds: float, fields: Iterable[tuple[str, Any]]) -> dict[str, str] | None:
+    """The headers the client would send, but for compression; None without a key, or with an invalid header."""
     headers = {"host": host, "accept-encoding": "identity", "connection": "keep-alive"}
-    for name, value in (*client.auth_headers.items(), *client.default_headers.items()):
-        if isinstance(value, str) and value.isascii() and value.isprintable() and name.isprintable():
-            headers[name.lower()] = value
-        elif is_given(value):
+    for name, value in fields:
+        if not isinstance(value, str) or not value.isascii() or not (name + value).isprintable():
             return None
+        headers[name.lower()] = value
     headers.pop("content-type", None)
     headers["x-stainless-retry-count"] = "0"
     headers["x-stainless-read-timeout"] = str(read_seconds)
@@ -171,7 +181,7 @@ def _answer(request: Request, response: RawResponse) -> Answer | APIError | None
 
 
 def _refusal(url: str, status_code: int, headers: dict[str, str], content: bytes) -> APIError:
-    """The SDK's own error for an answer, as an SDK client raises it that has neither a network nor the user's key."""
+    """The SDK's own error for an answer, raised by an SDK client that has neither a network nor the user's key."""
 
     def answer(_: object) -> Any:
         return _LIBRARY.Response(status_code, headers=headers, content=content)
@@ -186,7 +196,7 @@ def _refusal(url: str, status_code: int, headers: dict[str, str], content: bytes
 
 
 def _failure(error: BaseException, url: str, timer: Timer, errors: tuple[type[BaseException], ...]) -> BaseException:
-    """The exception that a poll through the client would raise, for one of these `errors`; any other as it is."""
+    """The exception that a poll through the client would raise for one of these `errors`; any other unchanged."""
     is_timeout = isinstance(error, (TimeoutError, asyncio.TimeoutError))
     if is_timeout and timer.is_over:
         return TimeoutError(f"the answer to a poll was not complete after {timer.timeout_seconds:.3g} s")
@@ -199,7 +209,7 @@ def _failure(error: BaseException, url: str, timer: Timer, errors: tuple[type[Ba
 
 
 def _without_frames(error: _E) -> _E:
-    """The error alone: the frames it came through hold the headers of the request, and its causes hold frames."""
+    """The error without traceback and causes: their frames hold the headers of the request."""
     error.__traceback__ = error.__cause__ = error.__context__ = None
     return error
 

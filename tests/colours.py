@@ -146,8 +146,8 @@ class World:
     def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """What the method of `Runs`, or awaiting that of `AsyncRuns`, gives."""
         if self.colour == "sync":
-            with self.client() as client, ended_polls():
-                return getattr(self.runs(client), name)(*args, **kwargs)
+            with ended_polls():
+                return getattr(self.runs(self.client()), name)(*args, **kwargs)
         return asyncio.run(self._call_async(name, *args, **kwargs))
 
     async def _call_async(self, name: str, *args: Any, **kwargs: Any) -> Any:
@@ -160,16 +160,19 @@ class World:
         return cls(client, resubmit_budget=self.budget, clock=None if self._real_time else self.clock, **options)
 
     def client(self) -> Any:
-        """A client of the user's, as he made it."""
+        """A client of the user's, as he made it; a sync one is closed with the world."""
         name = self._client_class if self.colour == "sync" else f"Async{self._client_class}"
         if self.transport == "fast":
             http = default_http(self.colour)
         else:
             http = _http(self.colour, self.hooks, self.response_hooks, self._answer)
         options = {"http_client": http, **self._options}
-        return getattr(openai, name)(
-            **options, **({} if "base_url" in options else {"base_url": self.emulator.base_url})
-        )
+        if "base_url" not in options:
+            options["base_url"] = self.emulator.base_url
+        client = getattr(openai, name)(**options)
+        if self.colour == "sync":
+            self._stack.callback(client.close)
+        return client
 
     def create(self, **params: Any) -> Any:
         """`create` with a model and an input."""

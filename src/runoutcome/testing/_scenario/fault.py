@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from ..._catalog.validator import ValidationError, anything, flag, string, table
 from .._errors import unknown
@@ -81,30 +81,17 @@ FaultLike = Fault | str | int | Mapping[str, object]
 
 _SLOW_SECONDS = 2.0
 _FAULTS: Mapping[str, Fault] = MappingProxyType(
-    {
+    {shape: Fault(shape, shape) for shape in get_args(Shape) if shape not in ("envelope", "object")}
+    | {
         fault.word: fault
         for fault in (
-            Fault("ok", "ok"),
-            Fault("html", "html"),
-            Fault("cut", "cut"),
-            Fault("empty", "empty"),
             Fault("{}", "object"),
             Fault("no-id", "object"),
-            Fault("text-plain", "text-plain"),
-            Fault("octet-stream", "octet-stream"),
-            Fault("bad-gzip", "bad-gzip"),
             Fault("redirect", "redirect", 307, applied=False),
-            Fault("torn", "torn"),
             Fault("reset", "reset", applied=False),
             Fault("lost", "reset"),
-            Fault("stall", "stall"),
             Fault("slow", "ok", stall_seconds=_SLOW_SECONDS),
             Fault("drip", "ok", drip_seconds=_SLOW_SECONDS),
-            Fault("stream-cut", "stream-cut"),
-            Fault("stream-eof", "stream-eof"),
-            Fault("stream-stall", "stream-stall"),
-            Fault("stream-duplicate", "stream-duplicate"),
-            Fault("stream-skip", "stream-skip"),
         )
     }
 )

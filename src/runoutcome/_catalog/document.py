@@ -1,6 +1,6 @@
-"""Form of the documents that a catalog and an overlay are read from: their keys, and what each may hold.
+"""Form of catalog and overlay documents: their keys, and the values of each.
 
-`data/catalog.schema.json` and `data/overlay.schema.json` say the same for editors; a test holds the two together.
+`data/catalog.schema.json` and `data/overlay.schema.json` describe the same form for editors; a test compares them.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _rule(text: Reader[str], code: Reader[str | None]) -> Readers:
 
 
 def _all_of(readers: Readers, *left_out: str) -> Reader[dict[str, Any]]:
-    """Reader of a table that has all these keys, but for some that may be left out."""
+    """Reader of a table that has all these keys, except some that may be left out."""
     return table(readers, required=[key for key in readers if key not in left_out])
 
 

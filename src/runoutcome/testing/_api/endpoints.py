@@ -1,4 +1,4 @@
-"""Endpoints of the API: what each reads in a request, does in the ledger, and responds."""
+"""Endpoints of the API: each reads a request, looks it up in the ledger, and responds."""
 
 from __future__ import annotations
 

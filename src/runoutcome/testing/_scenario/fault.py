@@ -63,12 +63,12 @@ class Fault:
 
     @property
     def is_of_a_stream(self) -> bool:
-        """It concerns the events of a stream, and has no effect on other responses."""
+        """True for a fault of the events of a stream, which has no effect on other responses."""
         return self.shape.startswith("stream-")
 
     @property
     def is_readable(self) -> bool:
-        """The client can read the true body, though late, slowly, or under another content type."""
+        """True if the client can read the true body, though late, slowly, or under another content type."""
         return self.shape in ("ok", "text-plain", "octet-stream") or self.is_of_a_stream
 
     def at_speed(self, speed: float) -> "Fault":

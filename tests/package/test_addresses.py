@@ -17,10 +17,10 @@ import pytest
 
 import runoutcome
 from golden.make import values
-from runoutcome import contract, doctor, webhooks
+from runoutcome import contract, doctor, testing, webhooks
 from runoutcome.batch import JobLine, JobReport, Progress, read_jobs
 
-DOORS = ("asgi", "batch", "contract", "doctor", "pytest_plugin", "webhooks")
+DOORS = ("asgi", "batch", "contract", "doctor", "pytest_plugin", "testing", "webhooks")
 """Public packages that stand beside the root, each with public names of its own."""
 
 CLASSES = [name for name in runoutcome.__all__ if isinstance(getattr(runoutcome, name), type)]
@@ -95,12 +95,42 @@ def door_values() -> dict[str, Any]:
         doctor.Finding("a.py", 1, "rule", "message", "fix"),
         doctor.SourceError("a.py", "reason"),
         webhooks.Receipt(webhooks.Notice("wh_1", None, "response.completed", "resp_1", None), True),
+        *emulator_values(),
         contract.diff,
         doctor.check_source,
         read_jobs,
+        testing.judge_client,
         webhooks.verify,
     ]
-    return {getattr(value, "__qualname__", type(value).__qualname__): value for value in made}
+    return {f"{named(value).__module__}.{named(value).__qualname__}": value for value in made}
+
+
+def named(value: Any) -> Any:
+    """A function, or the class of any other value."""
+    return value if isinstance(value, FunctionType) else type(value)
+
+
+def emulator_values() -> list[Any]:
+    """A value of each class of the emulator that can be pickled, with others inside."""
+    script = testing.failed(
+        "server_error", running_seconds=(1, 2), poll_faults=[{"status": 503, "headers": {"a": "b"}}]
+    )
+    run = testing.EmulatedRun("resp_1", 1.0, {"model": "m", "input": "x"}, script.name, script, 1)
+    request = testing.RecordedRequest("GET", "/v1/responses/resp_1", 200, "resp_1", 2.0, route="poll", told="queued")
+    rules = {"jobs": (testing.JobRule(("completed",)),), "faults": (testing.fault_on("poll", 503),)}
+    return [
+        testing.Scenario(outcomes=(script,), **rules),
+        testing.parse_fault("html"),
+        run,
+        run.outcome,
+        request,
+        testing.judge_client([request], [run], 2.0),
+        testing.judge_client([request], [run], 2.0).findings[0],
+        testing.judge_client([request], [run], 2.0).runs[0],
+        testing.Delivery("wh_1", "evt_1", "response.failed", "resp_1", 1, 1, 3.0, 3.0, 3, "secret", (), 200),
+        testing.ScenarioError("scenario: seed: expected a whole number, got 'x'"),
+        testing.EmulatorError("the emulator is running already"),
+    ]
 
 
 VALUES = {**values(), **door_values()}

@@ -1,11 +1,10 @@
-"""Form of the documents that a catalog and an overlay are read from: their keys, and what each may hold.
+"""Form of catalog and overlay documents: their keys, and the values of each.
 
-`data/catalog.schema.json` and `data/overlay.schema.json` say the same for editors; a test holds the two together.
+`data/catalog.schema.json` and `data/overlay.schema.json` describe the same form for editors; a test compares them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, get_args
 
 from .rows import ACTIONS, ERROR_TYPES, RESUBMIT_ACTIONS, Confidence, Match
@@ -78,39 +77,28 @@ def _rule(text: Reader[str], code: Reader[str | None]) -> Readers:
 
 
 def _all_of(readers: Readers, *left_out: str) -> Reader[dict[str, Any]]:
-    """Reader of a table that has all these keys, but for some that may be left out."""
+    """Reader of a table that has all these keys, except some that may be left out."""
     return table(readers, required=[key for key in readers if key not in left_out])
 
 
-def _agreeing(reader: Reader[dict[str, Any]], *checks: Callable[[dict[str, Any]], None]) -> Reader[dict[str, Any]]:
-    """Reader of a row whose parts agree, too."""
+def _consistent(reader: Reader[dict[str, Any]]) -> Reader[dict[str, Any]]:
+    """Reader of a row of the catalog whose parts agree, too."""
 
     def read(value: object) -> dict[str, Any]:
         row = reader(value)
-        for check in checks:
-            check(row)
+        if (row["action"] in RESUBMIT_ACTIONS) is not row["retryable"]:
+            raise _contradiction(row, "action", "retryable")
+        if "match" in row and (row["match"] == "literal") is (row["value"] is None):
+            raise _contradiction(row, "value", "match")
+        if "contested" in row and bool(row["alternatives"]) is not row["contested"]:
+            raise _contradiction(row, "alternatives", "contested")
         return row
 
     return read
 
 
-def _check_value(row: dict[str, Any]) -> None:
-    if (row["match"] == "literal") is (row["value"] is None):
-        raise ValidationError.at("value", problem=f"{shown(row['value'])} does not go with match = {row['match']}")
-
-
-def _check_action(row: dict[str, Any]) -> None:
-    if (row["action"] in RESUBMIT_ACTIONS) is not row["retryable"]:
-        raise ValidationError.at(
-            "action", problem=f"{row['action']} does not go with retryable = {shown(row['retryable'])}"
-        )
-
-
-def _check_alternatives(row: dict[str, Any]) -> None:
-    if bool(row["alternatives"]) is not row["contested"]:
-        raise ValidationError.at(
-            "alternatives", problem=f"a list of {len(row['alternatives'])} does not go with contested"
-        )
+def _contradiction(row: dict[str, Any], key: str, other: str) -> ValidationError:
+    return ValidationError.at(key, problem=f"{shown(row[key])} does not go with {other} = {shown(row[other])}")
 
 
 def _catalog() -> Reader[dict[str, Any]]:
@@ -138,8 +126,8 @@ def _catalog() -> Reader[dict[str, Any]]:
             "http_statuses": mapping(_ERROR_TYPE, "^4[0-9]{2}$", least=1),
             "retryable_statuses": items(between(400, 499), least=1, unique=True),
             "upstream_error_types": mapping(_ERROR_TYPE, "^[A-Za-z][A-Za-z0-9_]*$", reserved=ERROR_TYPES),
-            "entries": items(_agreeing(entry, _check_value, _check_action, _check_alternatives), least=1, unique=True),
-            "rules": items(_agreeing(rule, _check_action), unique=True),
+            "entries": items(_consistent(entry), least=1, unique=True),
+            "rules": items(_consistent(rule), unique=True),
         }
     )
 

@@ -18,16 +18,15 @@ Reader = Callable[[Any], T]
 Path = tuple[str | int, ...]
 """Keys, and positions in lists from 0."""
 
-
 _RESERVED = "is a name with a meaning of its own, and cannot stand here"
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with a document."""
+    """One mistake in a document."""
 
     kind: Literal["expected", "word", "key", "missing", "other"]
     text: str = ""
-    """The expected value; the whole problem if the kind is `other`."""
+    """Description of the expected value; the whole problem for the kind `other`."""
     value: object = None
     allowed: tuple[Any, ...] = ()
     path: Path = ()
@@ -49,12 +48,12 @@ class ValidationError(ValueError):
 
     @classmethod
     def expected(cls, text: str, value: object) -> ValidationError:
-        """A value in place of what is expected."""
+        """The error for a value of another kind than described."""
         return cls(Problem("expected", text, value))
 
     @classmethod
     def at(cls, *path: str | int, problem: object) -> ValidationError:
-        """Any other problem, in words."""
+        """The error for any other problem, in words."""
         return cls(Problem("other", str(problem), path=path))
 
 
@@ -132,7 +131,7 @@ def one_of(*allowed: T) -> Reader[T]:
 
 
 def optional(reader: Reader[T]) -> Reader[T | None]:
-    """Reader of what the other one reads, or of null."""
+    """Reader of the same or null."""
 
     def read(value: object) -> T | None:
         try:
@@ -148,7 +147,7 @@ def table(readers: Mapping[str, Reader[Any]], required: Collection[str] = ()) ->
 
     def read(value: object) -> dict[str, Any]:
         values: Mapping[str, Any] = _instance(value, Mapping, "a table")
-        problems = [Problem("key", "", key, tuple(readers), (key,)) for key in values if key not in readers]
+        problems = [Problem("key", "", key, tuple(readers), (str(key),)) for key in values if key not in readers]
         problems += [Problem("missing", path=(key,)) for key in required if key not in values]
         return _read_each(((key, reader, values[key]) for key, reader in readers.items() if key in values), problems)
 
@@ -196,7 +195,7 @@ def _instance(value: object, kind: type[Any], text: str) -> Any:
 
 
 def _read_each(parts: Iterable[tuple[Any, Reader[Any], Any]], problems: list[Problem]) -> dict[Any, Any]:
-    """The parts, each read; raises ValidationError for the problems so far and those of the parts."""
+    """The values of the parts by key or position; raises ValidationError for `problems` and those of the parts."""
     values: dict[Any, Any] = {}
     for step, reader, value in parts:
         try:

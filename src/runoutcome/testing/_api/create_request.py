@@ -10,7 +10,7 @@ from typing import Any, NoReturn, cast
 from .._errors import ApiError
 from .._state.request import JsonObject, metadata_of
 from .._state.schema_example import example_of
-from .parameters import check_choice, check_include, check_metadata, check_range, check_type, invalid
+from .parameters import check_choice, check_include, check_metadata, check_range, check_type, refuse
 
 # The model of a request that leaves it to a stored prompt.
 PROMPT_MODEL = "gpt-5.5"
@@ -133,9 +133,7 @@ def _no_number(name: str) -> NoReturn:
 
 
 def _missing(param: str) -> NoReturn:
-    raise ApiError(
-        400, f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter"
-    ) from None
+    refuse(param, f"Missing required parameter: '{param}'.", "missing_required_parameter")
 
 
 def _at(request: Mapping[str, Any], path: str) -> Any:
@@ -174,9 +172,9 @@ def _check_tools(request: Mapping[str, Any]) -> None:
     if isinstance(choice, str):
         check_choice("tool_choice", choice, _TOOL_CHOICES)
         if choice == "required" and not request.get("tools"):
-            invalid("tool_choice", "Tool choice 'required' must be specified with 'tools' parameter.")
+            refuse("tool_choice", "Tool choice 'required' must be specified with 'tools' parameter.")
     elif choice is not None and choice.get("type") == "function" and choice.get("name") not in names:
-        invalid("tool_choice", "Tool choice 'function' not found in 'tools' parameter.")
+        refuse("tool_choice", "Tool choice 'function' not found in 'tools' parameter.")
     elif choice is not None and choice.get("type") == "allowed_tools":
         check_type("tool_choice.tools", choice.get("tools"), _ARRAY)
         _check_items("tool_choice.tools", choice.get("tools"), "type", "name")
@@ -196,18 +194,18 @@ def _check_schema(param: str, schema: object) -> None:
     try:
         example_of(cast("Mapping[str, Any]", schema or {}))
     except _SCHEMA_ERRORS:
-        raise ApiError(400, f"Invalid schema for '{param}'.", param=param, code="invalid_json_schema") from None
+        refuse(param, f"Invalid schema for '{param}'.", "invalid_json_schema")
 
 
 def _check_mode(request: Mapping[str, Any]) -> None:
     if request.get("stream_options") and not request.get("stream"):
-        invalid("stream_options", "The 'stream_options' parameter is only allowed when 'stream' is enabled.")
+        refuse("stream_options", "The 'stream_options' parameter is only allowed when 'stream' is enabled.")
     window = _at(request, "background_options.completion_window")
     if window in (None, "soonest"):
         return
     if not request.get("background"):
-        invalid("background_options", f"The completion window '{window}' requires 'background' to be true.")
+        refuse("background_options", f"The completion window '{window}' requires 'background' to be true.")
     if request.get("stream"):
-        invalid("stream", f"The completion window '{window}' cannot be streamed.")
+        refuse("stream", f"The completion window '{window}' cannot be streamed.")
     if request.get("service_tier") not in _STANDARD_TIERS:
-        invalid("service_tier", f"The completion window '{window}' requires standard processing.")
+        refuse("service_tier", f"The completion window '{window}' requires standard processing.")

@@ -1,4 +1,4 @@
-"""Endpoints of the API: what each reads in a request, does in the ledger, and responds."""
+"""Endpoints of the API: each reads a request, looks it up in the ledger, and responds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .create_request import parse_create
 from .event_stream import EventStream
 from .http_responses import body_response
 from .input_items import input_items_page
-from .parameters import check_include, invalid
+from .parameters import check_include, refuse
 from .rate_limits import RateLimits
 
 Handled = tuple[Effect, Response]
@@ -95,15 +95,15 @@ def _stream_position(query: QueryParams) -> int | None:
     for name in ("stream", "include_obfuscation"):
         if query.get(name, "false") not in _BOOLEANS:
             message = f"Invalid type for '{name}': expected a boolean, but got '{query[name]}' instead."
-            raise ApiError(400, message, param=name, code="invalid_type")
+            refuse(name, message, "invalid_type")
     stream, after = query.get("stream") == "true", query.get("starting_after")
     if after is None:
         return -1 if stream else None
     if not stream:
-        invalid("starting_after", "'starting_after' can only be used with 'stream' set to true.")
+        refuse("starting_after", "'starting_after' can only be used with 'stream' set to true.")
     if not (after.isascii() and after.isdigit() and len(after) <= _MOST_DIGITS):
         message = f"Invalid type for 'starting_after': expected an integer, 0 or more, but got '{after}' instead."
-        raise ApiError(400, message, param="starting_after", code="invalid_type")
+        refuse("starting_after", message, "invalid_type")
     return int(after)
 
 

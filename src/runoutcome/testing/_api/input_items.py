@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from .._errors import ApiError
 from .._state.request import JsonObject
 from .._state.runs import EmulatedRun
-from .parameters import check_choice
+from .parameters import check_choice, refuse
 
 _ORDERS = ("asc", "desc")
 _DEFAULT_LIMIT, _MAX_LIMIT = 20, 100
@@ -31,7 +30,7 @@ def input_items_page(run: EmulatedRun, query: Mapping[str, str]) -> JsonObject:
     ids = [item["id"] for item in items]
     if after is not None:
         if after not in ids:
-            raise ApiError(400, f"No input item with id '{after}'.", param="after", code="invalid_value")
+            refuse("after", f"No input item with id '{after}'.")
         items = items[ids.index(after) + 1 :]
     page = items[:limit]
     return {
@@ -47,9 +46,7 @@ def _limit_of(text: str | None) -> int:
     if text is None:
         return _DEFAULT_LIMIT
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= _MAX_LIMIT or len(text) > 4:
-        raise ApiError(
-            400, f"Invalid 'limit': expected 1 to {_MAX_LIMIT}, but got '{text}'.", param="limit", code="invalid_value"
-        )
+        refuse("limit", f"Invalid 'limit': expected 1 to {_MAX_LIMIT}, but got '{text}'.")
     return int(text)
 
 

@@ -218,11 +218,11 @@ def _create_schema() -> JsonObject:
     for path, words in CHOICES.items():
         at, *names = path.split(".")
         _nested(fields[at], names)["enum"] = [*words, None]
-    given = [_present(name) for name in INPUTS]
+    inputs = [_present(name) for name in INPUTS]
     return {
         "type": "object",
         "properties": fields,
-        "allOf": [{"anyOf": [_present("model"), _present("prompt")]}, {"anyOf": given}],
+        "allOf": [{"anyOf": [_present("model"), _present("prompt")]}, {"anyOf": inputs}],
     }
 
 

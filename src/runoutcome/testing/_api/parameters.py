@@ -34,9 +34,9 @@ INCLUDABLE = (
 )
 
 
-def invalid(param: str, message: str) -> NoReturn:
+def refuse(param: str, message: str, code: str = "invalid_value") -> NoReturn:
     """Refuse a value for the reason in the message."""
-    raise ApiError(400, message, param=param, code="invalid_value")
+    raise ApiError(400, message, param=param, code=code)
 
 
 def check_type(param: str, value: object, types: tuple[type, ...], *, optional: bool = True) -> None:
@@ -45,12 +45,8 @@ def check_type(param: str, value: object, types: tuple[type, ...], *, optional: 
         return
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         expected = " or ".join(_NAMES[type_] for type_ in types)
-        raise ApiError(
-            400,
-            f"Invalid type for '{param}': expected {expected}, but got {_NAMES[type(value)]} instead.",
-            param=param,
-            code="invalid_type",
-        )
+        message = f"Invalid type for '{param}': expected {expected}, but got {_NAMES[type(value)]} instead."
+        refuse(param, message, "invalid_type")
 
 
 def check_range(param: str, value: float | None, low: float, high: float | None) -> None:
@@ -64,7 +60,7 @@ def check_range(param: str, value: float | None, low: float, high: float | None)
         problem, code = f"above maximum value. Expected a value <= {high}", f"{kind}_above_max_value"
     else:
         return
-    raise ApiError(400, f"Invalid '{param}': {kind} {problem}, but got {value} instead.", param=param, code=code)
+    refuse(param, f"Invalid '{param}': {kind} {problem}, but got {value} instead.", code)
 
 
 def check_choice(param: str, value: object, allowed: Sequence[str]) -> None:
@@ -74,7 +70,7 @@ def check_choice(param: str, value: object, allowed: Sequence[str]) -> None:
     check_type(param, value, (str,))
     if value not in allowed:
         listed = ", ".join(f"'{word}'" for word in allowed)
-        invalid(param, f"Invalid value: '{value}'. Supported values are: {listed}.")
+        refuse(param, f"Invalid value: '{value}'. Supported values are: {listed}.")
 
 
 def check_include(values: Sequence[object]) -> None:
@@ -87,13 +83,11 @@ def check_include(values: Sequence[object]) -> None:
 def check_metadata(pairs: Mapping[str, object]) -> None:
     """Require at most 16 pairs of strings, keys up to 64 and values up to 512 characters long."""
     if len(pairs) > MAX_PAIRS:
-        raise ApiError(
-            400,
+        message = (
             f"Invalid 'metadata': too many properties. Expected an object with at most {MAX_PAIRS} properties, "
-            f"but got an object with {len(pairs)} properties instead.",
-            param="metadata",
-            code="object_above_max_properties",
+            f"but got an object with {len(pairs)} properties instead."
         )
+        refuse("metadata", message, "object_above_max_properties")
     for key, value in pairs.items():
         check_type(f"metadata.{key}", value, (str,), optional=False)
         _check_length(f"metadata.{key[:MAX_KEY]}", "key", key, MAX_KEY)
@@ -102,10 +96,8 @@ def check_metadata(pairs: Mapping[str, object]) -> None:
 
 def _check_length(param: str, kind: str, text: str, limit: int) -> None:
     if len(text) > limit:
-        raise ApiError(
-            400,
+        message = (
             f"Invalid '{param}': {kind} too long. Expected a {kind} with maximum length {limit}, "
-            f"but got one with length {len(text)} instead.",
-            param=param,
-            code="string_above_max_length",
+            f"but got one with length {len(text)} instead."
         )
+        refuse(param, message, "string_above_max_length")

@@ -38,7 +38,7 @@ class Outbox:
                 self._plan(run.id, event_of(run, nth, self._settings))
 
     def take(self, now: float, most: int) -> list[Attempt]:
-        """Due attempts in order, `most` at a time; each is under way until it is settled or given back."""
+        """Due attempts in order, `most` at a time; each is under way until `settle` or `give_back`."""
         attempts: list[Attempt] = []
         while self._is_due(now) and len(attempts) < most:
             attempt = self._queue[0][2]
@@ -66,7 +66,7 @@ class Outbox:
         self._push(attempt)
 
     def is_idle(self, now: float) -> bool:
-        """Nothing is due and nothing under way."""
+        """True if no delivery is due or under way."""
         return not self._under_way and not self._is_due(now)
 
     def _is_due(self, now: float) -> bool:

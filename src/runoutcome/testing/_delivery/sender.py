@@ -35,7 +35,7 @@ class WebhookSender:
         self._clock = clock
         self._deliveries: deque[Delivery] = deque(maxlen=_KEPT)
         self._changed = threading.Condition()
-        self._asked = self._idle_since = 0
+        self._settles = self._idle_since = 0
         self._stopping = False
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None
@@ -71,10 +71,10 @@ class WebhookSender:
         if self._thread is None:
             raise EmulatorError("webhooks are delivered only while the emulator runs")
         with self._changed:
-            self._asked += 1
-            asked = self._asked
+            self._settles += 1
+            number = self._settles
             done = self._changed.wait_for(
-                lambda: self._idle_since >= asked or self._failure is not None, timeout_seconds
+                lambda: self._idle_since >= number or self._failure is not None, timeout_seconds
             )
         if self._failure is not None:
             raise EmulatorError("webhooks are no longer delivered") from self._failure
@@ -93,13 +93,13 @@ class WebhookSender:
         under_way: dict[asyncio.Task[None], Attempt] = {}
         try:
             while not self._stopping:
-                asked, now = self._asked, self._clock.now()
+                settles, now = self._settles, self._clock.now()
                 self._outbox.update(self._runs())
                 for attempt in self._outbox.take(now, self._webhooks.concurrency - len(under_way)):
                     under_way[asyncio.create_task(self._deliver(attempt, address))] = attempt
                 if self._outbox.is_idle(now):
                     with self._changed:
-                        self._idle_since = asked
+                        self._idle_since = settles
                         self._changed.notify_all()
                 if not under_way:
                     await asyncio.sleep(_CHECK_SECONDS)

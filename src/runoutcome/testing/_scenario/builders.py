@@ -1,7 +1,7 @@
 """Outcomes and fault rules in Python, with the keys of a TOML file: `failed("server_error", poll_faults=["503"])`.
 
 Every builder takes the keys of `[[outcomes]]` that it does not set itself, and returns a frozen value. Markers and
-errors use its name: the code, the reason or the status, unless a name is given.
+errors use its name: by default the code, the reason or the status.
 """
 
 import re
@@ -57,7 +57,7 @@ def failed(
     raw_error: Any = None,
     **course: "Unpack[Course]",
 ) -> OutcomeScript:
-    """A run that fails with this error; `failed()` has a null error, and `raw_error` is any JSON in its place."""
+    """A run that fails with this error; `failed()` has a null error, and `raw_error` replaces it by any JSON."""
     return _outcome(
         "failed" if code is None else str(code),
         course,
@@ -79,7 +79,7 @@ def incomplete(
 
 
 def ended(status: str, **course: "Unpack[Course]") -> OutcomeScript:
-    """A run that ends with this status: `cancelled`, `expired`, or a word that nobody knows."""
+    """A run that ends with this status: `cancelled`, `expired`, or an unknown word."""
     return _outcome(status, course, status=status)
 
 
@@ -112,7 +112,7 @@ def fault_on(
         "times": times,
         "outcome": outcome,
     }
-    return checked(read_fault_rule, _given(rule), "fault_on")
+    return checked(read_fault_rule, _without_none(rule), "fault_on")
 
 
 for _builder in (completed, failed, incomplete, ended, stuck, fault_on):
@@ -122,10 +122,10 @@ Course.__module__ = "runoutcome.testing"
 
 def _outcome(word: str, course: Course, **end: object) -> OutcomeScript:
     name = re.sub(r"[^\w.-]", "_", word)
-    return checked(read_outcome, _given({"name": name, **end, **course}), name)
+    return checked(read_outcome, _without_none({"name": name, **end, **course}), name)
 
 
-def _given(values: Mapping[str, object]) -> dict[str, object]:
+def _without_none(values: Mapping[str, object]) -> dict[str, object]:
     # The values are checked as those of a file, which has lists and no null.
     return {
         key: list(value) if isinstance(value, tuple) else value for key, value in values.items() if value is not None

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from ..._catalog.validator import ValidationError, anything, flag, string, table
 from .._errors import unknown
@@ -63,12 +63,12 @@ class Fault:
 
     @property
     def is_of_a_stream(self) -> bool:
-        """It concerns the events of a stream, and has no effect on other responses."""
+        """True for a fault of the events of a stream, which has no effect on other responses."""
         return self.shape.startswith("stream-")
 
     @property
     def is_readable(self) -> bool:
-        """The client can read the true body, though late, slowly, or under another content type."""
+        """True if the client can read the true body, though late, slowly, or under another content type."""
         return self.shape in ("ok", "text-plain", "octet-stream") or self.is_of_a_stream
 
     def at_speed(self, speed: float) -> "Fault":
@@ -81,30 +81,17 @@ FaultLike = Fault | str | int | Mapping[str, object]
 
 _SLOW_SECONDS = 2.0
 _FAULTS: Mapping[str, Fault] = MappingProxyType(
-    {
+    {shape: Fault(shape, shape) for shape in get_args(Shape) if shape not in ("envelope", "object")}
+    | {
         fault.word: fault
         for fault in (
-            Fault("ok", "ok"),
-            Fault("html", "html"),
-            Fault("cut", "cut"),
-            Fault("empty", "empty"),
             Fault("{}", "object"),
             Fault("no-id", "object"),
-            Fault("text-plain", "text-plain"),
-            Fault("octet-stream", "octet-stream"),
-            Fault("bad-gzip", "bad-gzip"),
             Fault("redirect", "redirect", 307, applied=False),
-            Fault("torn", "torn"),
             Fault("reset", "reset", applied=False),
             Fault("lost", "reset"),
-            Fault("stall", "stall"),
             Fault("slow", "ok", stall_seconds=_SLOW_SECONDS),
             Fault("drip", "ok", drip_seconds=_SLOW_SECONDS),
-            Fault("stream-cut", "stream-cut"),
-            Fault("stream-eof", "stream-eof"),
-            Fault("stream-stall", "stream-stall"),
-            Fault("stream-duplicate", "stream-duplicate"),
-            Fault("stream-skip", "stream-skip"),
         )
     }
 )

@@ -17,8 +17,20 @@ from typing import Any, get_args
 from ..._catalog.validator import ValidationError, items, one_of, string, table, whole_number
 from .._errors import ScenarioError, unknown
 from .fault import parse_fault
-from .outcome_words import split_words
-from .readers import checked, code, faults, json_table, json_value, number, positive, seconds, share, strings, text
+from .readers import (
+    checked,
+    code,
+    faults,
+    json_table,
+    json_value,
+    number,
+    positive,
+    seconds,
+    share,
+    strings,
+    text,
+    words,
+)
 from .scenario import Scenario, check_names
 from .script import DURATIONS, QUEUED_SECONDS, RUNNING_SECONDS, FaultRule, JobRule, OutcomeScript, Route, Span
 from .toml_lines import lines_of
@@ -174,7 +186,7 @@ _OUTCOME = table(
     required=["name"],
 )
 _MATCH = table({"metadata": strings, "input_contains": text, "nth": positive})
-_JOB = table({"match": _MATCH, "outcome": lambda value: split_words(text(value))}, required=["match", "outcome"])
+_JOB = table({"match": _MATCH, "outcome": words}, required=["match", "outcome"])
 _FAULT_RULE = table(
     {
         "route": one_of(*get_args(Route)),

@@ -12,7 +12,7 @@ from ..._catalog.rows import FAILURE_CODE, INCOMPLETE_REASON, STATUS, Entry
 from .script import STUCK, OutcomeScript
 
 _SURFACE = "response"
-# The wording of the API where it is known: clients read delays and quota from it.
+# Messages of the API: clients read delays and quota from them.
 _MESSAGES: Mapping[str, str] = MappingProxyType(
     {
         "server_error": "The server had an error while processing your request. Sorry about that!",
@@ -32,27 +32,26 @@ _MESSAGES: Mapping[str, str] = MappingProxyType(
         ),
     }
 )
-_ODD_CODE = "emulated_unknown_code"
-_ODD_REASON = "emulated_unknown_reason"
-_ODD_STATUS = "emulated_unknown_status"
-_ODD_HTTP_STATUS = 503
+_UNKNOWN_CODE = "emulated_unknown_code"
+_UNKNOWN_REASON = "emulated_unknown_reason"
+_UNKNOWN_STATUS = "emulated_unknown_status"
+_UNKNOWN_HTTP_STATUS = 503
 
-
-# Of two rows with the same value, the word means the one whose field comes first.
+# Of two rows with the same value, the word stands for the one whose field comes first.
 _FIELDS = (STATUS, INCOMPLETE_REASON, FAILURE_CODE)
-# Not in the order of the catalog: these are what most scenarios name.
+# The words that most scenarios use.
 _FIRST = ("completed", "cancelled", "expired", "failed", "incomplete", STUCK)
 
 OUTCOME_FORMS = "failed:CODE, incomplete:REASON, status:WORD, the id of a catalog row"
 
 
 def outcome_words() -> tuple[str, ...]:
-    """The words that need no scenario, less the forms with a colon and the ids of rows."""
+    """The words that need no scenario, without the forms with a colon and the ids of rows."""
     return tuple(word for word in _builtins() if "/" not in word)
 
 
 def builtin_outcome(word: str) -> OutcomeScript | None:
-    """The outcome a word names without a scenario; None where it names none."""
+    """The outcome that a word names without a scenario, if any."""
     if script := _builtins().get(word):
         return script
     form, _, detail = word.partition(":")
@@ -84,20 +83,20 @@ def _with_status(word: str, status: str) -> OutcomeScript:
 def _outcome_of(entry: Entry) -> OutcomeScript:
     """An outcome that the catalog judges by this row."""
     if entry.field == STATUS:
-        return _with_status(entry.id, entry.value or _ODD_STATUS)
+        return _with_status(entry.id, entry.value or _UNKNOWN_STATUS)
     if entry.field == INCOMPLETE_REASON:
-        odd = _ODD_REASON if entry.match == "unknown" else None
-        return OutcomeScript(entry.id, status="incomplete", reason=entry.value or odd)
+        unknown = _UNKNOWN_REASON if entry.match == "unknown" else None
+        return OutcomeScript(entry.id, status="incomplete", reason=entry.value or unknown)
     if entry.field != FAILURE_CODE:
         return OutcomeScript(entry.id, status="failed")
     if entry.match == "null":
         return OutcomeScript(entry.id, status="failed", message="Emulated failure without a code.")
-    odd_code = _ODD_HTTP_STATUS if entry.match == "http_status" else _ODD_CODE
-    return OutcomeScript(entry.id, status="failed", code=entry.value or odd_code)
+    code = _UNKNOWN_HTTP_STATUS if entry.match == "http_status" else _UNKNOWN_CODE
+    return OutcomeScript(entry.id, status="failed", code=entry.value or code)
 
 
 def default_message(code: str | int) -> str:
-    """The API's wording for a code, or a sentence that says where the failure came from."""
+    """The API's message for a code, or a sentence that names the emulator as its source."""
     return _MESSAGES.get(str(code)) or f"Emulated failure with code '{code}'."
 
 

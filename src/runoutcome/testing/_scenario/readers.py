@@ -1,4 +1,4 @@
-"""Readers of the values in a scenario, and the errors for what they refuse. Pure."""
+"""Readers of the values in a scenario, and the errors for refused values. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def checked(reader: Reader[T], value: object, source: str, lines: Mapping[Path, int] = MappingProxyType({})) -> T:
-    """The value as its reader gives it. Raises ScenarioError with its place in `source`, a file or a name."""
+    """The value as its reader returns it. Raises ScenarioError with its position in `source`, a file or a name."""
     try:
         return reader(value)
     except ValidationError as error:
@@ -28,7 +28,7 @@ def checked(reader: Reader[T], value: object, source: str, lines: Mapping[Path, 
 
 def _error(problem: Problem, source: str, lines: Mapping[Path, int]) -> ScenarioError:
     path, line = problem.path, line_of(problem.path, lines)
-    text = {
+    sentence = {
         "expected": f"expected {problem.text}, got {problem.value!r}",
         "missing": "is missing",
         "word": unknown("word", str(problem.value), problem.allowed),
@@ -37,7 +37,8 @@ def _error(problem: Problem, source: str, lines: Mapping[Path, int]) -> Scenario
     tables, key = path, ""
     if path and isinstance(path[-1], str) and problem.text != "a table":
         tables, key = path[:-1], path[-1] if problem.kind != "key" else ""
-    return ScenarioError(": ".join(filter(None, (source, f"line {line}" if line else "", *_names(tables), key, text))))
+    parts = (source, f"line {line}" if line else "", *_names(tables), key, sentence)
+    return ScenarioError(": ".join(part for part in parts if part))
 
 
 def _names(path: Path) -> list[str]:

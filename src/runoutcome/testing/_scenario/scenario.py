@@ -1,4 +1,4 @@
-"""`Scenario`: the script of an emulator, as a value, and what an outcome word means in it."""
+"""`Scenario`: the script of an emulator as a value, and the meaning of outcome words in it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,8 +33,7 @@ class Scenario:
     cancel_finished: int = 400
     """The HTTP status of a cancel of an ended run: 200, 400 or 409; an outcome's `cancel_status` comes before it."""
     unstored_background: str = "refuse"
-    """Answer to a background create with `store` false: `refuse` it, or `keep` the run for a while."""
-
+    """Treatment of a background create with `store` false: `refuse` it, or `keep` the run for a while."""
     spans: Mapping[str, Span] = field(default_factory=dict[str, Span], hash=False)
     """`queued_seconds` or `running_seconds` as spans, for outcomes that are named by a word alone."""
 

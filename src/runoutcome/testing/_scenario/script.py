@@ -96,7 +96,7 @@ class OutcomeScript:
 
 @dataclass(frozen=True)
 class JobRule:
-    """Outcomes of the jobs that meet every condition given; the nth outcome is for the nth submission."""
+    """Outcomes of the jobs that meet every condition; the nth outcome is for the nth submission."""
 
     __module__ = "runoutcome.testing"
 
@@ -109,7 +109,7 @@ class JobRule:
 
 @dataclass(frozen=True)
 class FaultRule:
-    """A fault on the calls of one route that meet every condition given."""
+    """A fault on the calls of one route that meet every condition."""
 
     __module__ = "runoutcome.testing"
 

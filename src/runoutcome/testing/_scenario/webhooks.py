@@ -1,4 +1,4 @@
-"""Settings of webhooks: where they go, how they are signed, and what goes wrong on the way. Values only.
+"""Settings of webhooks: receiver, signature, and faults on the way. Values only.
 
 A table of a scenario has any of these fields:
 
@@ -30,9 +30,9 @@ SECRET_PREFIX = "whsec_"
 DEFAULT_WEBHOOK_SECRET = SECRET_PREFIX + base64.b64encode(b"runoutcome emulates webhooks").decode()
 """Secret that signs if no other is given. It is public, so good for tests only."""
 WEBHOOK_MARKER = "emulate_webhook"
-"""Metadata key of a run that says what becomes of its webhook: see `Webhooks.marked`."""
+"""Metadata key of a run with the faults of its webhook: see `Webhooks.marked`."""
 SHARES = ("drop", "duplicates", "reorder", "delay", "wrong_secret", "old_timestamp", "bad_body")
-"""Random draws for each event, in this order."""
+"""Shares that are drawn for each event, in this order."""
 # Settings of each word of the marker `emulate_webhook`.
 _WORDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -84,7 +84,7 @@ class Webhooks:
     old_timestamp: float = 0.0
     """Share that was signed `old_timestamp_seconds` ago."""
     old_timestamp_seconds: float = 600.0
-    """Seconds by the wall clock, whatever the speed; receivers allow 300."""
+    """Seconds by the wall clock, not divided by the speed; receivers allow 300."""
     bad_body: float = 0.0
     """Share whose JSON is cut; the signature is good."""
     fault_attempts: int = 1
@@ -94,7 +94,7 @@ class Webhooks:
     retry_for_seconds: float = 259_200.0
     """Seconds from the first attempt to the last possible one; with 0 there is one attempt."""
     timeout_seconds: float = 10.0
-    """Seconds that the receiver has to answer, whatever the speed."""
+    """Seconds that the receiver has to answer, not divided by the speed."""
     concurrency: int = 8
     """Deliveries under way at once; 1 keeps them in order."""
 

@@ -102,7 +102,7 @@ class Ledger:
         return Effect(run, self._fault(route, run))
 
     def models(self) -> Effect:
-        """Look up no run."""
+        """Look up models, not a run."""
         return Effect(None, self.faults.next("models", self._now))
 
     def delete(self, run_id: str) -> Effect:

@@ -86,6 +86,6 @@ def _drawn(scenario: Scenario, seed: int, nth: int) -> str:
     weights = [script.weight for script in scenario.outcomes]
     if not any(weights):
         return "completed"
-    # One generator per draw: the nth run gets the same outcome after a restart and whatever was drawn by rule.
+    # One generator per draw: the nth run gets the same outcome after a restart, and whether rules chose others or not.
     generator = random.Random(f"{seed}/{nth}")
     return generator.choices(scenario.outcomes, weights)[0].name

@@ -1,4 +1,4 @@
-"""`RecordedRequest`: what a test, the status page or a verdict on the client needs to know of a request."""
+"""`RecordedRequest`: the facts about a request for a test, the status page or a verdict on the client."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -30,7 +30,7 @@ class RecordedRequest:
     submission: int | None = None
     """1 for the first run of its job, 2 for the next, ...; None if no run is known."""
     created: bool = False
-    """A run was created, which would have been paid for, whatever the client learned."""
+    """A run was created, which would have been paid for, even if the client did not learn it."""
     run_status: str | None = None
     """The status of the run at the time; None without a run."""
     fault: str | None = None

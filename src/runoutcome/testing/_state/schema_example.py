@@ -30,7 +30,7 @@ _FORMATS: Mapping[str, str] = MappingProxyType(
     }
 )
 _ROOT = "#"
-# The most values, the longest text and the longest array, whatever the schema says.
+# Limit of values, of the length of texts and of arrays, even if the schema asks for more.
 _LIMIT = 10_000
 
 

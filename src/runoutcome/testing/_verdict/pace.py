@@ -33,7 +33,7 @@ def pace_findings(history: RunHistory) -> Iterator[Finding]:
     yield from early_requests(history, history.of_route("cancel"), "cancelled")
     if history.end:
         after = history.requests[history.requests.index(history.end) + 1 :]
-        # A poll that was told "pending" came before the end, which a stream opened earlier has told since.
+        # A poll that got "pending" came before the end, which a stream opened earlier has told since.
         late = [request for request in after if request.route == "poll" and request.told not in PENDING]
         if len(late) > _READS_AFTER_END:
             text = f"{len(late)} polls after it was told to be {history.end.told}"

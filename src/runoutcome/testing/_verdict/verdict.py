@@ -62,7 +62,7 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """There is no finding."""
+        """True without any finding."""
         return not self.findings
 
     @property

@@ -33,14 +33,12 @@ def named(word: str) -> OutcomeScript:
     return script
 
 
-@pytest.mark.parametrize(
-    "word", ["completed", "cancelled", "failed", "stuck", "max_output_tokens", "content_filter", *CODES]
-)
 @pytest.mark.parametrize("background", [True, False])
-def test_every_event_is_valid_for_the_sdk(word: str, background: bool) -> None:
+def test_every_event_is_valid_for_the_sdk(background: bool) -> None:
     """Each event validates strictly against the SDK's own union of events."""
-    for _, event in stream_events(a_run(named(word), background=background)):
-        EVENTS.validate_python(event)
+    for word in ("completed", "cancelled", "failed", "stuck", "max_output_tokens", "content_filter", *CODES):
+        for _, event in stream_events(a_run(named(word), background=background)):
+            EVENTS.validate_python(event)
 
 
 @pytest.mark.parametrize("word", ["completed", "server_error", "max_output_tokens", "status:paused"])

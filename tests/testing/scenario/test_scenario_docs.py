@@ -11,7 +11,7 @@ import pytest
 from runoutcome.testing import Fault, FaultRule, OutcomeScript, load_scenario, parse_fault, scenario_names
 from runoutcome.testing._scenario.fault import FAULT_WORDS
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "scenarios.md").read_text("utf-8")
 BLOCKS = [
     pytest.param(block, id=f"{page}-{number}")

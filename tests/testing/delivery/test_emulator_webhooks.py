@@ -364,7 +364,7 @@ def test_the_api_answers_while_a_receiver_does_not(scene: Callable[..., Scene]) 
     here = scene("stall", concurrency=2)
     first = here.run()
     here.clock.advance(1)
-    assert here.receiver.stalled.wait(10)
+    assert here.receiver.stalled.wait(60)
     assert here.client.responses.retrieve(first).status == "completed"
     second = here.run()
     here.clock.advance(1)
@@ -380,7 +380,7 @@ def test_the_concurrency_is_a_bound(scene: Callable[..., Scene]) -> None:
     here = scene("stall", concurrency=1)
     runs = [here.run() for _ in range(3)]
     here.clock.advance(1)
-    assert here.receiver.stalled.wait(10)
+    assert here.receiver.stalled.wait(60)
     with pytest.raises(EmulatorError):
         here.emulator.settle_webhooks(0.1)
     assert here.receiver.ids == runs[:1]
@@ -395,7 +395,7 @@ def test_stopping_breaks_off_what_is_under_way(scene: Callable[..., Scene]) -> N
     here = scene("stall")
     run_id = here.run()
     here.clock.advance(1)
-    assert here.receiver.stalled.wait(10)
+    assert here.receiver.stalled.wait(60)
     here.emulator.stop()
     assert here.emulator.deliveries == []
     with pytest.raises(EmulatorError, match="only while the emulator runs"):
@@ -427,7 +427,7 @@ def test_a_real_clock_delivers_by_itself(connect: Connect) -> None:
     with listening("stall") as receiver, Emulator(webhook_url=receiver.url, speed=10) as emulator:
         client = connect(emulator)
         run = client.responses.create(model="gpt-5", input="hi", background=True)
-        assert receiver.stalled.wait(10)
+        assert receiver.stalled.wait(60)
         (received,) = receiver.received
         event = client.webhooks.unwrap(received.body, received.headers, secret=emulator.webhook_secret)
         assert getattr(event.data, "id", None) == run.id

@@ -159,7 +159,7 @@ def values_read(schema: Mapping[str, Any], text: str | None) -> bool:
 def test_the_document_is_served_without_a_key_and_to_nobody_s_charge(emulator: Emulator) -> None:
     """`/openapi.json` is the document; it is no request of a client."""
     before = len(emulator.requests)
-    with urllib.request.urlopen(emulator.base_url.removesuffix("/v1") + "/openapi.json", timeout=10) as reply:
+    with urllib.request.urlopen(emulator.base_url.removesuffix("/v1") + "/openapi.json", timeout=60) as reply:
         assert reply.headers["content-type"] == "application/json"
         assert json.load(reply) == DOCUMENT
     assert len(emulator.requests) == before
@@ -387,7 +387,7 @@ LINES = b"Host: x\r\nAuthorization: Bearer any\r\n"
 def test_the_server_survives_what_is_not_quite_http(sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
     """A client that speaks nonsense, or leaves within its request, costs no traceback and no run."""
     with caplog.at_level(logging.INFO), Emulator() as emulator:
-        with socket.create_connection(("127.0.0.1", emulator.port), timeout=10) as client:
+        with socket.create_connection(("127.0.0.1", emulator.port), timeout=60) as client:
             client.sendall(sent)
             client.shutdown(socket.SHUT_WR)
             answer = b"".join(iter(lambda: client.recv(65536), b""))

@@ -68,7 +68,7 @@ def wire(request: pytest.FixtureRequest, http: ModuleType, clock: ManualClock) -
 
 
 @contextmanager
-def serving(app: Any, http: ModuleType, timeout: float = 5) -> Iterator[Any]:
+def serving(app: Any, http: ModuleType, timeout: float = 60) -> Iterator[Any]:
     """A client of any ASGI application."""
     with http.Client(transport=EmulatorTransport(app, LoopThread(), waits=True), timeout=timeout) as client:
         yield client
@@ -79,7 +79,7 @@ def serving_async(app: Any, http: ModuleType, act: Callable[[Any], Awaitable[Any
 
     async def run() -> Any:
         transport = AsyncEmulatorTransport(app, LoopThread(), waits=True)
-        async with http.AsyncClient(transport=transport, timeout=5) as client:
+        async with http.AsyncClient(transport=transport, timeout=60) as client:
             return await act(client)
 
     return asyncio.run(run())
@@ -244,7 +244,7 @@ def test_the_application_is_told_when_the_client_leaves(http: ModuleType) -> Non
     with serving(app, http) as client:
         with client.stream("GET", URL) as response:
             assert next(response.iter_raw()) == b"first"
-        assert app.left.wait(5)
+        assert app.left.wait(60)
 
 
 def test_the_application_is_told_when_an_async_client_leaves(http: ModuleType) -> None:
@@ -331,7 +331,7 @@ def test_no_thread_outlives_a_client_that_nobody_closed(http: ModuleType) -> Non
     (thread,) = threads() - before
     del client
     gc.collect()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -340,12 +340,12 @@ def test_stopping_ends_what_is_under_way(http: ModuleType) -> None:
     emulator, before = Emulator(), threads()
     with http.Client(transport=emulator.transport(), headers=KEY) as client, ThreadPoolExecutor(1) as pool:
         body = {"model": "gpt-5", "input": "hi", "metadata": {"emulate_create": "stall"}}
-        waiting = pool.submit(client.post, URL, json=body, timeout=30)
+        waiting = pool.submit(client.post, URL, json=body, timeout=60)
         while not emulator.requests and not waiting.done():
             pass
         emulator.stop()
         with pytest.raises(http.RemoteProtocolError):
-            waiting.result(10)
+            waiting.result(60)
         assert threads() == before
         assert client.get(f"{URL}/{emulator.runs[0].id}").status_code == 200
     assert threads() == before

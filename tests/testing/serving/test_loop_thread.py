@@ -17,7 +17,7 @@ async def ident() -> int:
 
 def thread_of(loop: asyncio.AbstractEventLoop) -> int:
     """The thread of a running loop."""
-    return asyncio.run_coroutine_threadsafe(ident(), loop).result(5)
+    return asyncio.run_coroutine_threadsafe(ident(), loop).result(60)
 
 
 def test_holders_share_one_loop() -> None:
@@ -65,7 +65,7 @@ def test_a_finalizer_does_not_wait() -> None:
     loop = thread.hold("a")
     (runner,) = (found for found in threading.enumerate() if found.ident == thread_of(loop))
     loop.call_soon_threadsafe(thread.forget, "a")
-    runner.join(5)
+    runner.join(60)
     assert loop.is_closed()
 
 
@@ -75,5 +75,5 @@ def test_tasks_that_are_left_are_cancelled() -> None:
     task = asyncio.run_coroutine_threadsafe(asyncio.sleep(3600), thread.hold("a"))
     thread.release("a")
     with pytest.raises(BaseException) as caught:  # noqa: PT011 - concurrent.futures has its own CancelledError
-        task.result(5)
+        task.result(60)
     assert type(caught.value).__name__ == "CancelledError"

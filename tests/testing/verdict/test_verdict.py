@@ -525,6 +525,6 @@ def test_the_documentation_has_every_kind() -> None:
     """`docs/verdict.md` has a row for each kind, with its severity and title."""
     from pathlib import Path
 
-    page = (Path(__file__).parents[2] / "docs" / "verdict.md").read_text("utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "verdict.md").read_text("utf-8")
     for kind, row in KINDS.items():
         assert f"| `{kind}` | {row.severity} | {row.title} |" in page

@@ -26,7 +26,7 @@ def send(
     """Status and JSON of a plain HTTP request, for what the SDK's client cannot be made to send."""
     request = urllib.request.Request(emulator.base_url + path, data, dict(headers), method=method)
     try:
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return reply.status, json.load(reply)
     except HTTPError as error:
         with error:

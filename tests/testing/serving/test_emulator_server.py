@@ -86,7 +86,7 @@ def test_a_stalled_client_does_not_hold_up_the_stop(connect: Connect) -> None:
 
     def wait_in_vain() -> None:
         try:
-            client.responses.create(model="gpt-5", input="hi", metadata={"emulate_create": "stall"}, timeout=30)
+            client.responses.create(model="gpt-5", input="hi", metadata={"emulate_create": "stall"}, timeout=60)
         except openai.APIError as error:
             errors.append(error)
 
@@ -96,7 +96,7 @@ def test_a_stalled_client_does_not_hold_up_the_stop(connect: Connect) -> None:
         waiting.join(0.01)
     emulator.stop()
     emulator.stop()
-    waiting.join(5)
+    waiting.join(60)
     assert [type(error) for error in errors] == [openai.APIConnectionError]
 
 
@@ -225,7 +225,7 @@ def test_serve_runs_until_it_is_told_to_stop(number: int) -> None:
     with OpenAI(base_url=process.stdout.readline().strip(), api_key="any", max_retries=0) as client:
         assert client.responses.create(model="gpt-5", input="hi").status == "completed"
         process.send_signal(number)
-        assert process.communicate(timeout=10) == ("bye\n", "")
+        assert process.communicate(timeout=60) == ("bye\n", "")
     assert process.returncode == 0
 
 
@@ -237,7 +237,7 @@ def test_the_import_is_light() -> None:
         "runoutcome.testing.Emulator\n"
         "print(sorted({'openai', 'httpx', 'httpx2'} & set(sys.modules)))"
     )
-    assert process.communicate(timeout=30) == ("[]\n[]\n", "")
+    assert process.communicate(timeout=60) == ("[]\n[]\n", "")
 
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
@@ -252,7 +252,7 @@ def test_a_missing_extra_says_what_to_install(missing: str) -> None:
         "except ImportError as error:\n"
         "    print(error)"
     )
-    said, errors = process.communicate(timeout=30)
+    said, errors = process.communicate(timeout=60)
     assert errors == ""
     assert said.endswith("install runoutcome[testing]\n")
 

@@ -27,7 +27,6 @@ from runoutcome.contract._sample import sample
 ROOT = Path(__file__).parents[2]
 CATALOG = Catalog.load()
 FAILED: dict[str, Any] = {"id": "resp_1", "object": "response", "status": "failed"}
-EXPLAINED = [entry for entry in CATALOG.entries if entry.match in ("literal", "null")]
 
 
 def body(**error: Any) -> str:
@@ -48,15 +47,14 @@ def shown_for(entry: Entry, catalog: Catalog = CATALOG) -> Outcome:
     return shown
 
 
-@pytest.mark.parametrize("entry", EXPLAINED, ids=lambda entry: entry.id)
-def test_a_value_is_explained_as_its_body_is_raised(entry: Entry) -> None:
+def test_a_value_is_explained_as_its_body_is_raised() -> None:
     """For each row of each surface the exception and the advice shown are those a real body gets."""
-    shown = shown_for(entry)
-    raised = raised_for(sample(CATALOG, entry), entry.surface)
-    assert Meaning.of(shown, CATALOG).exception == (type(raised).__name__ if raised else None)
-    assert shown.ok is (raised is None)
-    if raised is not None and raised.outcome.entry == entry:
-        assert shown == raised.outcome
+    for entry in CATALOG.entries:
+        if entry.match in ("literal", "null"):
+            shown, raised = shown_for(entry), raised_for(sample(CATALOG, entry), entry.surface)
+            assert Meaning.of(shown, CATALOG).exception == (type(raised).__name__ if raised else None), entry.id
+            assert shown.ok is (raised is None), entry.id
+            assert raised is None or raised.outcome.entry != entry or raised.outcome == shown, entry.id
 
 
 def raised_for(document: dict[str, Any], surface: str) -> RunError | None:

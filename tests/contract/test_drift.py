@@ -96,16 +96,11 @@ def test_the_catalog_covers_the_installed_sdk(catalog: Catalog, sdk: Vocabulary)
 
 
 @pytest.mark.parametrize(("surface", "path"), WATCHED)
-def test_the_sdk_names_values(surface: str, path: str, sdk: Vocabulary) -> None:
-    """The SDK's types still are where the alarm looks for them."""
+def test_a_new_value_is_told_with_what_to_do(catalog: Catalog, surface: str, path: str, sdk: Vocabulary) -> None:
+    """The SDK's types are where the alarm looks, and a value without a row is told with the field and the file."""
     shape = find(sdk.bodies[surface], path)
     assert shape is not None
     assert shape.texts() >= set(WATCHED[surface, path])
-
-
-@pytest.mark.parametrize(("surface", "path"), WATCHED)
-def test_a_new_value_is_told_with_what_to_do(catalog: Catalog, surface: str, path: str, sdk: Vocabulary) -> None:
-    """A value without a row is told by name, with the field and the file to edit."""
     (finding,) = told(catalog, surface, adding(sdk.bodies[surface], path, "invented_value"))
     assert summary([finding]) == [(surface, path, "invented_value", "value")]
     assert all(part in finding.fix for part in (FILE, path, "'invented_value'"))

@@ -94,13 +94,6 @@ def test_the_last_run_of_a_job_is_known(
         assert (past.event, past.token) == (event, token(known) if known else None)
 
 
-def torn(path: Path, cut: int) -> bytes:
-    """Cut bytes off the end of a file; gives what is left."""
-    data = path.read_bytes()[:-cut]
-    path.write_bytes(data)
-    return data
-
-
 def test_a_last_line_without_its_line_break_is_kept(path: Path) -> None:
     """An editor may save a file without the last line break: the line counts, and the next one starts anew."""
     with opened(path) as store:

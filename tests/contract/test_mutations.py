@@ -17,6 +17,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import pytest
+from catalogs import drop, put
 from vectors import ROOT, VECTORS, agree, outcome_of
 
 from runoutcome import Catalog
@@ -46,28 +47,6 @@ class Mutant(NamedTuple):
     change: Callable[[Document], None]
     near: str
     decides: bool = True
-
-
-def put(value: Any, *path: Any) -> Callable[[Document], None]:
-    """The change that puts `value` at the end of `path`."""
-
-    def change(document: Document) -> None:
-        for step in path[:-1]:
-            document = document[step]
-        document[path[-1]] = value
-
-    return change
-
-
-def drop(*path: Any) -> Callable[[Document], None]:
-    """The change that removes what is at the end of `path`."""
-
-    def change(document: Document) -> None:
-        for step in path[:-1]:
-            document = document[step]
-        del document[path[-1]]
-
-    return change
 
 
 def other(value: Any, *choices: Any) -> Any:
@@ -104,7 +83,7 @@ def entry_mutants(index: int) -> Iterator[Mutant]:
         "action": other(row["action"], *ACTIONS),
     }
     for field, value in deciding.items():
-        yield Mutant(f"{name} {field}", put(value, "entries", index, field), name, not is_idle(row, field))
+        yield Mutant(f"{name} {field}", put("entries", index, field, value=value), name, not is_idle(row, field))
 
 
 def is_idle(row: Document, field: str) -> bool:
@@ -127,20 +106,20 @@ def surface_mutants(name: str) -> Iterator[Mutant]:
         return Mutant(f"{name} {what}", change, name, decides)
 
     at = ("surfaces", name)
-    yield mutant("object", put(f"{surface['object']}x" if surface["object"] else "list", *at, "object"))
+    yield mutant("object", put(*at, "object", value=f"{surface['object']}x" if surface["object"] else "list"))
     for field, usual in (("output_field", "output"), ("counts_field", "request_counts")):
-        yield mutant(field, put(changed(surface[field]) if surface[field] else usual, *at, field))
+        yield mutant(field, put(*at, field, value=changed(surface[field]) if surface[field] else usual))
     told = list(surface["decided_by"].values())
     has_codes = f"{surface['failure_field']}.code" in told
-    yield mutant("failure_field", put("mislaid", *at, "failure_field"), has_codes)
+    yield mutant("failure_field", put(*at, "failure_field", value="mislaid"), has_codes)
     for field in ("aliases", "pending", "terminal", "completed"):
         for index, member in enumerate(surface[field]):
             yield mutant(f"{field} without {member}", drop(*at, field, index))
     for status in surface["decided_by"]:
         yield mutant(f"decided_by without {status}", drop(*at, "decided_by", status), name != ROW)
-        yield mutant(f"decided_by of {status}", put("mislaid.reason", *at, "decided_by", status), name != ROW)
+        yield mutant(f"decided_by of {status}", put(*at, "decided_by", status, value="mislaid.reason"), name != ROW)
     for field in SURFACE_WORDS:
-        yield mutant(field, put(changed(surface[field]), *at, field), decides=False)
+        yield mutant(field, put(*at, field, value=changed(surface[field])), decides=False)
 
 
 def rule_mutants(index: int) -> Iterator[Mutant]:
@@ -157,11 +136,11 @@ def rule_mutants(index: int) -> Iterator[Mutant]:
     }
     for field, values in deciding.items():
         for number, value in enumerate(values):
-            yield Mutant(f"{rule['id']} {field} {number}", put(value, *at, field), rule["id"])
+            yield Mutant(f"{rule['id']} {field} {number}", put(*at, field, value=value), rule["id"])
     for number, word in enumerate(rule["words"]):
         yield Mutant(f"{rule['id']} words without {word}", drop(*at, "words", number), rule["id"])
     for field in (*RULE_WORDS, "evidence"):
-        yield Mutant(f"{rule['id']} {field}", put(changed(rule[field]), *at, field), rule["id"], decides=False)
+        yield Mutant(f"{rule['id']} {field}", put(*at, field, value=changed(rule[field])), rule["id"], decides=False)
     yield Mutant(f"{rule['id']} gone", drop(*at), rule["id"])
 
 
@@ -176,17 +155,19 @@ def table_mutants() -> Iterator[Mutant]:
     for table in ("http_statuses", "upstream_error_types"):
         for word, error_type in DATA[table].items():
             yield Mutant(f"{table} {word} gone", drop(table, word), word)
-            yield Mutant(f"{table} {word}", put(other(error_type, *ERROR_TYPES), table, word), word)
+            yield Mutant(f"{table} {word}", put(table, word, value=other(error_type, *ERROR_TYPES)), word)
     for index, status in enumerate(DATA["retryable_statuses"]):
         yield Mutant(f"{status} not retryable", drop("retryable_statuses", index), str(status))
     for error_type, row in DATA["error_types"].items():
         at = ("error_types", error_type)
-        yield Mutant(f"{error_type} error_class", put(other(row["error_class"], *CLASSES), *at, "error_class"), "type")
+        yield Mutant(
+            f"{error_type} error_class", put(*at, "error_class", value=other(row["error_class"], *CLASSES)), "type"
+        )
         # `api_status_error` always has the status that the number says.
         decides = error_type != "api_status_error"
-        yield Mutant(f"{error_type} status_code", put(418, *at, "status_code"), "type", decides)
+        yield Mutant(f"{error_type} status_code", put(*at, "status_code", value=418), "type", decides)
     yield Mutant("rules in another order", lambda document: document["rules"].reverse(), "rule-first-wins")
-    yield Mutant("catalog_version", put("9.9.9", "catalog_version"), "", decides=False)
+    yield Mutant("catalog_version", put("catalog_version", value="9.9.9"), "", decides=False)
 
 
 def catalog_with(mutant: Mutant) -> Catalog:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .. import _sdk
@@ -293,18 +293,20 @@ class _JobRecord:
 
     def report(self, end: End, error: BaseException | None, outcome: Outcome | None) -> JobReport:
         ended_badly = isinstance(error, RunError) and end == "finished"
-        earlier = tuple(self._endings[:-1] if ended_badly else self._endings)
-        report = JobReport(self.job, end, outcome, attempts=self.attempts, faults=tuple(self._faults), earlier=earlier)
+        cause = f" ({error.__cause__})" if isinstance(error, _sdk.APIConnectionError) else ""
         response_id = (outcome.response_id if outcome else None) or self._response_id
-        if error is None:
-            return replace(report, response_id=response_id)
-        return replace(
-            report,
-            exception=type(error).__name__,
-            detail=f"{error} ({error.__cause__})" if isinstance(error, _sdk.APIConnectionError) else str(error),
+        return JobReport(
+            self.job,
+            end,
+            outcome,
+            exception=type(error).__name__ if error is not None else None,
+            detail=f"{error}{cause}" if error is not None else "",
             response_id=response_id or getattr(error, "response_id", None),
-            key=getattr(error, "key", None) or getattr(error, "run_key", None),
+            attempts=self.attempts,
+            faults=tuple(self._faults),
             partial_output=output_text(getattr(error, "run", None)) or "",
+            key=getattr(error, "key", None) or getattr(error, "run_key", None),
+            earlier=tuple(self._endings[:-1] if ended_badly else self._endings),
         )
 
 

@@ -1,4 +1,4 @@
-"""Code that is run again after an exception: by a retry library (`Retry`), or by a `try` in a loop (`RetryLoop`)."""
+"""`Retry`: code that is run again after an exception, by a retry library or by a `try` in a loop (`RetryLoop`)."""
 
 from __future__ import annotations
 
@@ -19,20 +19,29 @@ ALL_OF_THE_SDK = BROAD | {"APIError", "OpenAIError"}
 
 @dataclass(frozen=True)
 class Retry:
-    """A body that is run again, and the full names of the exceptions after which it is; None if not known from here."""
+    """A body that a retry library runs again, and the names of the exceptions after which it does."""
 
     line: int
     body: list[ast.stmt]
     catches: frozenset[str] | None
+    """Names with their modules; None if they are not known from here."""
+
+    @property
+    def caught(self) -> frozenset[str]:
+        """Names without modules; none if they are not known."""
+        return bare(self.catches)
+
+    def repeats(self, create: ast.expr) -> bool:
+        """Return whether one and the same thing is made again, and not a list of them."""
+        return True
 
 
 @dataclass(frozen=True)
-class RetryLoop:
-    """A `try`, the loop that repeats it, and the bare names of the exceptions after which it does."""
+class RetryLoop(Retry):
+    """The body of a `try`, and the loop that runs it again."""
 
     loop: ast.While | ast.For
     node: ast.Try
-    catches: frozenset[str]
 
     def repeats(self, create: ast.expr) -> bool:
         """Return whether the loop makes one and the same thing again, and not a list of them."""
@@ -57,6 +66,12 @@ class RetryLoop:
 
 
 def retries_in(module: Module) -> Iterator[Retry]:
+    """Yield the retries by a library, then those by a loop."""
+    yield from library_retries_in(module)
+    yield from _retry_loops_in(module)
+
+
+def library_retries_in(module: Module) -> Iterator[Retry]:
     """Yield the functions under a decorator of a retry library, and the blocks in a loop of one."""
     for function in module.functions:
         for decorator in function.decorator_list:
@@ -68,7 +83,7 @@ def retries_in(module: Module) -> Iterator[Retry]:
             yield Retry(loop.lineno, loop.body, _caught(module, loop.iter))
 
 
-def retry_loops_in(module: Module) -> Iterator[RetryLoop]:
+def _retry_loops_in(module: Module) -> Iterator[RetryLoop]:
     """Yield the `try` statements directly in a `while` or a `for … in range(…)` with a handler that goes on."""
     for node in module.nodes:
         if not isinstance(node, ast.Try):
@@ -77,7 +92,7 @@ def retry_loops_in(module: Module) -> Iterator[RetryLoop]:
         if isinstance(loop, ast.While) or (isinstance(loop, ast.For) and is_counted(loop)):
             catches = _repeated_after(module, node)
             if catches:
-                yield RetryLoop(loop, node, catches)
+                yield RetryLoop(node.lineno, node.body, catches, loop, node)
 
 
 def _repeated_after(module: Module, node: ast.Try) -> frozenset[str]:

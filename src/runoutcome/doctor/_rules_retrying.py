@@ -11,7 +11,7 @@ from ._conditions import NOTHING, Conditions
 from ._findings import Hit
 from ._module import Module
 from ._polled_run import PolledRun, polled_in
-from ._retries import ALL_OF_THE_SDK, BROAD, bare, classes, handlers, retries_in, retry_loops_in
+from ._retries import ALL_OF_THE_SDK, BROAD, RetryLoop, classes, handlers, library_retries_in, retries_in
 from ._syntax import dotted, identifiers, last_name, own_nodes
 from ._walk import Walk
 
@@ -52,32 +52,29 @@ _HARMLESS = re.compile(
 def retry_around_poll(module: Module) -> Iterator[Hit]:
     """A retry that polls a run again after its end, or that waits for an exception that no run raises."""
     for retry in retries_in(module):
-        caught = bare(retry.catches)
-        polled = _polled_only(module, retry.body)
+        if any(module.operations("create", *retry.body, helped=True)):
+            continue  # each attempt polls a run of its own
+        polled = polled_in(module, *retry.body)
         if polled is None:
             continue
-        if _is_caught(_raised_for_failure(polled, retry.body), caught):
-            yield Hit(_line(polled), "the retry around this poll asks again for a run that has ended")
-        elif caught & _OF_RUNS and _waits(polled, retry.body):
-            yield Hit(_line(polled), "the retry around this wait never sees the run fail: its polls answer 200 OK")
-    for loop in retry_loops_in(module):
-        polled = _polled_only(module, loop.node.body)
-        if polled is not None and _is_caught(_raised_for_failure(polled, loop.node.body), loop.catches):
-            yield Hit(_line(polled), "the retry around this poll asks again for a run that has ended")
+        line = min(source.lineno for source in polled.sources)
+        raised = _raised_for_failure(polled, retry.body)
+        if raised and retry.caught & (raised | BROAD):
+            yield Hit(line, "the retry around this poll asks again for a run that has ended")
+        elif not isinstance(retry, RetryLoop) and retry.caught & _OF_RUNS and _waits(polled, retry.body):
+            yield Hit(line, "the retry around this wait never sees the run fail: its polls answer 200 OK")
 
 
 def create_inside_retry(module: Module) -> Iterator[Hit]:
     """A background create that is sent again after an exception that does not mean it was refused."""
-    creates: list[Operation] = []
     for retry in retries_in(module):
-        if bare(retry.catches) & (_OF_POLLS if _polls(module, retry.body) else _AMBIGUOUS):
-            creates += _creates(module, retry.body)
-    for loop in retry_loops_in(module):
-        if loop.catches & (_OF_POLLS if _polls(module, loop.node.body) else _AMBIGUOUS):
-            repeated = _creates(module, loop.node.body)
-            creates += [create for create in repeated if loop.repeats(create.call or create.node)]
-    for create in creates:
-        yield Hit(create.line, "this create is sent again after errors that do not say whether it went through")
+        polls = any(module.operations("retrieve", *retry.body, helped=True))
+        if retry.caught & (_OF_POLLS if polls else _AMBIGUOUS):
+            for create in _creates(module, retry.body):
+                if retry.repeats(create.call or create.node):
+                    yield Hit(
+                        create.line, "this create is sent again after errors that do not say whether it went through"
+                    )
 
 
 def cancel_on_any_error(module: Module) -> Iterator[Hit]:
@@ -93,21 +90,8 @@ def cancel_on_any_error(module: Module) -> Iterator[Hit]:
                         yield Hit(cancel.line, "this cancels a healthy run when no more than a poll failed")
 
 
-def _polled_only(module: Module, body: Sequence[ast.stmt]) -> PolledRun | None:
-    """Return the run that `body` polls; None if it makes a new run as well."""
-    return None if any(module.operations("create", *body, helped=True)) else polled_in(module, *body)
-
-
-def _line(polled: PolledRun) -> int:
-    return min(source.lineno for source in polled.sources)
-
-
 def _waits(polled: PolledRun, body: Sequence[ast.stmt]) -> bool:
     return any(isinstance(node, ast.While) and polled.mentions(node) for node in own_nodes(*body))
-
-
-def _polls(module: Module, body: Sequence[ast.stmt]) -> bool:
-    return any(module.operations("retrieve", *body, helped=True))
 
 
 def _raised_for_failure(polled: PolledRun, body: Sequence[ast.stmt]) -> frozenset[str]:
@@ -131,10 +115,6 @@ def _raises(polled: PolledRun, body: Sequence[ast.stmt], status: str) -> set[ast
 
 def _raises_for_status(polled: PolledRun, call: ast.Call) -> bool:
     return last_name(call) == "raise_for_status" and any(map(polled.mentions, call.args))
-
-
-def _is_caught(raised: frozenset[str], caught: frozenset[str]) -> bool:
-    return bool(raised) and bool(caught & (raised | BROAD))
 
 
 def _creates(module: Module, body: Sequence[ast.stmt]) -> list[Operation]:
@@ -188,7 +168,7 @@ def raw_httpx_predicate(module: Module) -> Iterator[Hit]:
     origins = {origin.partition(".")[0] for origin in module.imports.values()}
     if "openai" not in origins or origins & _NOT_WRAPPED:
         return
-    for retry in retries_in(module):
+    for retry in library_retries_in(module):
         if retry.catches and _are_raw(retry.catches) and _only_calls_the_sdk(retry.body):
             yield Hit(retry.line, f"this retries after {_named(retry.catches)}, which the SDK's calls do not raise")
     for node in module.nodes:

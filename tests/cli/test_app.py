@@ -96,6 +96,12 @@ def test_a_sentence_ends_once(text: str, ended: str) -> None:
     assert sentence(text) == ended
 
 
+def test_a_command_starts_without_the_sdk() -> None:
+    """Commands that ask no server load no SDK, which would make each of them slow."""
+    code = "import runoutcome.cli._app, sys; print(sorted({'openai', 'asyncio', 'starlette'} & set(sys.modules)))"
+    assert ended([sys.executable, "-c", code]) == Done(0, "[]\n", "")
+
+
 @pytest.mark.parametrize("module", ["typer", "rich"])
 def test_without_its_extra_the_command_says_what_to_install(module: str) -> None:
     """Without typer or rich the command prints one line that names its extra, and exits 2."""

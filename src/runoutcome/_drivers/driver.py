@@ -23,7 +23,6 @@ from .._operations.effects import (
     Pause,
     Poll,
     Steps,
-    StreamEffect,
     Submit,
     SubmitStream,
     Tell,
@@ -88,21 +87,21 @@ class Driver:
                 return slot
             case Submit(params):
                 return self.client.with_options(max_retries=0).responses.create(**params)
-            case SubmitStream() | OpenStream() | NextEvent() | CloseStream():
-                return self._stream(effect)
+            case SubmitStream(params):
+                return event_stream.submit_stream(self.client, params)
+            case OpenStream(response_id, starting_after, read_seconds):
+                return event_stream.open_stream(self.client, response_id, starting_after, read_seconds)
+            case NextEvent(stream, seconds):
+                return stream.next_event(seconds)
+            case CloseStream(stream):
+                return stream.close()
             case Cancel(response_id, max_retries, shielded_seconds):
                 client = self.client if max_retries is None else self.client.with_options(max_retries=max_retries)
                 seconds = shielded_seconds or _sdk.POLL_TIMEOUT_SECONDS
                 cancel = partial(client.responses.cancel, response_id, timeout=seconds)
                 return Workers().call(cancel, shielded_seconds)  # the timeout is for each read of an answer
             case Tell(function, argument):
-                result = function(argument)
-                if inspect.isawaitable(result):
-                    _discard(result)
-                    raise TypeError(
-                        "Runs calls plain functions; use AsyncRuns for a callback that is a coroutine function"
-                    )
-                return None
+                return _refuse_awaitable(function(argument))
 
     def _poll(self, response_id: str, timeout_seconds: float | None) -> Answer:
         slot, started = self.polls.slot(), self.clock.monotonic()
@@ -113,17 +112,6 @@ class Driver:
             except _sdk.RateLimitError as error:
                 self.polls.pace.hold(self.clock.monotonic() + _hold_seconds(error))
                 raise
-
-    def _stream(self, effect: StreamEffect) -> Any:
-        match effect:
-            case SubmitStream(params):
-                return event_stream.submit_stream(self.client, params)
-            case OpenStream(response_id, starting_after, read_seconds):
-                return event_stream.open_stream(self.client, response_id, starting_after, read_seconds)
-            case NextEvent(stream, seconds):
-                return stream.next_event(seconds)
-            case CloseStream(stream):
-                return stream.close()
 
 
 @dataclass(frozen=True)
@@ -178,17 +166,20 @@ class AsyncDriver:
                 return slot
             case Submit(params):
                 return await self.client.with_options(max_retries=0).responses.create(**params)
-            case SubmitStream() | OpenStream() | NextEvent() | CloseStream():
-                return await self._stream(effect)
+            case SubmitStream(params):
+                return await event_stream.submit_stream_async(self.client, params)
+            case OpenStream(response_id, starting_after, read_seconds):
+                return await event_stream.open_stream_async(self.client, response_id, starting_after, read_seconds)
+            case NextEvent(stream, seconds):
+                return await stream.next_event(seconds)
+            case CloseStream(stream):
+                return await stream.close()
             case Cancel(response_id, max_retries, shielded_seconds):
                 client = self.client if max_retries is None else self.client.with_options(max_retries=max_retries)
                 with event_loop.shielded(shielded_seconds):
                     return await client.responses.cancel(response_id, timeout=_sdk.POLL_TIMEOUT_SECONDS)
             case Tell(function, argument):
-                result = function(argument)
-                if inspect.isawaitable(result):
-                    await result
-                return None
+                return await _await(function(argument))
 
     async def _poll(self, response_id: str, timeout_seconds: float | None) -> Answer:
         slot, started = self.polls.slot(), self.clock.monotonic()
@@ -200,17 +191,6 @@ class AsyncDriver:
                 self.polls.pace.hold(self.clock.monotonic() + _hold_seconds(error))
                 raise
 
-    async def _stream(self, effect: StreamEffect) -> Any:
-        match effect:
-            case SubmitStream(params):
-                return await event_stream.submit_stream_async(self.client, params)
-            case OpenStream(response_id, starting_after, read_seconds):
-                return await event_stream.open_stream_async(self.client, response_id, starting_after, read_seconds)
-            case NextEvent(stream, seconds):
-                return await stream.next_event(seconds)
-            case CloseStream(stream):
-                return await stream.close()
-
 
 def _hold_seconds(error: _sdk.RateLimitError) -> float:
     """Return how long all polls wait after a 429: its limit is that of the account, not of one run."""
@@ -221,6 +201,13 @@ def _left(timeout_seconds: float | None, passed: float) -> float | None:
     return None if timeout_seconds is None else max(0.0, timeout_seconds - passed)
 
 
-def _discard(result: Awaitable[Any]) -> None:
+def _refuse_awaitable(result: object) -> None:
     if inspect.iscoroutine(result):
         result.close()
+    if inspect.isawaitable(result):
+        raise TypeError("Runs calls plain functions; use AsyncRuns for a callback that is a coroutine function")
+
+
+async def _await(result: object) -> None:
+    if inspect.isawaitable(result):
+        await result

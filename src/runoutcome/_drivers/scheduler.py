@@ -1,7 +1,7 @@
-"""One schedule for all runs that a `Runs` waits for: a dispatcher begins the polls that are due.
+"""One schedule for all runs that a `Runs` waits for: a dispatcher starts the polls that are due.
 
-There is no thread or task for each run: there is the dispatcher, and one for each poll in flight. All end by themselves
-when nothing is waited for.
+There is no thread or task for each run: there is the dispatcher, and one for each poll in flight. They end by
+themselves when no run is waited for.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from .pending_run import PendingRun, Request
 class Scheduler:
     """Waits for runs with threads.
 
-    The dispatcher alone touches the schedule. Others leave it messages, which are calls to make, and need no lock for
-    that: the garbage collector may end an iterator, and so call `remove`, at any point of any thread.
+    Only the dispatcher touches the schedule. Other threads leave it messages, functions to call, and take no lock: the
+    garbage collector can close an iterator, and so call `remove`, at any point of any thread.
     """
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
-        self._limit = driver.polls.pace.limit
+        self._limit, self._now = driver.polls.pace.limit, driver.clock.monotonic
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -42,12 +42,12 @@ class Scheduler:
         self._workers = Workers("runoutcome worker")
         self._schedule: Schedule[PendingRun] = Schedule()
         self._free = self._limit
-        """How many more polls may be in flight."""
+        """The number of polls that may still start."""
         self._is_dispatching = threading.Lock()
         self._messages: deque[Callable[[], None]] = deque()
         self._alarm: SimpleQueue[None] = SimpleQueue()
         self._alarm_time = -math.inf
-        """When the dispatcher looks for messages by itself; always, while it is awake."""
+        """The time at which the dispatcher looks for messages by itself; while it is awake, it always does."""
 
     def add(self, run: PendingRun) -> None:
         """Begin to wait for a run. Raises RuntimeError if no thread can be started."""
@@ -77,10 +77,10 @@ class Scheduler:
             self._alarm.put(None)
 
     def _dispatch(self) -> None:
-        # A sender sees either a dispatcher, which looks for messages once more after this, or none, and starts one.
+        # A sender that sees the lock taken may rely on it: messages are looked for once more after its release.
         while self._messages and self._is_dispatching.acquire(blocking=False):
             try:
-                while self._messages or not self._is_idle:
+                while self._messages or len(self._schedule) or self._free < self._limit:
                     self._sleep()
                     while self._messages:
                         self._messages.popleft()()
@@ -88,15 +88,11 @@ class Scheduler:
             finally:
                 self._is_dispatching.release()
 
-    @property
-    def _is_idle(self) -> bool:
-        return not len(self._schedule) and self._free == self._limit
-
     def _sleep(self) -> None:
         due = self._schedule.next_due() if self._free else None
         seconds = None if due is None else min(max(due - self._now(), 0.0), threading.TIMEOUT_MAX)
         self._alarm_time = math.inf if due is None else due
-        if not self._messages:  # looked for after the time is set: a later one rings the alarm
+        if not self._messages:  # the time is set before: a message that comes after this look rings the alarm
             with suppress(Empty):
                 self._alarm.get(timeout=seconds)
         self._alarm_time = -math.inf
@@ -131,7 +127,7 @@ class Scheduler:
 
     def _tell_end(self, run: PendingRun, pause: Pause | None, now: float) -> None:
         self._messages.append(partial(self._end_poll, run, pause, now))
-        # Looked at after that: a notice that the dispatcher hears of later finds the message.
+        # The message comes first: a notice that the dispatcher hears of after this look finds the run there.
         self._alert(-math.inf if pause is None or run.is_noticed else now + pause.seconds)
 
     def _end_poll(self, run: PendingRun, pause: Pause | None, now: float) -> None:
@@ -147,24 +143,21 @@ class Scheduler:
         if not run.is_over:
             self._schedule.put(run, due)
 
-    def _now(self) -> float:
-        return self.driver.clock.monotonic()
-
 
 class AsyncScheduler:
     """Waits for runs with tasks, in one loop; the async twin of `Scheduler`."""
 
     def __init__(self, driver: AsyncDriver) -> None:
         self.driver = driver
-        self._limit = driver.polls.pace.limit
+        self._limit, self._now = driver.polls.pace.limit, driver.clock.monotonic
         self._schedule: Schedule[PendingRun] = Schedule()
         self._in_flight: dict[PendingRun, object] = {}
-        """The runs that are polled, and the tasks that do it, which nothing else keeps."""
+        """The runs that are polled, each with the task that does it, which nothing else keeps."""
         self._dispatcher: object = None
         """The task of the dispatcher, if there is one."""
         self._alarm = event_loop.Event()
         self._alarm_time = math.inf
-        """When the dispatcher looks again by itself."""
+        """The time at which the dispatcher looks again by itself."""
 
     def add(self, run: PendingRun) -> None:
         """Begin to wait for a run."""
@@ -201,7 +194,7 @@ class AsyncScheduler:
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is waited for."""
+        """True while no run is waited for."""
         return not len(self._schedule) and not self._in_flight
 
     async def _sleep(self) -> None:
@@ -267,9 +260,6 @@ class AsyncScheduler:
         now = self._now()
         self._schedule.put(run, now)
         self._alert(now)
-
-    def _now(self) -> float:
-        return self.driver.clock.monotonic()
 
 
 class AsyncSchedulers:

@@ -9,7 +9,7 @@ import random
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import openai
@@ -760,8 +760,9 @@ def test_the_deadline_bounds_the_request_in_flight(
     colour: Colour, transport: Transport, handle: Callable[[socket.socket, str], None]
 ) -> None:
     """An answer that drips for longer than the wait, wherever it does, is cut off at the deadline."""
-    with RawServer(handle) as server:
-        world = World(colour, transport=transport, base_url=server.base_url, real_time=True)
+    server = RawServer(handle)
+    # The server ends first: the poll that was left then ends too, and its client is closed after it.
+    with closing(World(colour, transport=transport, base_url=server.base_url, real_time=True)) as world, server:
         poll_error(world, WaitTimeoutError, "resp_1", max_wait_seconds=1)
         finished = server.finished.is_set()
     assert (len(server.requests), finished) == (1, False)

@@ -14,7 +14,7 @@ from .extend import Extension
 from .overlay import Source, read_overlay
 from .rows import Alternative, Deprecation, Entry, ErrorType, Match, Rule, Surface, TypeRow
 
-CATALOG_VERSION = "1.1.0"
+CATALOG_VERSION = "1.2.0"
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ Readers = dict[str, Reader[Any]]
 
 _SURFACES = (
     *("response", "batch", "batch.output_row", "fine_tuning.job", "vector_store.file", "vector_store.file_batch"),
-    *("eval.run", "realtime.response", "video", "thread.run"),
+    *("eval.run", "realtime.response", "video", "thread.run", "agent.session.turn"),
 )
 _CLASSES = (
     *("BadRequestError", "AuthenticationError", "PermissionDeniedError", "NotFoundError", "ConflictError"),
@@ -43,7 +43,7 @@ _ERROR_TYPE = one_of(*ERROR_TYPES)
 _TYPE_ROW: Readers = {"error_class": optional(one_of(*_CLASSES)), "status_code": optional(between(200, 599))}
 _FIELD = one_of(
     *("error.code", "error", "incomplete_details.reason", "status", "last_error.code", "errors.data.code"),
-    *("status_details.error.code", "status_details.reason"),
+    *("status_details.error.code", "status_details.reason", "response.status_code", "output", "output_file_id"),
 )
 
 

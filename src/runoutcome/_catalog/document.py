@@ -116,6 +116,7 @@ def _catalog() -> Reader[dict[str, Any]]:
         "decided_by": mapping(_FIELD, "^[a-z_]+$"),
         "legacy": flag,
     }
+    erratum = _all_of({"id": string(1, 200), "since": _VERSION, "reason": text})
     required = ("object", "status_field", "pending", "terminal", "decided_by")
     return _all_of(
         {
@@ -127,8 +128,10 @@ def _catalog() -> Reader[dict[str, Any]]:
             "retryable_statuses": items(between(400, 499), least=1, unique=True),
             "upstream_error_types": mapping(_ERROR_TYPE, "^[A-Za-z][A-Za-z0-9_]*$", reserved=ERROR_TYPES),
             "entries": items(_consistent(entry), least=1, unique=True),
+            "errata": items(erratum, unique=True),
             "rules": items(_consistent(rule), unique=True),
-        }
+        },
+        "errata",
     )
 
 
@@ -140,6 +143,7 @@ def _overlay() -> Reader[dict[str, Any]]:
         {
             "$schema": string(),
             "name": string(0, 60, "^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+            "version": _VERSION,
             "description": string(1, 1000),
             "entries": items(table(_entry(text, match))),
             "rules": items(table(_rule(text, _NAME), required=["id", "pattern", "retryable"])),

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import re
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import jsonschema
 import openai
 import pytest
 
-from runoutcome import CATALOG_VERSION, Catalog, Entry
+from runoutcome import CATALOG_VERSION, Catalog, CatalogError, Entry
 from runoutcome._catalog.document import CATALOG, problems
 from runoutcome._catalog.lookup import Failure, lookup
-from runoutcome._catalog.overlay import dialects, read_overlay
+from runoutcome._catalog.overlay import dialects, read_overlay, released_dialects
 from runoutcome._catalog.rows import ACTIONS, ERROR_TYPES
+from runoutcome.contract import diff, read_catalog
 
 DATA = files("runoutcome").joinpath("data")
 SHIPPED: dict[str, Any] = json.loads(DATA.joinpath("catalog.json").read_text("utf-8"))
@@ -841,6 +843,48 @@ DIALECT_MESSAGES: list[tuple[str, str | None, str, str | None, bool, str]] = [
     ),
     ("litellm", "background_streaming_error", "Connection reset by peer", None, False, "none"),
     (
+        "litellm",
+        "background_streaming_error",
+        "litellm.RateLimitError: RateLimitError: Request too large for gpt-4o on tokens per min (TPM). The input or "
+        "output tokens must be reduced in order to run successfully.",
+        "request-too-large-any-code",
+        False,
+        "change_request",
+    ),
+    (
+        "litellm",
+        "server_error",
+        "openai closed the responses stream before any terminal event (response.completed, response.incomplete or "
+        "response.failed)",
+        "litellm-stream-broke-off",
+        False,
+        "none",
+    ),
+    (
+        "litellm",
+        "server_error",
+        "litellm.AuthenticationError: AuthenticationError: OpenAIException - Incorrect API key provided.",
+        "litellm-refused",
+        False,
+        "change_request",
+    ),
+    (
+        "litellm",
+        "server_error",
+        "litellm.InternalServerError: busy. Fallbacks failed: litellm.BadRequestError",
+        None,
+        True,
+        "resubmit",
+    ),
+    (
+        "litellm",
+        "rate_limit_exceeded",
+        "No deployments available for selected model, Try again in 2 seconds.",
+        None,
+        True,
+        "resubmit_later",
+    ),
+    (
         "ogx",
         "processing_error",
         "Background response timed out after 300s",
@@ -860,6 +904,17 @@ DIALECT_MESSAGES: list[tuple[str, str | None, str, str | None, bool, str]] = [
     ("ogx", "server_error", "The model is overloaded.", None, False, "none"),
     ("openrouter", "server_error", "Invalid credentials", "openrouter-credentials", False, "fix_account"),
     ("openrouter", "server_error", "Provider returned error", None, True, "resubmit"),
+    ("openrouter", "server_error", "User not found.", "openrouter-bad-key", False, "fix_account"),
+    ("openrouter", "server_error", "The tool answered: user not found.", None, True, "resubmit"),
+    (
+        "openrouter",
+        "429",
+        "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day",
+        "openrouter-daily-cap",
+        False,
+        "fix_account",
+    ),
+    ("openrouter", "429", "Rate limit exceeded: free-models-per-min.", None, True, "resubmit_later"),
     ("xai", None, "You do not have an active Grok subscription.", "xai-entitlement", False, "fix_account"),
     (
         "xai",
@@ -872,6 +927,49 @@ DIALECT_MESSAGES: list[tuple[str, str | None, str, str | None, bool, str]] = [
     ("xai", None, "You are out of available resources for Grok.", "xai-entitlement", False, "fix_account"),
     ("xai", None, "The cluster is out of available resources.", None, False, "none"),
 ]
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_dialect_gives_no_retryable_back(name: str) -> None:
+    """Under no code of a dialect is a failure retryable that is too large, flagged for safety or out of quota."""
+    catalog = Catalog.load().extend(name)
+    codes = [entry.value for entry in catalog.entries if entry.field == "error.code" and entry.surface == "response"]
+    for rule_id in ("request-too-large-any-code", "flagged-for-safety", "quota-used-up"):
+        for message in RULE_EXAMPLES[rule_id][1]:
+            for text in (message, f"litellm.RateLimitError: {message}"):
+                for code in (*codes, "429", "500", "no_such_code", None):
+                    assert not lookup(catalog, "response", Failure(code, text)).retryable, (code, text)
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_dialect_has_a_version_that_is_kept(name: str) -> None:
+    """A dialect is, to the byte, the copy kept for its version, and its changelog has a section for that."""
+    version = read_overlay(name).version
+    shipped, released = (
+        DATA.joinpath(f"dialects/{name}.toml"),
+        DATA.joinpath(f"released/dialects/{name}-{version}.toml"),
+    )
+    assert shipped.read_bytes() == released.read_bytes()
+    changelog = DATA.joinpath("dialects/CHANGELOG.md").read_text("utf-8")
+    assert f"\n### {version}\n" in changelog.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_every_version_of_a_dialect_announces_its_changes(name: str) -> None:
+    """Each released version of a dialect, and the shipped one, has a number that covers what changed since the last."""
+    for old, new in pairwise([*released_dialects(name), name]):
+        found = diff(read_catalog(old), read_catalog(new))
+        assert found.is_covered, [change for change in found.changes if change.severity > found.given]
+
+
+def test_a_dialect_can_be_pinned() -> None:
+    """A released version of a dialect is an overlay of its name; another version is an error that names those."""
+    assert released_dialects("azure") == ("azure@1.0.0", "azure@1.1.0")
+    old, new = Catalog.load().extend("azure@1.0.0"), Catalog.load().extend("azure")
+    assert (old.overlays, new.overlays) == (("azure",), ("azure",))
+    assert (len(old.find("storage_error")), len(new.find("storage_error"))) == (0, 1)
+    with pytest.raises(CatalogError, match=r"azure@9.9.9: not one of the released azure@1.0.0, azure@1.1.0"):
+        Catalog.load().extend("azure@9.9.9")
 
 
 def test_the_dialects_that_are_shipped() -> None:
@@ -890,7 +988,8 @@ def test_a_row_of_a_dialect_is_like_a_row_of_the_catalog(catalog: Catalog, name:
     assert len(entry.title) <= 50
     assert len(entry.cause) <= 200
     assert len(entry.remedy) <= 200
-    assert len(f"{entry.title}. {entry.description}") <= 350
+    assert len(f"{entry.title}. {entry.description}") <= 260
+    assert not any(map(RIDDLES.search, (entry.title, entry.cause, entry.remedy)))
     assert all(text.isascii() and text.endswith(".") for text in (entry.cause, entry.remedy))
     assert entry.inferred == entry.cause.startswith("Inferred from ")
     base = catalog.entry(entry.surface, entry.field, entry.match, entry.value)
@@ -926,7 +1025,7 @@ def test_message_of_a_dialect(
 def test_every_rule_of_a_dialect_has_examples() -> None:
     """Each rule of a dialect is met by a message of this file."""
     rules = {rule["id"] for name in DIALECTS for rule in read_overlay(name).rules}
-    assert rules - {"ogx-no-chunks"} == {row[3] for row in DIALECT_MESSAGES} - {None}
+    assert rules - {"ogx-no-chunks"} == {row[3] for row in DIALECT_MESSAGES} - {None, "request-too-large-any-code"}
     failure = Failure("server_error", "No chunks were generated from the file")
     verdict = lookup(Catalog.load().extend("ogx"), "vector_store.file", failure)
     assert verdict.rule is not None

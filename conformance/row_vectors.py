@@ -39,7 +39,8 @@ def vector(name: str, about: str, body: Any, outcome: Fields, surface: str | Non
 def vectors_of_rows(catalog: Catalog) -> Iterator[Vector]:
     """The vectors of every entry, surface and table of the catalog."""
     for entry in catalog.entries:
-        yield _of_entry(catalog, entry)
+        if entry.field != catalog.surfaces[entry.surface].output_field:  # words for a completed run, which decide none
+            yield _of_entry(catalog, entry)
     for place in catalog.surfaces.values():
         yield from _of_surface(catalog, place)
     yield from _of_http_statuses(catalog)
@@ -77,6 +78,9 @@ def _of_entry(catalog: Catalog, entry: Entry) -> Vector:
         if place.name == ROW and word == "completed":
             told |= {"has_output": True, "model": "m"}
         return vector(name, about, body, told)
+    if entry.field == place.status_field:  # the HTTP status of a row, which is no HTTP error
+        answer = {"status_code": int(entry.value or ""), "request_id": "", "body": {}}
+        return vector(name, about, _row(None, answer), {**_ended(place, "failed"), **says(catalog, entry, known=known)})
     if entry.field == place.failure_field:
         return _failed(catalog, place, name, about, None, says(catalog, entry, known=False))
     if entry.field == place.code_field:

@@ -22,8 +22,10 @@ from openai.types.responses import (
 from runoutcome import Catalog, Entry
 from runoutcome._sdk.responses import native_http_library
 
-ROWS: tuple[Entry, ...] = tuple(entry for entry in Catalog.load().entries if entry.surface == "response")
-"""Every row that a run's body can meet."""
+ROWS: tuple[Entry, ...] = tuple(
+    entry for entry in Catalog.load().entries if entry.surface == "response" and entry.field != "output"
+)
+"""Every row that a run's body can meet; those about the output are words for a completed run."""
 
 UNKNOWN_WORD = "a_word_nobody_knows"
 RESPONSE_ID = "resp_68b4e2"

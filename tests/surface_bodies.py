@@ -12,8 +12,12 @@ from runoutcome import Catalog, Entry
 
 CATALOG = Catalog.load()
 SURFACES = tuple(name for name in CATALOG.surfaces if name != "response")
-ROWS: tuple[Entry, ...] = tuple(entry for entry in CATALOG.entries if entry.surface != "response")
-"""Every row of these surfaces."""
+ROWS: tuple[Entry, ...] = tuple(
+    entry
+    for entry in CATALOG.entries
+    if entry.surface != "response" and entry.field != CATALOG.surfaces[entry.surface].output_field
+)
+"""Every row of these surfaces, but for the words about a completed one without output."""
 
 _CREATED = 1_760_000_000
 _COMMON: dict[str, dict[str, Any]] = {
@@ -82,6 +86,13 @@ _COMMON: dict[str, dict[str, Any]] = {
         "thread_id": "thread_1",
         "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
     },
+    "agent.session.turn": {
+        "id": "turn_1",
+        "agent_id": "agent_1",
+        "created_at": _CREATED,
+        "error": None,
+        "session_id": "session_1",
+    },
 }
 
 
@@ -133,6 +144,8 @@ def sdk_model(surface: str, body: dict[str, Any]) -> Any:
 def _row(entry: Entry, word: Any) -> dict[str, Any]:
     if entry.field == "status":
         return row(200, {"object": "chat.completion"}) if word == "completed" else row(None, error={"message": "m"})
+    if entry.field == "response.status_code":
+        return row(int(word), {})
     return row(None, error={"code": word, "message": "Something went wrong."})
 
 

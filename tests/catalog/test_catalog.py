@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import re
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import jsonschema
 import openai
 import pytest
 
-from runoutcome import CATALOG_VERSION, Catalog, Entry
+from runoutcome import CATALOG_VERSION, Catalog, CatalogError, Entry
 from runoutcome._catalog.document import CATALOG, problems
 from runoutcome._catalog.lookup import Failure, lookup
-from runoutcome._catalog.overlay import dialects, read_overlay
+from runoutcome._catalog.overlay import dialects, read_overlay, released_dialects
 from runoutcome._catalog.rows import ACTIONS, ERROR_TYPES
+from runoutcome.contract import diff, read_catalog
 
 DATA = files("runoutcome").joinpath("data")
 SHIPPED: dict[str, Any] = json.loads(DATA.joinpath("catalog.json").read_text("utf-8"))
@@ -96,6 +98,29 @@ SETTLED: dict[tuple[str, str], tuple[Any, ...]] = {
     ("incomplete_details.reason", "max_messages"): (None, 200, "incomplete_error", False),
     ("incomplete_details.reason", "steered"): (None, 200, "incomplete_error", False),
     ("status", "cancelled"): (None, None, "cancelled_error", False),
+    ("status", "canceled"): (None, None, "cancelled_error", False, "none"),
+    ("incomplete_details.reason", "max_tool_calls"): (None, 200, "incomplete_error", False, "raise_limit"),
+    **{
+        ("error.code", code): BAD_REQUEST
+        for what in ("model", "service_tier", "reasoning_effort")
+        for code in (f"unsupported_{what}", f"{what}_not_supported")
+    },
+    ("error.code", "model_not_found"): ("NotFoundError", 404, "not_found_error", False, "change_request"),
+    ("error.code", "billing_hard_limit_reached"): OUT_OF_MONEY,
+    ("error.code", "resource_unavailable"): ("RateLimitError", 429, "rate_limit_error", True, "resubmit_later"),
+    ("error.code", "rate_limit_error"): ("RateLimitError", 429, "rate_limit_error", True, "resubmit_later"),
+    ("error.code", "too_many_requests"): ("RateLimitError", 429, "rate_limit_error", True, "resubmit_later"),
+    ("error.code", "overloaded"): OVERLOADED,
+    ("error.code", "incorrect_hostname"): ("AuthenticationError", 401, "authentication_error", False, "fix_account"),
+    ("error.code", "unauthorized"): ("AuthenticationError", 401, "authentication_error", False, "fix_account"),
+    ("error.code", "permission_error"): (*FORBIDDEN, "fix_account"),
+    ("error.code", "forbidden"): (*FORBIDDEN, "fix_account"),
+    ("error.code", "not_found_error"): ("NotFoundError", 404, "not_found_error", False, "change_request"),
+    ("error.code", "conflict_error"): ("ConflictError", 409, "conflict_error", False, "none"),
+    ("error.code", "mcp_server_startup_failed"): ("APIStatusError", 424, "api_status_error", False, "change_request"),
+    ("error.code", "missing_compute_residency_info"): ("APIStatusError", 451, "api_status_error", False, "fix_account"),
+    ("output", "refusal"): (None, 200, None, False, "change_request"),
+    ("output", "empty"): (None, 200, None, False, "none"),
 }
 
 WAIT = (None, None, None, False, "wait")
@@ -115,6 +140,24 @@ BAD_FILE_CODES = (
     "duplicate_custom_id",
     "mismatched_model",
 )
+
+TURN_CODES: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("server_error", "internal_error", "connection_failed", "request_timeout"), SERVER_ERROR),
+    **dict.fromkeys(("rate_limit_exceeded", "flex_unavailable"), RATE_LIMIT),
+    "server_overloaded": OVERLOADED,
+    **dict.fromkeys(("invalid_request", "context_length_exceeded", "cyber_policy"), BAD_REQUEST),
+    "misalignment_policy_violation": (*FORBIDDEN, "change_request"),
+    "resource_not_found": ("NotFoundError", 404, "not_found_error", False, "change_request"),
+    "authentication_error": ("AuthenticationError", 401, "authentication_error", False, "fix_account"),
+    "active_turn_not_steerable": ("ConflictError", 409, "conflict_error", False, "none"),
+    "executor_version_incompatible": ("ConflictError", 409, "conflict_error", False, "change_request"),
+    "sandbox_error": ("InternalServerError", 500, "internal_server_error", False, "change_request"),
+    **dict.fromkeys(("usage_limit_exceeded", "billing_not_active", "credit_balance_exhausted"), OUT_OF_MONEY),
+    **dict.fromkeys(("project_spend_limit_exceeded", "organization_spend_limit_exceeded"), OUT_OF_MONEY),
+    "organization_usage_limit_exceeded": OUT_OF_MONEY,
+    "session_budget_exceeded": ("RateLimitError", 429, "rate_limit_error", False, "raise_limit"),
+    "max_output_tokens": NO_MORE_TOKENS,
+}
 
 # The settled calls of the other surfaces: surface, field, value -> class, status, error type, retryable, action.
 SETTLED_ELSEWHERE: dict[tuple[str, str, str], tuple[Any, ...]] = {
@@ -192,6 +235,15 @@ SETTLED_ELSEWHERE: dict[tuple[str, str, str], tuple[Any, ...]] = {
     ("thread.run", "last_error.code", "invalid_prompt"): BAD_REQUEST,
     ("thread.run", "incomplete_details.reason", "max_completion_tokens"): NO_MORE_TOKENS,
     ("thread.run", "incomplete_details.reason", "max_prompt_tokens"): NO_MORE_TOKENS,
+    ("batch", "output_file_id", "empty"): (None, 200, None, False, "change_request"),
+    ("batch.output_row", "response.status_code", "0"): FAILED,
+    ("agent.session.turn", "status", "queued"): WAIT,
+    ("agent.session.turn", "status", "in_progress"): WAIT,
+    ("agent.session.turn", "status", "waiting"): (None, None, None, False, "continue"),
+    ("agent.session.turn", "status", "completed"): SUCCESS,
+    ("agent.session.turn", "status", "failed"): FAILED,
+    ("agent.session.turn", "status", "cancelled"): CANCELLED,
+    **{("agent.session.turn", "error.code", code): expected for code, expected in TURN_CODES.items()},
 }
 
 # What the SDK's closed enums list elsewhere: surface, field -> values.
@@ -205,6 +257,8 @@ SDK_VALUES: dict[tuple[str, str], tuple[str, ...]] = {
         "max_output_tokens",
         "content_filter",
     ),
+    # `session_budget_exceeded` left the SDK's types between 3.54 and 3.57; the guide still has it.
+    ("agent.session.turn", "error.code"): tuple(TURN_CODES),
 }
 
 # Rule id -> the code its examples come with, messages it is about, messages it is not about.
@@ -249,7 +303,35 @@ RULE_EXAMPLES: dict[str, tuple[str | None, list[str], list[str]]] = {
             "",
         ],
     ),
+    "request-too-large-any-code": (
+        "429",
+        [
+            "Request too large for this model on tokens per min (TPM): Limit 30000, Requested 50000. The input or "
+            "output tokens must be reduced in order to run successfully.",
+            "The prompt must be reduced.",
+        ],
+        ["The request is not too large.", "413 Request Entity Too Large", ""],
+    ),
+    "flagged-for-safety": (
+        "500",
+        [
+            "litellm.InternalServerError: InternalServerError: OpenAIException - Your request was flagged for possible "
+            "cybersecurity risk and was not completed",
+            "This content was flagged for possible biological risk.",
+            "Invalid prompt: your prompt was flagged as potentially violating our usage policy. Please try again.",
+            "Your request was rejected as a result of our safety system.",
+        ],
+        [
+            "The request was flagged for review.",
+            "See our usage policies for the limits that apply.",
+            "The server had an error while processing your request. You can retry your request.",
+            "",
+        ],
+    ),
 }
+
+# Words that a reader under stress stumbles over, and what they stood for.
+RIDDLES = re.compile(r"nothing (?:says|points|to correct|is wrong)|\b(?:somebody|nobody|whoever)\b", re.IGNORECASE)
 
 
 def test_data_follows_its_schema() -> None:
@@ -318,16 +400,44 @@ def test_a_minor_version_changes_no_decision(released: dict[str, Any]) -> None:
     if released["catalog_version"].partition(".")[0] != CATALOG_VERSION.partition(".")[0]:
         return
     identity = ("surface", "field", "match", "value")
-    decision = ("error_class", "status_code", "error_type", "retryable", "action", "since")
+    decision = ("error_class", "error_type", "retryable", "since")
     now = {tuple(row[key] for key in identity): row for row in SHIPPED["entries"]}
     for row in released["entries"]:
         place = tuple(row[key] for key in identity)
         assert [now[place][key] for key in decision] == [row[key] for key in decision], place
+        assert status_of(now[place]) == status_of(row), place
     rules = {rule["id"]: rule for rule in SHIPPED["rules"]}
     for rule in released["rules"]:
-        assert [rules[rule["id"]][key] for key in ("code", "retryable", "action")] == [
-            rule[key] for key in ("code", "retryable", "action")
+        assert [rules[rule["id"]][key] for key in ("code", "pattern", "retryable")] == [
+            rule[key] for key in ("code", "pattern", "retryable")
         ]
+
+
+def status_of(row: dict[str, Any]) -> int | None:
+    """The HTTP status that an outcome gets from a row: its own, else that of its error type."""
+    kind: dict[str, Any] = SHIPPED["error_types"].get(row["error_type"], {})
+    status: int | None = row["status_code"] or kind.get("status_code")
+    return status
+
+
+def test_a_class_with_a_status_says_it() -> None:
+    """A row whose class has an HTTP status has it written out, for readers who have no table of classes."""
+    assert [row["value"] for row in SHIPPED["entries"] if row["status_code"] is None and status_of(row)] == []
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
+def test_a_row_has_evidence_or_says_that_it_is_inferred(entry: Entry) -> None:
+    """Every row has a link to what it rests on, or is marked as inferred."""
+    assert entry.evidence or entry.inferred
+    assert not {link for link in entry.evidence if link.count("/") < 5 and "github.com" in link}, "a whole repository"
+
+
+@pytest.mark.parametrize("row", [*ENTRIES, *Catalog.load().rules], ids=lambda row: row.id)
+def test_words_are_plain(row: Any) -> None:
+    """No text of the catalog is a riddle, and none tells a row of a batch to fetch a run."""
+    arguments = [view.argument for view in getattr(row, "alternatives", ())]
+    assert not any(map(RIDDLES.search, (row.title, row.cause, row.remedy, *arguments)))
+    assert row.surface != "batch.output_row" or "fetch" not in row.remedy.lower()
 
 
 def test_changelog_names_the_version() -> None:
@@ -488,13 +598,15 @@ def test_type_class_and_status_agree(catalog: Catalog, entry: Entry) -> None:
     """A row's class is that of its error type, and its status that of its class, or 503, or 200 if it stopped early."""
     if entry.error_type is None:
         assert entry.error_class is None
-        assert entry.field == "status" or entry.id == NO_CLASS
+        output = catalog.surfaces[entry.surface].output_field
+        assert entry.field in ("status", output) or entry.id == NO_CLASS
         return
     row = catalog.error_types[entry.error_type]
     allowed = {
         "internal_server_error": (None, 500, 503),
         "incomplete_error": (None, 200),
         "content_filter_error": (None, 200),
+        "api_status_error": (408, 424, 451),
     }.get(entry.error_type, (None, row.status_code))
     assert entry.error_class == row.error_class
     assert entry.status_code in allowed
@@ -544,7 +656,7 @@ def test_words_are_short_sentences(entry: Entry) -> None:
         assert len(text) <= 200
         assert text.endswith(".")
         assert text == " ".join(text.split())
-    assert len(f"{entry.title}. {entry.description}") <= 350
+    assert len(f"{entry.title}. {entry.description}") <= 260
 
 
 @pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry.inferred], ids=lambda entry: entry.id)
@@ -664,7 +776,8 @@ def test_a_status_row_fits_its_phase(catalog: Catalog, name: str) -> None:
 def test_rows_stand_in_a_field_that_is_read(catalog: Catalog, name: str) -> None:
     """A row's field is the surface's status, its code, its error object, or one that decides about a status."""
     place = catalog.surfaces[name]
-    read = {"status", place.code_field, place.failure_field, *place.decided_by.values()}
+    read = {"status", place.code_field, place.failure_field, place.output_field, place.status_field}
+    read |= set(place.decided_by.values())
     assert {entry.field for entry in ENTRIES if entry.surface == name} <= read
     assert set(place.decided_by) <= place.terminal
 
@@ -730,6 +843,48 @@ DIALECT_MESSAGES: list[tuple[str, str | None, str, str | None, bool, str]] = [
     ),
     ("litellm", "background_streaming_error", "Connection reset by peer", None, False, "none"),
     (
+        "litellm",
+        "background_streaming_error",
+        "litellm.RateLimitError: RateLimitError: Request too large for gpt-4o on tokens per min (TPM). The input or "
+        "output tokens must be reduced in order to run successfully.",
+        "request-too-large-any-code",
+        False,
+        "change_request",
+    ),
+    (
+        "litellm",
+        "server_error",
+        "openai closed the responses stream before any terminal event (response.completed, response.incomplete or "
+        "response.failed)",
+        "litellm-stream-broke-off",
+        False,
+        "none",
+    ),
+    (
+        "litellm",
+        "server_error",
+        "litellm.AuthenticationError: AuthenticationError: OpenAIException - Incorrect API key provided.",
+        "litellm-refused",
+        False,
+        "change_request",
+    ),
+    (
+        "litellm",
+        "server_error",
+        "litellm.InternalServerError: busy. Fallbacks failed: litellm.BadRequestError",
+        None,
+        True,
+        "resubmit",
+    ),
+    (
+        "litellm",
+        "rate_limit_exceeded",
+        "No deployments available for selected model, Try again in 2 seconds.",
+        None,
+        True,
+        "resubmit_later",
+    ),
+    (
         "ogx",
         "processing_error",
         "Background response timed out after 300s",
@@ -749,6 +904,17 @@ DIALECT_MESSAGES: list[tuple[str, str | None, str, str | None, bool, str]] = [
     ("ogx", "server_error", "The model is overloaded.", None, False, "none"),
     ("openrouter", "server_error", "Invalid credentials", "openrouter-credentials", False, "fix_account"),
     ("openrouter", "server_error", "Provider returned error", None, True, "resubmit"),
+    ("openrouter", "server_error", "User not found.", "openrouter-bad-key", False, "fix_account"),
+    ("openrouter", "server_error", "The tool answered: user not found.", None, True, "resubmit"),
+    (
+        "openrouter",
+        "429",
+        "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day",
+        "openrouter-daily-cap",
+        False,
+        "fix_account",
+    ),
+    ("openrouter", "429", "Rate limit exceeded: free-models-per-min.", None, True, "resubmit_later"),
     ("xai", None, "You do not have an active Grok subscription.", "xai-entitlement", False, "fix_account"),
     (
         "xai",
@@ -761,6 +927,49 @@ DIALECT_MESSAGES: list[tuple[str, str | None, str, str | None, bool, str]] = [
     ("xai", None, "You are out of available resources for Grok.", "xai-entitlement", False, "fix_account"),
     ("xai", None, "The cluster is out of available resources.", None, False, "none"),
 ]
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_dialect_gives_no_retryable_back(name: str) -> None:
+    """Under no code of a dialect is a failure retryable that is too large, flagged for safety or out of quota."""
+    catalog = Catalog.load().extend(name)
+    codes = [entry.value for entry in catalog.entries if entry.field == "error.code" and entry.surface == "response"]
+    for rule_id in ("request-too-large-any-code", "flagged-for-safety", "quota-used-up"):
+        for message in RULE_EXAMPLES[rule_id][1]:
+            for text in (message, f"litellm.RateLimitError: {message}"):
+                for code in (*codes, "429", "500", "no_such_code", None):
+                    assert not lookup(catalog, "response", Failure(code, text)).retryable, (code, text)
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_dialect_has_a_version_that_is_kept(name: str) -> None:
+    """A dialect is, to the byte, the copy kept for its version, and its changelog has a section for that."""
+    version = read_overlay(name).version
+    shipped, released = (
+        DATA.joinpath(f"dialects/{name}.toml"),
+        DATA.joinpath(f"released/dialects/{name}-{version}.toml"),
+    )
+    assert shipped.read_bytes() == released.read_bytes()
+    changelog = DATA.joinpath("dialects/CHANGELOG.md").read_text("utf-8")
+    assert f"\n### {version}\n" in changelog.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_every_version_of_a_dialect_announces_its_changes(name: str) -> None:
+    """Each released version of a dialect, and the shipped one, has a number that covers what changed since the last."""
+    for old, new in pairwise([*released_dialects(name), name]):
+        found = diff(read_catalog(old), read_catalog(new))
+        assert found.is_covered, [change for change in found.changes if change.severity > found.given]
+
+
+def test_a_dialect_can_be_pinned() -> None:
+    """A released version of a dialect is an overlay of its name; another version is an error that names those."""
+    assert released_dialects("azure") == ("azure@1.0.0", "azure@1.1.0")
+    old, new = Catalog.load().extend("azure@1.0.0"), Catalog.load().extend("azure")
+    assert (old.overlays, new.overlays) == (("azure",), ("azure",))
+    assert (len(old.find("storage_error")), len(new.find("storage_error"))) == (0, 1)
+    with pytest.raises(CatalogError, match=r"azure@9.9.9: not one of the released azure@1.0.0, azure@1.1.0"):
+        Catalog.load().extend("azure@9.9.9")
 
 
 def test_the_dialects_that_are_shipped() -> None:
@@ -779,7 +988,8 @@ def test_a_row_of_a_dialect_is_like_a_row_of_the_catalog(catalog: Catalog, name:
     assert len(entry.title) <= 50
     assert len(entry.cause) <= 200
     assert len(entry.remedy) <= 200
-    assert len(f"{entry.title}. {entry.description}") <= 350
+    assert len(f"{entry.title}. {entry.description}") <= 260
+    assert not any(map(RIDDLES.search, (entry.title, entry.cause, entry.remedy)))
     assert all(text.isascii() and text.endswith(".") for text in (entry.cause, entry.remedy))
     assert entry.inferred == entry.cause.startswith("Inferred from ")
     base = catalog.entry(entry.surface, entry.field, entry.match, entry.value)
@@ -815,7 +1025,7 @@ def test_message_of_a_dialect(
 def test_every_rule_of_a_dialect_has_examples() -> None:
     """Each rule of a dialect is met by a message of this file."""
     rules = {rule["id"] for name in DIALECTS for rule in read_overlay(name).rules}
-    assert rules - {"ogx-no-chunks"} == {row[3] for row in DIALECT_MESSAGES} - {None}
+    assert rules - {"ogx-no-chunks"} == {row[3] for row in DIALECT_MESSAGES} - {None, "request-too-large-any-code"}
     failure = Failure("server_error", "No chunks were generated from the file")
     verdict = lookup(Catalog.load().extend("ogx"), "vector_store.file", failure)
     assert verdict.rule is not None

@@ -154,19 +154,35 @@ def test_a_completed_status_is_returned() -> None:
 
 def test_a_rule_comes_before_the_published_ones() -> None:
     """A message rule of an overlay is tried first, and its name is in the outcome."""
-    rule = {"id": "at-capacity", "code": "*", "pattern": "request too large", "retryable": True}
+    rule = {"id": "two-large", "code": "*", "pattern": "request too large", "retryable": False, "action": "raise_limit"}
     outcome = judged(failed(code="rate_limit_exceeded", message="Request too large"), rules=[rule])
-    assert outcome.retryable
+    assert (outcome.rule and outcome.rule.id, outcome.action) == ("two-large", "raise_limit")
     row = {"id": "at-capacity", "pattern": "at capacity", "retryable": True}
     outcome = judged(failed(message="We are AT CAPACITY"), rules=[row])
     assert (outcome.retryable, outcome.action, outcome.overlay) == (True, "resubmit", "mine")
     assert not judged(failed(code="busy", message="We are at capacity"), rules=[row]).retryable
 
 
+@pytest.mark.parametrize("code", ["busy", "rate_limit_exceeded", "500", None])
+@pytest.mark.parametrize(
+    "message",
+    ["Busy: request too large.", "Busy: flagged for possible cybersecurity risk.", "Busy: insufficient credits."],
+)
+def test_an_overlay_gives_no_retryable_back(code: str | None, message: str) -> None:
+    """A rule of an overlay that says retryable yields to a published one that forbids it under any code."""
+    rule = {"id": "busy", "code": "*", "pattern": "^busy", "retryable": True}
+    outcome = judged(failed(code=code, message=message), rules=[rule])
+    assert (outcome.retryable, outcome.overlay) == (False, None)
+    assert judged(failed(code=code, message="Busy."), rules=[rule]).retryable
+
+
 def test_a_rule_of_the_same_name_takes_the_place_of_the_published_one() -> None:
-    """A rule with the id of a published one replaces it."""
-    rule = {"id": "request-too-large", "code": "x", "pattern": "never", "retryable": False}
-    catalog = Catalog.load().extend({"rules": [rule]})
+    """A rule with the id of a published one replaces it, also one that holds under any code."""
+    rules = [
+        {"id": "request-too-large", "code": "x", "pattern": "never", "retryable": False},
+        {"id": "request-too-large-any-code", "code": "x", "pattern": "never", "retryable": False},
+    ]
+    catalog = Catalog.load().extend({"rules": rules})
     assert [found.id for found in catalog.rules].count("request-too-large") == 1
     assert classify(failed(code="rate_limit_exceeded", message="Request too large"), catalog=catalog).retryable
 

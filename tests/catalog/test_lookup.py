@@ -223,9 +223,27 @@ def test_a_rule_refines_an_exact_hit() -> None:
 
 
 def test_a_rule_is_for_its_code() -> None:
-    """A rule that names a code says nothing about another."""
-    assert look_up(code="server_error", message=TOO_LARGE_WORDS).rule is None
-    assert look_up(message=TOO_LARGE_WORDS).rule is None
+    """A rule that names a code is not named for another, where the rule for any code holds."""
+    for code in ("rate_limit_exceeded", "server_error", "429", "no_such_code", None):
+        rule = look_up(code=code, message=TOO_LARGE_WORDS).rule
+        expected = "request-too-large" if code == "rate_limit_exceeded" else "request-too-large-any-code"
+        assert rule is not None
+        assert rule.id == expected
+
+
+@pytest.mark.parametrize("code", ["server_error", "slow_down", "429", "500", "502", "no_such_code", None])
+@pytest.mark.parametrize("message", [TOO_LARGE_WORDS, QUOTA_WORDS, "Flagged for possible cybersecurity risk."])
+def test_rules_for_any_code_hold_under_any_code_number_and_none(code: str | None, message: str) -> None:
+    """Too large, flagged for safety and used-up quota are never retryable, and the class stays that of the code."""
+    verdict, plain = look_up(code=code, message=message), look_up(code=code, message="m")
+    assert not verdict.retryable
+    assert verdict.action in ("change_request", "fix_account")
+    assert (verdict.error_class, verdict.error_type, verdict.status_code, verdict.known) == (
+        plain.error_class,
+        plain.error_type,
+        plain.status_code,
+        plain.known,
+    )
 
 
 @pytest.mark.parametrize("rule", Catalog.load().rules, ids=lambda rule: rule.id)
@@ -273,7 +291,7 @@ def test_the_first_rule_decides(catalog: Catalog) -> None:
     swapped = replace(catalog, rules=catalog.rules[::-1])
     second = lookup(swapped, "response", Failure("rate_limit_exceeded", both)).rule
     assert first is catalog.rules[0]
-    assert second is catalog.rules[1]
+    assert second is catalog.rules[2]
 
 
 @pytest.mark.parametrize("status", range(400, 600))

@@ -142,4 +142,5 @@ def test_the_schema_is_shipped_for_editors() -> None:
     """The form of an overlay is a JSON Schema in the package, and every key in it is described or plain."""
     schema = json.loads(files("runoutcome").joinpath("data/overlay.schema.json").read_text("utf-8"))
     assert schema["additionalProperties"] is False
-    assert set(schema["properties"]) == {"$schema", "name", "description", "entries", "rules", "upstream_error_types"}
+    keys = {"$schema", "name", "version", "description", "entries", "rules", "upstream_error_types"}
+    assert set(schema["properties"]) == keys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,3 +92,60 @@ def test_the_older_one_comes_first(made: Made) -> None:
     """Versions the wrong way round are one line that says so."""
     path = made("1.5.0")
     assert f"{path} is newer than 1.0.0; give the older one first" in complaint(call("catalog", "diff", path, "1.0.0"))
+
+
+def test_a_dialect_is_compared_with_its_version_before() -> None:
+    """A dialect alone is compared with the release before, one with a version with the shipped one."""
+    for words in (("azure",), ("azure@1.0.0",), ("azure@1.0.0", "azure"), ("azure@1.0.0", "azure@1.1.0")):
+        done = call("catalog", "diff", *words, "--json")
+        document = json.loads(done.stdout)
+        assert (done.returncode, document["from"], document["to"], document["needed"]) == (0, "1.0.0", "1.1.0", "minor")
+        added = {change["id"] for change in document["changes"] if change["what"] == "added"}
+        assert "response/error.code/storage_error" in added
+
+
+def test_files_of_an_overlay_are_compared(tmp_path: Path) -> None:
+    """Two files of an overlay are compared whatever they are called, and a change of an answer is breaking."""
+    row = {"value": "busy", "error_type": "rate_limit_error", "retryable": False}
+    for name, version, retryable in (("old", "1.0.0", False), ("new", "1.1.0", True)):
+        document = {"version": version, "entries": [{**row, "retryable": retryable}]}
+        tmp_path.joinpath(f"{name}.json").write_text(json.dumps(document), "utf-8")
+    done = call("catalog", "diff", tmp_path / "old.json", tmp_path / "new.json", "--json")
+    changes = [change for change in json.loads(done.stdout)["changes"] if change["severity"] != "patch"]
+    assert done.returncode == 1
+    assert [(change["severity"], change["field"]) for change in changes] == [
+        ("breaking", "retryable"),
+        ("minor", "action"),
+    ]
+
+
+def test_an_overlay_without_a_version_cannot_be_compared(tmp_path: Path) -> None:
+    """An overlay that does not say its version is one line that asks for it."""
+    path = tmp_path / "mine.toml"
+    path.write_text("[upstream_error_types]\nx = 'rate_limit_error'\n", "utf-8")
+    assert 'has no version to compare; give it version = "1.0.0"' in complaint(call("catalog", "diff", path, path))
+
+
+@pytest.mark.parametrize("overlays", ["", "azure", "azure:litellm"])
+def test_the_output_of_the_catalog_command_is_read(tmp_path: Path, overlays: str) -> None:
+    """What `catalog --json` prints is compared with the catalog in use, also with overlays."""
+    path = tmp_path / "before.json"
+    environment = {"RUNOUTCOME_CATALOG": overlays.replace(":", os.pathsep)}
+    path.write_text(call("catalog", "--json", **environment).stdout, "utf-8")
+    done = call("catalog", "diff", path, **environment)
+    assert (done.returncode, done.stdout.split(": ")[-1]) == (0, "no change.\n")
+
+
+def test_like_is_compared_with_like(tmp_path: Path) -> None:
+    """A catalog with overlays is not compared with one without."""
+    path = tmp_path / "before.json"
+    path.write_text(call("catalog", "--json", RUNOUTCOME_CATALOG="azure").stdout, "utf-8")
+    for words in ((path,), (path, "1.1.0"), ("azure", "1.2.0")):
+        assert "has the overlays azure, and" in complaint(call("catalog", "diff", *words))
+
+
+def test_a_broken_document_with_overlays_is_one_line(tmp_path: Path) -> None:
+    """A file that names overlays and is no catalog is one line that names it."""
+    path = tmp_path / "before.json"
+    path.write_text('{"catalog_version": "1.0.0", "overlays": ["x"]}', "utf-8")
+    assert f"{path} is no catalog: KeyError" in complaint(call("catalog", "diff", path))

@@ -63,7 +63,15 @@ def small_catalog() -> Document:
             row("batch", "errors.data.code", "own"),
         ],
         "rules": [
-            {"id": "first", "surface": "response", "code": "*", "pattern": "a", "retryable": False, "action": "none"},
+            {
+                "id": "first",
+                "surface": "response",
+                "code": "*",
+                "pattern": "a",
+                "retryable": False,
+                "action": "none",
+                "words": ["abc", "xyz"],
+            },
             {"id": "second", "surface": "response", "code": None, "pattern": "b", "retryable": False, "action": "none"},
         ],
         "error_types": {

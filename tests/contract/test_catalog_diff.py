@@ -66,6 +66,10 @@ BREAKING: dict[str, Edit] = {
     "rules change places": lambda document: document["rules"].reverse(),
     "an error type goes": drop("error_types", "bad_request_error"),
     "another class of an error type": put("error_types", "unknown_error", "error_class", value="NotFoundError"),
+    "an HTTP status comes": put("http_statuses", "409", value="unknown_error"),
+    "fewer words of a rule": rule("words", ["abc"]),
+    "words of a rule that had none": put("rules", 1, "words", value=["abc"]),
+    "a longer word of a rule": rule("words", ["abcd", "xyz"]),
     "an HTTP status goes": drop("http_statuses", "400"),
     "another type of an HTTP status": put("http_statuses", "400", value="unknown_error"),
     "an HTTP status becomes retryable": put("retryable_statuses", value=[408, 429]),
@@ -102,7 +106,6 @@ MINOR: dict[str, Edit] = {
     "another action of a rule": rule("action", "fix_account"),
     "a rule comes that takes retryable away": add_rule(retryable=False),
     "a new error type": put("error_types", "new_error", value={"error_class": None, "status_code": None}),
-    "a new HTTP status": put("http_statuses", "409", value="unknown_error"),
     "a new upstream type": put("upstream_error_types", "tokens", value="unknown_error"),
     "a section that is new to catalogs": put("notes", value={}),
 }
@@ -118,7 +121,9 @@ PATCH: dict[str, Edit] = {
     "another place in the SDK": surface("sdk_model", "openai.types.batch.Batch"),
     "a name in the OpenAPI document": surface("openapi_schema", "Batch"),
     "other words of a rule": rule("title", "Another"),
-    "the shortcut of a rule": rule("words", ["abc"]),
+    "one more word of a rule": rule("words", ["abc", "xyz", "more"]),
+    "a shorter word of a rule": rule("words", ["bc", "xyz"]),
+    "no words of a rule any more": rule("words", []),
 }
 CASES = [
     pytest.param(severity, edit, id=f"{severity.word}: {name}")
@@ -267,3 +272,68 @@ def test_comparing_changes_nothing() -> None:
     before = deepcopy((old, new))
     diff(old, new)
     assert (old, new) == before
+
+
+def erratum(edit: Edit, since: str = "1.3.0", entry_id: str = "response/error.code/bad") -> Edit:
+    """The edit, published as the correction of an entry."""
+    return both(edit, put("errata", value=[{"id": entry_id, "since": since, "reason": "A slip."}]))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        both(entry("error_class", "NotFoundError"), entry("error_type", "unknown_error")),
+        entry("status_code", 422),
+    ],
+)
+def test_an_erratum_is_minor(edit: Edit) -> None:
+    """A correction that the catalog lists is covered by a minor version, and the change says why it was made."""
+    assert compared(edit, version="1.3.0").needed is Severity.BREAKING
+    found = compared(erratum(edit), version="1.3.0")
+    assert found.needed is Severity.MINOR
+    assert found.is_covered
+    assert all(change.what.endswith("; an erratum: A slip.") for change in found.changes)
+
+
+def test_a_list_of_errata_is_no_change() -> None:
+    """The list itself changes no answer."""
+    assert compared(put("errata", value=[])).changes == ()
+
+
+def test_words_are_new_to_a_catalog_without_any() -> None:
+    """A catalog of a format without words is not narrowed by getting them."""
+    old, new = small_catalog(), {**small_catalog(), "catalog_version": "1.3.0"}
+    del old["rules"][0]["words"]
+    assert diff(old, new).changes == ()
+
+
+def test_an_erratum_may_take_retryable_away_and_never_give_it() -> None:
+    """Of `retryable` only the change to false can be a correction."""
+    false = erratum(both(entry("retryable", False), entry("action", "none")))
+    old, new = small_catalog(), {**small_catalog(), "catalog_version": "1.3.0"}
+    old["entries"][0] |= {"retryable": True, "action": "resubmit"}
+    false(new)
+    assert diff(old, new).needed is Severity.MINOR
+    assert compared(erratum(entry("retryable", True)), version="1.3.0").needed is Severity.BREAKING
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        erratum(entry("error_class", "NotFoundError"), since="1.2.3"),
+        erratum(entry("error_class", "NotFoundError"), entry_id="response/error.code/exact"),
+        erratum(rule("pattern", "z"), entry_id="first"),
+        erratum(drop("entries", 0)),
+    ],
+    ids=["of an older version", "of another entry", "of a rule", "an entry that goes"],
+)
+def test_what_no_erratum_excuses(edit: Edit) -> None:
+    """An erratum is for its version and its entry, not for rules, and not for an entry that goes."""
+    assert compared(edit, version="1.3.0").needed >= Severity.BREAKING
+
+
+def test_a_new_rule_names_those_it_comes_before() -> None:
+    """A rule that is tried before published ones says which, as their messages may get its action."""
+    new = {"id": "third", "surface": "response", "code": "*", "pattern": "c", "retryable": False}
+    (change,) = compared(lambda document: document["rules"].insert(1, new)).changes
+    assert (change.severity, change.what) == (Severity.MINOR, "added, and tried before second")

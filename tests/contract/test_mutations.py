@@ -90,8 +90,11 @@ def is_idle(row: Document, field: str) -> bool:
     """Whether no outcome depends on this field of an entry.
 
     A status about which another field decides, also where that says nothing, has a row for its words only. The row for
-    HTTP statuses lends its name and words: class, status and the rest come from the number.
+    HTTP statuses lends its name and words: class, status and the rest come from the number. Rows about the output have
+    words for a completed run.
     """
+    if row["field"] == DATA["surfaces"][row["surface"]]["output_field"]:
+        return True
     if row["match"] == "http_status":
         return field not in ("surface", "field", "match", "value")
     decided = DATA["surfaces"][row["surface"]]["decided_by"]

@@ -76,7 +76,7 @@ def test_only_literals_are_known(entry: Entry) -> None:
         ("incomplete", "terminal"),
         ("cancelled", "terminal"),
         ("expired", "terminal"),
-        ("canceled", "unknown"),
+        ("canceled", "terminal"),
         ("COMPLETED", "unknown"),
         ("paused", "unknown"),
         (5, "unknown"),

@@ -136,6 +136,10 @@ function judgeRow(row: Reading): Outcome {
     const verdict = isError ? lookupAnswer(ROW, failure, statusCode) : lookup(ROW, failure);
     return failed(verdict, failure, told, ROW, phaseOf(ROW, "failed"));
   }
+  const unanswered = entryOf(ROW, "response.status_code", "literal", `${statusCode}`);
+  if (unanswered !== null) {
+    return failed(verdictOf(unanswered, true), readFailure(null), told, ROW, phaseOf(ROW, "failed"));
+  }
   // A 200 without a body proves nothing: unknown is never success.
   if (!isSuccess(statusCode) || !isObject(body) || !isFilled(body)) {
     return { ...NO_BODY, surface: ROW, response_id: row.responseId };

@@ -14,7 +14,7 @@ from .extend import Extension
 from .overlay import Source, read_overlay
 from .rows import Alternative, Deprecation, Entry, ErrorType, Match, Rule, Surface, TypeRow
 
-CATALOG_VERSION = "1.1.0"
+CATALOG_VERSION = "1.2.0"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ class Catalog:
         """This catalog with an overlay on top: rows it does not have, and other decisions about rows it has.
 
         `source` is a `.toml` or `.json` file, a mapping of the same keys, or the name of a shipped dialect
-        (`"azure"`, `"litellm"`, `"ogx"`, `"openrouter"`, `"vllm"`, `"xai"`). Extend again for more; the last one wins.
+        (`"azure"`, `"litellm"`, `"ogx"`, `"openrouter"`, `"vllm"`, `"xai"`), also of a released version
+        (`"azure@1.0.0"`). Extend again for more; the last one wins.
         Outcomes name the overlay that decided. Raises CatalogError (a ValueError) for what is no overlay, with the
         file, the key and what is allowed there.
         """

@@ -27,7 +27,7 @@ Readers = dict[str, Reader[Any]]
 
 _SURFACES = (
     *("response", "batch", "batch.output_row", "fine_tuning.job", "vector_store.file", "vector_store.file_batch"),
-    *("eval.run", "realtime.response", "video", "thread.run"),
+    *("eval.run", "realtime.response", "video", "thread.run", "agent.session.turn"),
 )
 _CLASSES = (
     *("BadRequestError", "AuthenticationError", "PermissionDeniedError", "NotFoundError", "ConflictError"),
@@ -43,7 +43,7 @@ _ERROR_TYPE = one_of(*ERROR_TYPES)
 _TYPE_ROW: Readers = {"error_class": optional(one_of(*_CLASSES)), "status_code": optional(between(200, 599))}
 _FIELD = one_of(
     *("error.code", "error", "incomplete_details.reason", "status", "last_error.code", "errors.data.code"),
-    *("status_details.error.code", "status_details.reason"),
+    *("status_details.error.code", "status_details.reason", "response.status_code", "output", "output_file_id"),
 )
 
 
@@ -116,6 +116,7 @@ def _catalog() -> Reader[dict[str, Any]]:
         "decided_by": mapping(_FIELD, "^[a-z_]+$"),
         "legacy": flag,
     }
+    erratum = _all_of({"id": string(1, 200), "since": _VERSION, "reason": text})
     required = ("object", "status_field", "pending", "terminal", "decided_by")
     return _all_of(
         {
@@ -127,8 +128,10 @@ def _catalog() -> Reader[dict[str, Any]]:
             "retryable_statuses": items(between(400, 499), least=1, unique=True),
             "upstream_error_types": mapping(_ERROR_TYPE, "^[A-Za-z][A-Za-z0-9_]*$", reserved=ERROR_TYPES),
             "entries": items(_consistent(entry), least=1, unique=True),
+            "errata": items(erratum, unique=True),
             "rules": items(_consistent(rule), unique=True),
-        }
+        },
+        "errata",
     )
 
 
@@ -140,6 +143,7 @@ def _overlay() -> Reader[dict[str, Any]]:
         {
             "$schema": string(),
             "name": string(0, 60, "^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+            "version": _VERSION,
             "description": string(1, 1000),
             "entries": items(table(_entry(text, match))),
             "rules": items(table(_rule(text, _NAME), required=["id", "pattern", "retryable"])),

@@ -11,6 +11,7 @@ beats what the payload claims about itself.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -230,8 +231,17 @@ def _claimed_action(claim: str | None, retryable: bool) -> Action:
 
 
 def _matching_rule(catalog: Catalog, surface: str, failure: Failure) -> Rule | None:
+    """The first rule that fits; an overlay's yields to a published one for any code that takes `retryable` away."""
+    matches = _matching_rules(catalog, surface, failure)
+    rule = next(matches, None)
+    if rule is not None and rule.overlay is not None and rule.retryable:
+        return next((other for other in matches if other.forbids_for_any_code), rule)
+    return rule
+
+
+def _matching_rules(catalog: Catalog, surface: str, failure: Failure) -> Iterator[Rule]:
     if not failure.message:
-        return None
+        return
     message = failure.message.lower()
     for rule in catalog.rules:
         if not rule.is_for(surface, failure.code):
@@ -239,8 +249,7 @@ def _matching_rule(catalog: Catalog, surface: str, failure: Failure) -> Rule | N
         if rule.words and not any(word in message for word in rule.words):
             continue
         if _pattern(rule.pattern).search(message):
-            return rule
-    return None
+            yield rule
 
 
 @lru_cache(maxsize=256)

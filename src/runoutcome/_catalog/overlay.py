@@ -37,6 +37,7 @@ class Overlay:
     name: str
     where: str
     """The file, or how else to call it in an error."""
+    version: str | None = None
     entries: tuple[Mapping[str, Any], ...] = ()
     rules: tuple[Mapping[str, Any], ...] = ()
     upstream_error_types: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -48,8 +49,17 @@ def dialects() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 
 
+def released_dialects(name: str) -> tuple[str, ...]:
+    """The released versions of a shipped dialect, as `azure@1.0.0`, the oldest first; empty for any other name."""
+    paths = (path.name.removesuffix(".toml").rpartition("-") for path in _released_directory().iterdir())
+    versions = [version for dialect, _, version in paths if dialect == name]
+    return tuple(f"{name}@{version}" for version in sorted(versions, key=lambda text: [*map(int, text.split("."))]))
+
+
 def read_overlay(source: Source) -> Overlay:
     """The overlay of a file (`.toml` or `.json`), of a mapping, or the shipped one of this name.
+
+    A shipped one can be named with a released version, as `azure@1.0.0`.
 
     Raises CatalogError for what cannot be read or does not have the form of an overlay.
     """
@@ -63,6 +73,7 @@ def read_overlay(source: Source) -> Overlay:
     return Overlay(
         name=document.get("name", name),
         where=where,
+        version=document.get("version"),
         entries=tuple(document.get("entries", ())),
         rules=tuple(document.get("rules", ())),
         upstream_error_types=document.get("upstream_error_types", {}),
@@ -77,8 +88,14 @@ def broken(where: str, wrong: list[str]) -> CatalogError:
 
 def _read(source: str | os.PathLike[str]) -> tuple[Any, str, str]:
     where = os.fspath(source)
-    if source in dialects():
+    dialect, _, version = where.partition("@")
+    if where in dialects():
         return tomllib.loads(_dialect_directory().joinpath(f"{where}.toml").read_text("utf-8")), where, where
+    if where in (released := released_dialects(dialect)):
+        text = _released_directory().joinpath(f"{dialect}-{version}.toml").read_text("utf-8")
+        return tomllib.loads(text), where, dialect
+    if version and released:
+        raise CatalogError(f"{where}: not one of the released {', '.join(released)}")
     path = Path(where)
     if path.suffix not in (".toml", ".json"):
         raise CatalogError(f"{where}: not one of {', '.join(dialects())}, and no .toml or .json file")
@@ -114,3 +131,7 @@ def _plain(value: Any) -> Any:
 
 def _dialect_directory() -> Any:
     return files("runoutcome").joinpath("data/dialects")
+
+
+def _released_directory() -> Any:
+    return files("runoutcome").joinpath("data/released/dialects")

@@ -133,6 +133,11 @@ class Rule:
         """True if the rule reads messages of failures with this code on this surface."""
         return self.code in ("*", code) and self.surface in (surface, HOME)
 
+    @property
+    def forbids_for_any_code(self) -> bool:
+        """True for a published rule of code `*` that takes `retryable` away; no rule of an overlay gives it back."""
+        return self.code == "*" and self.overlay is None and not self.retryable
+
 
 @dataclass(frozen=True)
 class Surface:

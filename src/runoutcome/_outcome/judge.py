@@ -46,6 +46,8 @@ def _judge_row(row: Reading, catalog: Catalog) -> Outcome:
         verdict = lookup_answer(catalog, ROW, failure, answer.status_code or 0)
     elif row.error is not None:
         verdict = lookup(catalog, ROW, failure)
+    elif catalog.entry(ROW, surface.status_field, "literal", str(answer.status_code)):
+        verdict = lookup_value(catalog, ROW, surface.status_field, str(answer.status_code))
     elif answer.is_success and isinstance(answer.body, Mapping) and answer.body:
         verdict = lookup_value(catalog, ROW, STATUS, "completed")
         return _judged_by_status(verdict, row._replace(status="completed"), catalog, surface)

@@ -16,6 +16,7 @@ from ._drift import Finding, Shape, Vocabulary, drift
 from ._published import (
     CURRENT,
     ContractError,
+    overlaid_document,
     read_catalog,
     released_between,
     released_versions,
@@ -34,6 +35,7 @@ __all__ = [
     "bump_between",
     "diff",
     "drift",
+    "overlaid_document",
     "raised",
     "read_catalog",
     "released_between",

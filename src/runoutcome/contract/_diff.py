@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .._catalog.rows import HOME
-from ._change import Change, Diff, Severity
+from ._change import Change, Diff, Severity, version_of
 
 Document = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -26,9 +27,10 @@ _TABLES = {
     "upstream_error_types": "upstream error type",
 }
 """The small tables of a catalog, and the name for a row of each."""
-SECTIONS = {"$schema", "catalog_version", "surfaces", "entries", "rules", "retryable_statuses", *_TABLES}
+SECTIONS = {"$schema", "catalog_version", "surfaces", "entries", "rules", "retryable_statuses", "errata", *_TABLES}
 
 _PROMISED = ("error_class", "error_type", "retryable")
+_CORRECTABLE = ("error_class", "error_type", "status_code")
 _WORDS = ("title", "cause", "remedy", "since", "evidence")
 ENTRY_FIELDS: Severities = {
     **dict.fromkeys(_PROMISED, Severity.BREAKING),
@@ -40,7 +42,8 @@ ENTRY_FIELDS: Severities = {
 RULE_FIELDS: Severities = {
     **dict.fromkeys(("surface", "code", "pattern", "retryable"), Severity.BREAKING),
     "action": Severity.MINOR,
-    **dict.fromkeys((*_WORDS, "words"), Severity.PATCH),  # `words` are a shortcut, and decide nothing
+    **dict.fromkeys(_WORDS, Severity.PATCH),
+    "words": None,
 }
 _LEARNED = ("output_field", "counts_field")
 SURFACE_FIELDS: Severities = {
@@ -66,7 +69,8 @@ _LONGEST_VALUES = 40
 def diff(old: Document, new: Document, between: Iterable[Document] = ()) -> Diff:
     """Return everything that changed from `old` to `new`, the most severe first, else in the order of the catalog.
 
-    `between` are the versions released between the two: an entry that one of them deprecated may go.
+    `between` are the versions released between the two: an entry that one of them deprecated may go. A correction that
+    `new` lists under `errata` is minor.
     """
     deprecated = {
         name for document in (old, *between) for name, row in entries_of(document).items() if row.get("deprecated")
@@ -77,8 +81,24 @@ def diff(old: Document, new: Document, between: Iterable[Document] = ()) -> Diff
         *_rule_changes(old["rules"], new["rules"]),
         *_table_changes(old, new),
     ]
+    reasons = _errata(old, new)
+    changes = [_corrected(change, reasons[change.id]) if change.id in reasons else change for change in changes]
     changes.sort(key=lambda change: -change.severity)
     return Diff(old["catalog_version"], new["catalog_version"], tuple(changes))
+
+
+def _errata(old: Document, new: Document) -> Mapping[str, str]:
+    """Return id -> reason of the entries that a version after `old` corrects."""
+    errata = [row for row in new.get("errata", ()) if version_of(row["since"]) > version_of(old["catalog_version"])]
+    return {row["id"]: row["reason"] for row in errata}
+
+
+def _corrected(change: Change, reason: str) -> Change:
+    """Rate the correction of a mistake: minor, if nothing becomes retryable by it."""
+    is_correction = change.field in _CORRECTABLE or (change.field == "retryable" and change.new is False)
+    if change.kind != "entry" or change.severity is not Severity.BREAKING or not is_correction:
+        return change
+    return replace(change, severity=Severity.MINOR, what=f"{change.what}; an erratum: {reason}")
 
 
 def _surface_changes(old: Row, new: Row) -> Iterator[Change]:
@@ -207,33 +227,47 @@ def _rule_changes(old: Sequence[Row], new: Sequence[Row]) -> Iterator[Change]:
             yield Change(Severity.BREAKING, "rule", name, "removed")
         elif name in before:
             yield from _field_changes("rule", name, before[name], after[name], RULE_FIELDS)
+            if any("words" in row for row in old):  # catalogs before 1.1.0 do not have them
+                yield from _trigger_changes(name, before[name].get("words", []), after[name].get("words", []))
         elif after[name]["retryable"]:
             yield Change(Severity.BREAKING, "rule", name, "added, and makes failures retryable that were not")
         else:
-            yield Change(Severity.MINOR, "rule", name, "added")
+            names = list(after)
+            later = ", ".join(other for other in names[names.index(name) :] if other in before)
+            yield Change(Severity.MINOR, "rule", name, f"added, and tried before {later}" if later else "added")
     if [name for name in before if name in after] != [name for name in after if name in before]:
         yield Change(Severity.BREAKING, "rule", "*", "in another order, and the first that matches decides")
+
+
+def _trigger_changes(name: str, old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
+    """Compare the words that a message needs before a rule looks at it: each old one has to be enough as before."""
+    if old != new:
+        is_covered = not new or (bool(old) and all(any(word in other for word in new) for other in old))
+        yield _field_change(Severity.PATCH if is_covered else Severity.BREAKING, "rule", name, "words", old, new)
 
 
 def _table_changes(old: Document, new: Document) -> Iterator[Change]:
     """Compare the small tables, and the sections that this code does not know."""
     for section, kind in _TABLES.items():
-        yield from _name_changes(kind, old[section], new[section])
+        # An HTTP status has an answer without a row of its own: batch rows with a known code get another class by one.
+        added = Severity.BREAKING if section == "http_statuses" else Severity.MINOR
+        yield from _name_changes(kind, old[section], new[section], added)
     before, after = set(old["retryable_statuses"]), set(new["retryable_statuses"])
     for status in sorted(before ^ after):
         what = "removed" if status in before else "added"
         yield Change(Severity.BREAKING, "retryable HTTP status", str(status), what)
-    unknown = [{name: part for name, part in document.items() if name not in SECTIONS} for document in (old, new)]
-    yield from _name_changes("section", *unknown)
+    known = SECTIONS | {"overlays"}
+    sections = [{name: part for name, part in document.items() if name not in known} for document in (old, new)]
+    yield from _name_changes("section", sections[0], sections[1])
 
 
-def _name_changes(kind: str, old: Row, new: Row) -> Iterator[Change]:
+def _name_changes(kind: str, old: Row, new: Row, added: Severity = Severity.MINOR) -> Iterator[Change]:
     """Compare tables from a name to a value: a name may come, but not change and not go."""
     for name in dict.fromkeys((*old, *new)):
         if name not in new:
             yield Change(Severity.BREAKING, kind, name, "removed", old=old[name])
         elif name not in old:
-            yield Change(Severity.MINOR, kind, name, "added", new=new[name])
+            yield Change(added, kind, name, "added", new=new[name])
         elif old[name] != new[name]:
             yield Change(Severity.BREAKING, kind, name, "changed", old=old[name], new=new[name])
 

@@ -24,7 +24,7 @@ FIELDS: Mapping[str, str] = {
 }
 """Failure fields left out on purpose, by their path in the body, each with the reason."""
 
-_AGENTS = "the agents API is in beta; a turn's response is judged as `response`"
+_AGENTS = "it holds turns, or what turns run in; each turn is a surface"
 _PART = "a part of something that says itself how it ended"
 _THING = "a thing, not a run: nobody waits for it to succeed"
 
@@ -32,7 +32,6 @@ OBJECTS: Mapping[str, str] = {
     "agent.automation.invocation": _AGENTS,
     "agent.environment": _AGENTS,
     "agent.session": _AGENTS,
-    "agent.session.turn": _AGENTS,
     "chatkit.session": _THING,
     "file": "the status is deprecated; an upload that fails is an HTTP error",
     "organization.invite": _THING,

@@ -92,6 +92,8 @@ def http(outcome: Outcome) -> str:
         return "none known"
     if outcome.status_code < 400:
         return f"{outcome.status_code}: a synchronous call does not raise for it either"
+    if outcome.entry and outcome.entry.inferred:
+        return f"{outcome.status_code}, inferred"
     if outcome.entry and outcome.entry.match == "literal" and outcome.entry.status_code is None:
         return f"{outcome.status_code}, by its class (never observed)"
     return str(outcome.status_code)

@@ -17,6 +17,9 @@ from ._sample import outcome_of
 MARKER = "<!-- Made by: runoutcome catalog pages docs/catalog. What is changed here by hand gets lost. -->"
 """The first line of every generated page."""
 
+_REQUIRED = {"refusal": "RunRefusedError", "empty": "RunEmptyError"}
+"""The exceptions of a completed run without the output that was asked for."""
+
 _HEAD = """\
 What every code, reason and status of a run's body means: what to do, which exception it is raised as, whether an
 identical new run may succeed, and on what evidence. `runoutcome explain CODE` prints the same;
@@ -125,7 +128,7 @@ def _position(row: Entry) -> str:
 def _decision(row: Entry, meaning: Meaning) -> Iterator[tuple[str, str]]:
     yield "retryable", meaning.why
     yield "action", code(row.action)
-    yield "exception", _exception(meaning)
+    yield "exception", _exception(row, meaning)
     yield "`error.type`", code(row.error_type) if row.error_type else "none"
     yield "HTTP status", http(meaning.outcome)
 
@@ -137,9 +140,10 @@ def _facts(row: Entry) -> Iterator[tuple[str, str]]:
         yield "decided by", f"the overlay {code(row.overlay)}"
 
 
-def _exception(meaning: Meaning) -> str:
+def _exception(row: Entry, meaning: Meaning) -> str:
     if meaning.exception is None:
-        return "none: it is returned"
+        required = _REQUIRED.get(row.value or "") if row.field.startswith("output") else None
+        return (f'{code(required)} with `require="output"`; else ' if required else "") + "none: it is returned"
     if meaning.outcome.phase == "pending":
         return f"none while it is polled; {code(meaning.exception)} from `raise_for_status`"
     return f"{code(meaning.exception)}, also `openai.{meaning.sdk_class}`"
@@ -155,7 +159,7 @@ def _deprecation(row: Entry, catalog: Catalog) -> Iterator[str]:
 
 def _by_status(row: Entry, catalog: Catalog) -> Iterator[str]:
     """Yield a table of the HTTP statuses: those with a class of their own, and one for each kind of the rest."""
-    statuses = sorted({*catalog.http_statuses, *catalog.retryable_statuses, 418, 500, 503})
+    statuses = sorted({*catalog.http_statuses, *catalog.retryable_statuses, 402, 418, 500, 503})
     meanings = [Meaning.of(outcome_of(catalog, row, str(status)), catalog) for status in statuses]
     rows = [
         (str(one.outcome.status_code), code(one.exception or ""), one.why, code(one.outcome.action)) for one in meanings

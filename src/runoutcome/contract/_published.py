@@ -5,13 +5,16 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-from .._catalog.catalog import CATALOG_VERSION
+from .._catalog.catalog import CATALOG_VERSION, Catalog
 from .._catalog.document import CATALOG, problems
+from .._catalog.overlay import CatalogError, dialects, read_overlay
 from ._change import version_of
 from ._diff import Document
+from ._exports import dump
 
 CURRENT = "current"
 _DATA = files("runoutcome").joinpath("data")
+_OVERLAY_KEYS = frozenset({"entries", "rules", "upstream_error_types"})
 _VERSION = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", re.ASCII)
 
 
@@ -43,8 +46,11 @@ def version_before(version: str) -> str | None:
 def read_catalog(name: str) -> Document:
     """Return the catalog called `name`: a version, `current` for the shipped one, or the path of a JSON file.
 
-    Raises ContractError.
+    A shipped dialect (`azure`, `azure@1.0.0`) or the file of an overlay is the published catalog with it on top, in the
+    version of the overlay. Raises ContractError.
     """
+    if name.partition("@")[0] in dialects() or name.endswith(".toml"):
+        return _overlaid(name)
     if name in released_versions():
         return _parsed(_DATA.joinpath(f"released/catalog-{name}.json").read_bytes(), name)
     if name in (CURRENT, CATALOG_VERSION):
@@ -56,6 +62,10 @@ def read_catalog(name: str) -> Document:
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ContractError(f"{name} cannot be read: {reason}; give {_choices()}") from None
+    if isinstance(document, dict) and "catalog_version" not in document and _OVERLAY_KEYS & document.keys():
+        return _overlaid(name)
+    if isinstance(document, dict) and "overlays" in document:
+        return _with_overlays(document, name)
     faults = problems(document, CATALOG)
     if faults:
         more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
@@ -63,8 +73,35 @@ def read_catalog(name: str) -> Document:
     return document
 
 
+def _overlaid(name: str) -> Document:
+    try:
+        version = read_overlay(name).version
+        catalog = Catalog.load().extend(name)
+    except CatalogError as error:
+        raise ContractError(str(error).partition("\n")[0]) from None
+    if version is None:
+        raise ContractError(f'{name} has no version to compare; give it version = "1.0.0"')
+    return {**overlaid_document(catalog), "catalog_version": version}
+
+
+def overlaid_document(catalog: Catalog) -> Document:
+    """Return the document of a catalog with overlays, without the names of the overlays in its rows."""
+    document = dump(catalog)
+    rows = {key: [{**row, "overlay": None} for row in document[key]] for key in ("entries", "rules")}
+    return {**document, **rows, "overlays": list(catalog.overlays)}
+
+
+def _with_overlays(document: Document, name: str) -> Document:
+    """Read what `runoutcome catalog --json` prints with overlays, whose texts may be longer than the schema allows."""
+    try:
+        return {**overlaid_document(Catalog.from_dict(document)), "overlays": document["overlays"]}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ContractError(f"{name} is no catalog: {type(error).__name__}: {error}") from None
+
+
 def _choices() -> str:
-    return f"one of {', '.join(released_versions())}, the word {CURRENT}, or the path of a catalog in JSON"
+    versions = ", ".join(released_versions())
+    return f"one of {versions}, the word {CURRENT}, a dialect, or the path of a catalog in JSON or of an overlay"
 
 
 def _parsed(content: bytes, name: str) -> Document:

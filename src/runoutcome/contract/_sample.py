@@ -33,7 +33,9 @@ def outcome_of(catalog: Catalog, entry: Entry, word: str | None = None) -> Outco
 def sample(catalog: Catalog, entry: Entry, word: str | None = None) -> dict[str, Any]:
     """Return a body of the row's surface with the row's value in the row's field."""
     surface = catalog.surfaces[entry.surface]
-    value = entry.value if entry.match == "literal" else word or _WORDS[entry.match]
+    value: Any = entry.value if entry.match == "literal" else word or _WORDS[entry.match]
+    if entry.field == surface.status_field != STATUS:
+        value = int(value)  # the HTTP status of a row
     if surface.object is None:
         return {"custom_id": "request-1", "response": None, **_output_row(entry, value)}
     status = {} if entry.field == STATUS else {STATUS: _status(surface, entry)}
@@ -49,6 +51,8 @@ def _output_row(entry: Entry, value: str | None) -> dict[str, Any]:
 
 def _status(surface: Surface, entry: Entry) -> str:
     """Return a status that the row's field decides about; of several the one that goes with its error type."""
+    if entry.field == surface.output_field:
+        return min(surface.completed)
     decider = surface.code_field if entry.field == surface.failure_field else entry.field
     statuses = [status for status, field in surface.decided_by.items() if field == decider] or ["failed"]
     return next((status for status in statuses if entry.error_type == f"{status}_error"), statuses[0])

@@ -22,7 +22,7 @@ PENDING = ("queued", "in_progress")
 WITH_OUTPUT = ("completed", "incomplete")
 ENDS = {"response.completed", "response.incomplete", "response.failed"}
 
-ROWS = {entry.id: entry for entry in Catalog.load().entries if entry.surface == "response"}
+ROWS = {entry.id: entry for entry in Catalog.load().entries if entry.surface == "response" and entry.field != "output"}
 # The reason decides where there is one, and the lack of one where there is none.
 DECIDED_BY = {
     "response/status/failed": "response/error/<null>",

@@ -67,7 +67,9 @@ def builtin_outcome(word: str) -> OutcomeScript | None:
 @lru_cache(maxsize=1)
 def _builtins() -> Mapping[str, OutcomeScript]:
     words = {word: _with_status(word, word) for word in _FIRST}
-    entries = [entry for entry in Catalog.load().entries if entry.surface == _SURFACE]
+    surface = Catalog.load().surfaces[_SURFACE]
+    # Rows about the output are words for a completed run, and no end of their own.
+    entries = [row for row in Catalog.load().entries if row.surface == _SURFACE and row.field != surface.output_field]
     for field in _FIELDS:
         for entry in entries:
             if entry.field == field and entry.value is not None:

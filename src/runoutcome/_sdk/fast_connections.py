@@ -16,9 +16,9 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from weakref import finalize
 
 from .responses import native_http_library
@@ -46,13 +46,20 @@ class Request(NamedTuple):
     url: str
     headers: dict[str, str]
 
+    @property
+    def head(self) -> bytes:
+        """The bytes of the request. Target and headers are printable ASCII: nothing in them ends a line."""
+        lines = [f"{name}: {value}\r\n" for name, value in self.headers.items()]
+        return f"GET {self.target} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("ascii")
+
 
 class RawResponse(NamedTuple):
-    """An answer as it arrived: names of headers in any case, the body perhaps compressed."""
+    """An answer as it arrived, its body perhaps compressed."""
 
     status_code: int
     reason: str | None
-    headers: Iterable[tuple[str, str]]
+    headers: Mapping[str, str]
+    """Found by lower-case names."""
     content: bytes
 
     @property
@@ -122,9 +129,9 @@ class Connections:
         except BaseException:
             connection.disconnect()
             raise
-        if response.is_final and connection.sock is not None:
+        if connection.is_kept:
             self._idle.append(connection)
-        else:  # the server closes it, or sends the final response later
+        else:
             connection.disconnect()
         return response
 
@@ -165,79 +172,66 @@ class _ClosedError(ConnectionError):
     """A kept connection was closed before the head of an answer arrived: the GET can be sent again."""
 
 
-class _Connection(http.client.HTTPConnection):
+class _Connection:
     """One open connection. Its socket is closed when the connection is garbage."""
 
     def __init__(self, origin: Origin, connected: socket.socket) -> None:
-        super().__init__(origin.host, origin.port)
         self.origin = origin
+        self.is_kept = False
+        """The server keeps it open after the last answer."""
         self.disconnect = finalize(self, connected.close)
-        self._socket = _TimedSocket(connected)
-        self.sock: Any = self._socket  # None after an answer that was the last one
-        self._last_answer: float | None = None
+        self._connected = connected
+        self._timer: Timer | None = None
+        self._last_answer = -math.inf
 
     def get(self, request: Request, timer: Timer) -> RawResponse:
         """The answer to a GET. Raises _ClosedError, OSError and HTTPException."""
-        self._socket.timer = timer
+        self._timer, was_kept, self.is_kept = timer, self.is_kept, False
         try:
-            self.request("GET", request.target, headers=request.headers)
-            response = self.getresponse()
+            self._timed().sendall(request.head)
+            response = http.client.HTTPResponse(cast(socket.socket, self), method="GET")
+            response.begin()
         except OSError as error:
-            if self._last_answer is None or isinstance(error, TimeoutError):
+            if not was_kept or isinstance(error, TimeoutError):
                 raise
             raise _ClosedError from None
-        content = response.read()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        answer = RawResponse(response.status, response.reason, headers, response.read())
+        self.is_kept = answer.is_final and not response.will_close
         self._last_answer = time.monotonic()
-        return RawResponse(response.status, response.reason, response.getheaders(), content)
+        return answer
 
     @property
     def is_usable(self) -> bool:
         """True if it can carry another GET: it was used recently, and nothing arrived since."""
-        is_fresh = self._last_answer is not None and time.monotonic() - self._last_answer < IDLE_SECONDS
-        return is_fresh and not self._socket.has_input()
-
-
-class _TimedSocket:
-    """A socket for `http.client`. Each call may take what is left of the poll's time."""
-
-    def __init__(self, connected: socket.socket) -> None:
-        self._connected = connected
-        self.timer: Timer | None = None
-
-    def sendall(self, data: bytes) -> None:
-        """Send all of it."""
-        self._timed().sendall(data)
+        return time.monotonic() - self._last_answer < IDLE_SECONDS and not self._has_input()
 
     def makefile(self, *_: object) -> io.BufferedReader:
-        """The stream of one answer."""
+        """The stream of one answer: all that `http.client` asks a socket for."""
         return io.BufferedReader(_Stream(self), READ_BYTES)
 
     def recv_into(self, buffer: Any) -> int:
-        """Read once."""
+        """Read once, within the time that is left."""
         return self._timed().recv_into(buffer)
 
-    def close(self) -> None:
-        """Do nothing: `http.client` closes a socket before it has read the body of the last answer."""
+    def _timed(self) -> socket.socket:
+        assert self._timer is not None
+        self._connected.settimeout(self._timer.left())
+        return self._connected
 
-    def has_input(self) -> bool:
-        """True if there is something to read, or the server has closed the connection."""
+    def _has_input(self) -> bool:
         if not hasattr(select, "poll"):  # on Windows select() takes sockets of any number
             return bool(select.select([self._connected], [], [], 0)[0])
         poll = select.poll()
         poll.register(self._connected, select.POLLIN)
         return bool(poll.poll(0))
 
-    def _timed(self) -> socket.socket:
-        assert self.timer is not None
-        self._connected.settimeout(self.timer.left())
-        return self._connected
-
 
 class _Stream(io.RawIOBase):
     """The bytes of one answer. The socket stays open when `http.client` closes the stream."""
 
-    def __init__(self, source: _TimedSocket) -> None:
-        self._source = source
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
 
     def readable(self) -> bool:
         """True."""
@@ -245,7 +239,7 @@ class _Stream(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Read once."""
-        return self._source.recv_into(buffer)
+        return self._connection.recv_into(buffer)
 
 
 # Asyncio: aiohttp
@@ -282,7 +276,7 @@ class Sessions:
             trace_request_ctx=_Sends(),
         )
         # `read` gives the connection back, or closes it if it raises.
-        return RawResponse(response.status, response.reason, response.headers.items(), await response.read())
+        return RawResponse(response.status, response.reason, response.headers, await response.read())
 
     async def _open(self) -> Any:
         for ended in [loop for loop in self._by_loop if loop.is_closed()]:

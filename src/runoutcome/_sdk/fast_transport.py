@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -26,6 +27,7 @@ AsyncFetch = Callable[[str, float | None], Awaitable[Answer]]
 
 _E = TypeVar("_E", bound=BaseException)
 _PORTS = {"http": 80, "https": 443}
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LIBRARY: Any = native_http_library()
 _sdk_log, _http_log = logging.getLogger("openai"), logging.getLogger(_LIBRARY.__name__)
 
@@ -157,7 +159,7 @@ def _headers_of(host: str, read_seconds: float, fields: Iterable[tuple[str, Any]
     """The headers the client would send, but for compression; None without a key, or with an invalid header."""
     headers = {"host": host, "accept-encoding": "identity", "connection": "keep-alive"}
     for name, value in fields:
-        if not isinstance(value, str) or not value.isascii() or not (name + value).isprintable():
+        if not isinstance(value, str) or not (_TOKEN.fullmatch(name) and value.isascii() and value.isprintable()):
             return None
         headers[name.lower()] = value
     headers.pop("content-type", None)
@@ -168,16 +170,13 @@ def _headers_of(host: str, read_seconds: float, fields: Iterable[tuple[str, Any]
 
 def _answer(request: Request, response: RawResponse) -> Answer | APIError | None:
     """The answer, or the SDK's error for a refusal; None for what is left to the client: redirects, compression."""
-    headers: dict[str, str] = {}
-    for name, value in response.headers:
-        lower = name.lower()
-        headers[lower] = f"{headers[lower]}, {value}" if lower in headers else value
+    status_code, reason, headers, content = response
     if not response.is_final or headers.get("content-encoding", "identity") != "identity":
         return None
-    if response.status_code >= 400:
-        return _refusal(request.url, response.status_code, headers, response.content)
-    _http_log.info('HTTP Request: GET %s "HTTP/1.1 %d %s"', request.url, response.status_code, response.reason)
-    return Answer(response.content, response.status_code, headers, request.url, _LIBRARY)
+    if status_code >= 400:
+        return _refusal(request.url, status_code, dict(headers), content)
+    _http_log.info('HTTP Request: GET %s "HTTP/1.1 %d %s"', request.url, status_code, reason)
+    return Answer(content, status_code, headers, request.url, _LIBRARY)
 
 
 def _refusal(url: str, status_code: int, headers: dict[str, str], content: bytes) -> APIError:

@@ -335,7 +335,6 @@ def test_a_request_that_met_a_closing_connection_is_sent_again(polls: Polls) -> 
 
 
 NO_ANSWERS: dict[str, Any] = {
-    "a new connection is closed": None,
     "a cut body": lambda connection: connection.sendall(response()[:-1]),
     "no HTTP": b"no HTTP at all\r\n\r\n",
     "a head without end": b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000,
@@ -343,13 +342,22 @@ NO_ANSWERS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("answer", NO_ANSWERS.values(), ids=NO_ANSWERS.keys())
-def test_nothing_else_is_sent_again(polls: Polls, answer: Any) -> None:
-    """A connection that breaks in any other way is a connection error after one request."""
+def test_what_is_no_answer_is_not_sent_again(polls: Polls, answer: Any) -> None:
+    """An answer that is cut, or not HTTP, is a connection error after one request."""
     with Server(answer) as server:
         error = error_of(polls.open(server.base_url))
     assert type(error) is openai.APIConnectionError
     assert isinstance(error.__cause__, OSError)
     assert len(server.heads) == 1
+
+
+def test_a_new_connection_that_is_closed_is_a_connection_error(polls: Polls) -> None:
+    """A server that closes each connection is asked once, by aiohttp twice, and the poll is a connection error."""
+    with Server(None) as server:
+        error = error_of(polls.open(server.base_url))
+    assert type(error) is openai.APIConnectionError
+    assert isinstance(error.__cause__, OSError)
+    assert len(server.heads) == (1 if polls.colour == "sync" else 2)
 
 
 def test_a_server_that_wants_to_close_is_left(polls: Polls) -> None:

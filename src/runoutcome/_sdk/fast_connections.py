@@ -246,7 +246,10 @@ class _Stream(io.RawIOBase):
 
 
 class Sessions:
-    """Sessions of aiohttp, one for each event loop, closed with it. Raises ImportError without aiohttp."""
+    """Sessions of aiohttp, one for each event loop, closed with it. Raises ImportError without aiohttp.
+
+    If a connection breaks before the head of an answer, aiohttp sends the GET once more; a new connection included.
+    """
 
     def __init__(self, limit: int) -> None:
         try:
@@ -273,7 +276,6 @@ class Sessions:
             allow_redirects=False,
             ssl=self._tls if request.origin.scheme == "https" else True,
             timeout=timeout,
-            trace_request_ctx=_Sends(),
         )
         # `read` gives the connection back, or closes it if it raises.
         return RawResponse(response.status, response.reason, response.headers, await response.read())
@@ -293,9 +295,6 @@ class Sessions:
 
 async def _open_session(aiohttp: Any, limit: int) -> AsyncGenerator[Any]:
     """A session that adds nothing to a request. It is closed with its loop, which closes its async generators first."""
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_create_start.append(_on_new_connection)
-    trace.on_connection_reuseconn.append(_on_kept_connection)
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             limit=limit, keepalive_timeout=IDLE_SECONDS, resolver=aiohttp.ThreadedResolver()
@@ -304,31 +303,9 @@ async def _open_session(aiohttp: Any, limit: int) -> AsyncGenerator[Any]:
         auto_decompress=False,
         max_line_size=READ_BYTES,
         max_field_size=READ_BYTES,
-        trace_configs=[trace],
     )
     try:
         yield session
     finally:
         await session.close()
         await asyncio.sleep(0)  # a transport is closed in the next turn of the loop
-
-
-class _Sends:
-    """Limit of how often aiohttp sends one GET: again only if the server closed a kept connection."""
-
-    def __init__(self) -> None:
-        self._may_send = True
-
-    def count(self, *, kept: bool) -> None:
-        """Count one attempt, on a kept or a new connection. Raises ConnectionResetError for one too many."""
-        if not self._may_send:
-            raise ConnectionResetError("the connection was closed before an answer came")
-        self._may_send = kept
-
-
-async def _on_new_connection(_session: Any, context: Any, _params: Any) -> None:
-    context.trace_request_ctx.count(kept=False)
-
-
-async def _on_kept_connection(_session: Any, context: Any, _params: Any) -> None:
-    context.trace_request_ctx.count(kept=True)

@@ -135,17 +135,6 @@ def test_a_rule_can_be_added_later() -> None:
     assert faults(plan, 2) == ["503", None]
 
 
-def test_rules_that_nothing_met_are_told() -> None:
-    """`unmet` has the rules without a hit, and those with fewer than `times`."""
-    rules = [fault_on("poll", "503", times=2), fault_on("cancel", "503"), fault_on("poll", "html", first=2)]
-    plan = FaultPlan(rules)
-    assert plan.unmet == rules
-    faults(plan, 1)
-    assert plan.unmet == rules
-    faults(plan, 2)
-    assert plan.unmet == [rules[1]]
-
-
 def test_the_durations_of_a_fault_follow_the_speed() -> None:
     """At speed 10 a stall of 5 s is half a second."""
     plan = FaultPlan([fault_on("poll", {"stall_seconds": 5, "drip_seconds": 2})], speed=10)

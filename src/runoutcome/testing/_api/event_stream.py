@@ -49,7 +49,6 @@ class EventStream(Response):
         """Called with the status of an event, before the event is sent."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Part of the ASGI interface."""
         if await client_leaves(receive, self._fault.stall_seconds):
             return
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

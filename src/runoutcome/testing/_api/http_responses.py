@@ -79,7 +79,6 @@ class DroppedConnection(Response):
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Part of the ASGI interface."""
         await reset(scope, receive, self._seconds)
 
 
@@ -87,7 +86,6 @@ class StalledResponse(Response):
     """No response: the client waits for as long as it likes."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Part of the ASGI interface."""
         stall_connection(scope)
         await client_left(receive)
 

@@ -83,11 +83,6 @@ class FaultPlan:
         """Count calls about a subject that were made before a restart: they have used up its own faults."""
         self._calls[route, subject] += calls
 
-    @property
-    def unmet(self) -> list[FaultRule]:
-        """The rules that no call has met, and those with `times` that were met less often."""
-        return [tally.rule for tally in self._tallies if tally.hits < (tally.rule.times or 1)]
-
     def _ruled(self, route: Route, elapsed: float, outcome: str | None) -> Fault | None:
         fault: Fault | None = None
         for tally in self._tallies:

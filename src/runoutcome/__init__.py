@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         RunCancelledError as RunCancelledError,
         RunConflictError as RunConflictError,
         RunContentFilterError as RunContentFilterError,
+        RunEmptyError as RunEmptyError,
         RunExpiredError as RunExpiredError,
         RunFailedError as RunFailedError,
         RunGoneError as RunGoneError,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         RunPendingError as RunPendingError,
         RunPermissionDeniedError as RunPermissionDeniedError,
         RunRateLimitError as RunRateLimitError,
+        RunRefusedError as RunRefusedError,
         RunStatusError as RunStatusError,
         RunUnknownError as RunUnknownError,
         RunUnprocessableEntityError as RunUnprocessableEntityError,
@@ -38,7 +40,11 @@ if TYPE_CHECKING:
     )
     from ._errors.raising import error_for as error_for, raise_for_status as raise_for_status
     from ._errors.results import RunExceptionGroup as RunExceptionGroup, RunResult as RunResult
-    from ._errors.retryable import is_retryable as is_retryable, retry_after as retry_after
+    from ._errors.retryable import (
+        action_for as action_for,
+        is_retryable as is_retryable,
+        retry_after as retry_after,
+    )
     from ._outcome.classify import classify as classify
     from ._outcome.outcome import Outcome as Outcome
     from ._runs.aio import AsyncRuns as AsyncRuns
@@ -69,6 +75,7 @@ _HOMES = {
     "RunCancelledError": "_errors.exceptions",
     "RunConflictError": "_errors.exceptions",
     "RunContentFilterError": "_errors.exceptions",
+    "RunEmptyError": "_errors.exceptions",
     "RunError": "_errors.bases",
     "RunExceptionGroup": "_errors.results",
     "RunExpiredError": "_errors.exceptions",
@@ -80,6 +87,7 @@ _HOMES = {
     "RunPendingError": "_errors.exceptions",
     "RunPermissionDeniedError": "_errors.exceptions",
     "RunRateLimitError": "_errors.exceptions",
+    "RunRefusedError": "_errors.exceptions",
     "RunResult": "_errors.results",
     "RunStatusError": "_errors.exceptions",
     "RunStream": "_runs.stream",
@@ -88,6 +96,7 @@ _HOMES = {
     "Runs": "_runs.sync",
     "SubmissionUnknownError": "_errors.exceptions",
     "WaitTimeoutError": "_errors.exceptions",
+    "action_for": "_errors.retryable",
     "classify": "_outcome.classify",
     "error_for": "_errors.raising",
     "is_retryable": "_errors.retryable",
@@ -100,6 +109,7 @@ _HELD = {
     "Alternative": "_catalog.rows",
     "Auto": "_runs.options",
     "Deprecation": "_catalog.rows",
+    "FailedItem": "_outcome.output",
     "Rule": "_catalog.rows",
     "Surface": "_catalog.rows",
     "TypeRow": "_catalog.rows",
@@ -124,6 +134,7 @@ __all__ = [
     "RunCancelledError",
     "RunConflictError",
     "RunContentFilterError",
+    "RunEmptyError",
     "RunError",
     "RunExceptionGroup",
     "RunExpiredError",
@@ -135,6 +146,7 @@ __all__ = [
     "RunPendingError",
     "RunPermissionDeniedError",
     "RunRateLimitError",
+    "RunRefusedError",
     "RunResult",
     "RunStatusError",
     "RunStream",
@@ -143,6 +155,7 @@ __all__ = [
     "Runs",
     "SubmissionUnknownError",
     "WaitTimeoutError",
+    "action_for",
     "classify",
     "error_for",
     "is_retryable",

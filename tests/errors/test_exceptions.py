@@ -79,6 +79,8 @@ TREE: dict[str, tuple[set[str], str]] = {
     "RunContentFilterError": ({"RunError", "RunIncompleteError"}, "ContentFilterFinishReasonError"),
     "RunCancelledError": ({"RunError"}, "OpenAIError"),
     "RunExpiredError": ({"RunError"}, "OpenAIError"),
+    "RunRefusedError": ({"RunError"}, "OpenAIError"),
+    "RunEmptyError": ({"RunError"}, "OpenAIError"),
     "RunPendingError": ({"RunError"}, "OpenAIError"),
     "RunUnknownError": ({"RunError"}, "APIError"),
     "RunGoneError": (set(), "NotFoundError"),

@@ -164,11 +164,10 @@ def test_usage(usage: object, counts: dict[str, int] | None) -> None:
     assert read_usage(usage) == counts
 
 
-def test_look_lets_an_attribute_raise() -> None:
-    """A missing name is None; what a property raises is not hidden here."""
+def test_looking_raises_nothing() -> None:
+    """A missing name is None, and so is an attribute of a foreign object that raises."""
     assert look(object(), "code") is None
-    with pytest.raises(RuntimeError, match="no"):
-        look(Raising(), "code")
+    assert look(Raising(), "code") is None
 
 
 @pytest.mark.parametrize("entry", ROWS, ids=lambda entry: entry.id)

@@ -245,7 +245,6 @@ def deep(levels: int, leaf: Any = None) -> Any:
         ValueError("x"),
         {"id": "resp_1"},
         {5: 6},
-        {"status": HostileText()},
         {"object": "job", "status": "completed"},
         {"object": "chat.completion", "id": "chatcmpl-1"},
         {"object": "list", "data": []},

@@ -1,7 +1,8 @@
 """The lookup ladder: the row, rule or fallback that decides about a failure, a reason or a status. Pure and total.
 
     exact (surface, code)  ->  the same code on `response`  ->  numeric code 400-599, read as an HTTP status
-    ->  our own `error_type` in the payload's `error.type`  ->  the server's own `error.type` (class only)
+    ->  our own `error_type` in the payload's `error.type`  ->  a catalogued code in `error.type` (if not retryable)
+    ->  the server's own `error.type` (class only)
     ->  the row for "no code" or "unknown code", on the surface or on `response`
 
 Message rules then refine the verdict: they change only `retryable` and `action`. A code that the catalog knows
@@ -78,6 +79,7 @@ def lookup(catalog: Catalog, surface: str, failure: Failure) -> Verdict:
         _by_code(catalog, surface, failure)
         or _by_http_status(catalog, surface, failure)
         or _by_our_type(catalog, surface, failure)
+        or _by_code_in_type(catalog, surface, failure)
         or _by_upstream_type(catalog, surface, failure)
         or verdict_of(catalog, _failure_row(catalog, surface, failure))
     )
@@ -186,6 +188,14 @@ def _by_our_type(catalog: Catalog, surface: str, failure: Failure) -> Verdict | 
     # Unknown, cancelled or incomplete is never made again on a payload's word: only what has an HTTP status.
     retryable = failure.retryable is True and catalog.error_types[error_type].status_code is not None
     return _by_type(catalog, surface, failure, error_type, retryable, _claimed_action(failure.action, retryable))
+
+
+def _by_code_in_type(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
+    """A catalogued code that stands in `error.type`: it may say that a run is not retryable, never that it is."""
+    if failure.code is not None or failure.type is None:
+        return None
+    verdict = _by_code(catalog, surface, failure._replace(code=failure.type))
+    return verdict._replace(known=False) if verdict and not verdict.retryable else None
 
 
 def _by_upstream_type(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:

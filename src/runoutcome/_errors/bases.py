@@ -11,6 +11,7 @@ from .._catalog.rows import Action, Entry, ErrorType, Rule
 from .._outcome.body import look, word
 from .._outcome.classify import classify
 from .._outcome.outcome import Outcome, Phase
+from .._outcome.output import FailedItem
 from .._sdk.responses import native_http_library, run_url, synthetic_request
 from .._waiting.attempts import Attempt
 from .._waiting.resubmit import Refusal
@@ -130,8 +131,8 @@ class RunError(Portable, _sdk.OpenAIError):
 
     @property
     def unsafe_to_replay(self) -> bool:
-        """The run may still be going, so a new one may be paid for besides. openai-agents reads this."""
-        return self.outcome.phase != "terminal"
+        """The run may still be going, or a tool acted in it, so a new one may pay or act twice. For openai-agents."""
+        return self.outcome.phase != "terminal" or bool(self.outcome.tools_ran)
 
     @property
     def status(self) -> str | None:
@@ -164,7 +165,7 @@ class RunError(Portable, _sdk.OpenAIError):
     @property
     def retryable(self) -> bool:
         """An identical new run may succeed; never where the run may still be going."""
-        return self.outcome.phase == "terminal" and self.outcome.retryable
+        return self.outcome.retryable
 
     @property
     def action(self) -> Action:
@@ -197,6 +198,22 @@ class RunError(Portable, _sdk.OpenAIError):
     @property
     def has_output(self) -> bool:
         return self.outcome.has_output
+
+    @property
+    def refusal(self) -> str | None:
+        return self.outcome.refusal
+
+    @property
+    def failed_items(self) -> tuple[FailedItem, ...]:
+        return self.outcome.failed_items
+
+    @property
+    def tools_ran(self) -> tuple[str, ...]:
+        return self.outcome.tools_ran
+
+    @property
+    def retry_after_requested(self) -> float | None:
+        return self.outcome.retry_after_requested
 
     @property
     def entry(self) -> Entry | None:

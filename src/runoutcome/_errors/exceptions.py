@@ -10,6 +10,7 @@ openai.OpenAIError
 │  │  └─ RunContentFilterError     also openai.ContentFilterFinishReasonError
 │  ├─ RunCancelledError
 │  ├─ RunExpiredError
+│  ├─ RunRefusedError, RunEmptyError   completed, without the output that `require` asks for
 │  ├─ RunPendingError              not terminal yet
 │  └─ RunUnknownError              also openai.APIError: no run body, or a status nobody knows
 ├─ RunGoneError                    also openai.NotFoundError; not a RunError
@@ -63,7 +64,7 @@ class RunStatusError(RunFailedError, _sdk.APIStatusError):
 
         @cached_property
         def response(self):
-            headers = {"x-should-retry": "true" if self.retryable else "false"}
+            headers = {"x-should-retry": "true" if self.retryable and not self.tools_ran else "false"}
             if self.retry_after is not None:  # LiteLLM reads only the coarse one, the others the fine one first
                 headers["retry-after-ms"] = str(round(self.retry_after * 1000))
                 headers["retry-after"] = str(math.ceil(self.retry_after))
@@ -146,6 +147,18 @@ class RunCancelledError(RunError):
 
 class RunExpiredError(RunError):
     """The run expired, as its body says."""
+
+    __module__ = "runoutcome"
+
+
+class RunRefusedError(RunError):
+    """The run is completed, and its output holds only a refusal; raised where `require="output"` asks for more."""
+
+    __module__ = "runoutcome"
+
+
+class RunEmptyError(RunError):
+    """The run is completed without output; raised where `require="output"` asks for it."""
 
     __module__ = "runoutcome"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Literal, TypeVar
 
 from .._catalog.catalog import Catalog
+from .._catalog.rows import HOME
 from .._checks import check_type
 from .._outcome.body import Reading, look
 from .._outcome.classify import examine
@@ -15,6 +16,7 @@ from . import exceptions as errors
 from .bases import Origin, RunError
 
 Accept = Literal["incomplete", "cancelled", "pending"]
+Require = Literal["output"]
 ACCEPTED: tuple[Accept, ...] = ("incomplete", "cancelled", "pending")
 _T = TypeVar("_T")
 
@@ -58,18 +60,25 @@ error_for.__module__ = "runoutcome"
 
 
 def raise_for_status(
-    obj: _T, *, accept: Accept | Iterable[Accept] = (), surface: str | None = None, catalog: Catalog | None = None
+    obj: _T,
+    *,
+    accept: Accept | Iterable[Accept] = (),
+    require: Require | None = None,
+    surface: str | None = None,
+    catalog: Catalog | None = None,
 ) -> _T:
     """`obj` itself if its run is completed, or has a status that `accept` names.
 
-    Raises the run's `RunError` otherwise. Raises ValueError for a word in `accept` other than "incomplete",
-    "cancelled" and "pending" and for a `surface` that the catalog does not have, and TypeError for an `accept` that
-    holds no words.
+    Raises the run's `RunError` otherwise. With `require="output"` a completed run must have output: `RunRefusedError`
+    for one that holds only a refusal, `RunEmptyError` for one that holds nothing. Raises ValueError for a word in
+    `accept` other than "incomplete", "cancelled" and "pending", for another `require` and for a `surface` that the
+    catalog does not have, and TypeError for an `accept` that holds no words.
     """
     _check_surface(surface, catalog)
     accepted = parse_accept(accept)
     outcome, reading = examine(obj, surface=surface, catalog=catalog)
-    if is_accepted(outcome, accepted):
+    check_require(require)
+    if is_accepted(outcome, accepted) and not lacks_output(outcome, require):
         return obj
     error = _error_about(obj, outcome, reading)
     del obj, reading  # error trackers send the variables of every frame, and these hold prompts and output
@@ -89,11 +98,39 @@ def _check_surface(surface: object, catalog: Catalog | None) -> None:
 
 
 def _error_about(obj: object, outcome: Outcome, reading: Reading) -> RunError:
-    if reading.kind == "none" and hasattr(type(obj), "__await__"):
+    is_bodiless = outcome.surface is None and reading.kind in ("none", "run")
+    if not is_bodiless or isinstance(obj, (Outcome, RunError)):
+        return make_error(outcome, origin_of(obj, reading))
+    if hasattr(type(obj), "__await__"):
         error = make_error(outcome, Origin())  # an awaitable is no body, and cannot be copied
         error.message = f"This is a {type(obj).__name__}: did you forget await? {error.message}"
         return error
-    return make_error(outcome, origin_of(obj, reading))
+    error = make_error(outcome, origin_of(obj, reading))
+    error.message = f"This is {_kind_of(obj)}, not a run. {error.message}"
+    return error
+
+
+def _kind_of(obj: object) -> str:
+    """Words for an object that is no run body: its own name for itself, or its type."""
+    if obj is None:
+        return "None"
+    name = look(obj, "object")
+    if isinstance(name, str) and name:
+        return f"a {name[:60]}"
+    if isinstance(obj, (str, bytes, bytearray, memoryview)):
+        return f"a {type(obj).__name__} that is no JSON of a run"
+    return f"a {type(obj).__name__} without a run's fields"
+
+
+def check_require(require: object) -> None:
+    """Raise ValueError for a `require` that is neither None nor "output"."""
+    if require not in (None, "output"):
+        raise ValueError(f"require is 'output' or None; got {require!r}")
+
+
+def lacks_output(outcome: Outcome, require: Require | None) -> bool:
+    """True if a completed run of the surface `response` has not the output that `require` asks for."""
+    return require == "output" and outcome.ok and outcome.surface == HOME and not outcome.has_output
 
 
 def parse_accept(accept: Iterable[str]) -> frozenset[str]:
@@ -118,6 +155,8 @@ def is_accepted(outcome: Outcome, accepted: frozenset[str]) -> bool:
 
 def class_for(outcome: Outcome) -> type[RunError]:
     """The exception class of an outcome that is not completed."""
+    if outcome.ok:
+        return errors.RunRefusedError if outcome.refusal is not None else errors.RunEmptyError
     if outcome.phase != "terminal":
         return errors.RunPendingError if outcome.phase == "pending" else errors.RunUnknownError
     cls = _CLASSES.get(outcome.error_class or "") or _BY_STATUS.get(outcome.status or "")

@@ -51,7 +51,7 @@ class RunResult(Generic[ResponseT]):
     @property
     def retryable(self) -> bool:
         """True if an identical new run may succeed; never while the run may still be going."""
-        return self.outcome.phase == "terminal" and self.outcome.retryable
+        return self.outcome.retryable
 
     @property
     def action(self) -> Action:

@@ -6,10 +6,11 @@ import sys
 
 from .. import _sdk
 from .._catalog.catalog import Catalog
-from .._catalog.lookup import Failure, is_retryable_status, lookup, names_quota
-from .._outcome.body import look, word
+from .._catalog.lookup import Failure, is_retryable_status, lookup, lookup_answer, names_quota
+from .._catalog.rows import HOME
+from .._outcome.body import look, read_failure, word
 from .._sdk.faults import read_fault
-from .bases import RunError
+from .bases import RunError, WaitError
 from .exceptions import RunGoneError
 
 if sys.version_info < (3, 11):
@@ -19,17 +20,19 @@ MAX_RETRY_AFTER_SECONDS = 120.0
 """The SDK does not send a request again if the server asks for a longer wait (2.x, 3.x)."""
 
 
-def is_retryable(exc: BaseException) -> bool:
+def is_retryable(exc: BaseException, *, after_tools: bool = False) -> bool:
     """True if an identical *new* run (or, for an HTTP error of the SDK, the same request) may succeed.
 
-    For tenacity, stamina and backoff. A `RunError` answers by its outcome, any other `openai` error by the SDK's own
+    For tenacity, stamina and backoff. A `RunError` answers by its outcome, but False where tools acted in the run (an
+    MCP call, a hosted shell call): they may have changed the world, and a new run would do it again; `after_tools=True`
+    allows that. Any other `openai` error by the SDK's own
     rule less what is a matter of quota or billing, a group only if all its members do, anything else False. Errors
     after which the run may still be going are never retryable: poll their token instead.
     """
     if isinstance(exc, BaseExceptionGroup):
-        return all(is_retryable(member) for member in exc.exceptions)
+        return all(is_retryable(member, after_tools=after_tools) for member in exc.exceptions)
     if isinstance(exc, RunError):
-        return exc.retryable
+        return exc.retryable and (after_tools or not exc.outcome.tools_ran)
     if isinstance(exc, RunGoneError) or getattr(exc, "run_token", None):
         return False  # the error is about a poll, not about the run
     if isinstance(exc, _sdk.APIConnectionError):
@@ -48,6 +51,31 @@ def retry_after(exc: BaseException) -> float | None:
 
 
 retry_after.__module__ = "runoutcome"
+
+
+def action_for(exc: BaseException) -> str:
+    """The action to take about an exception, such as "resubmit", "fix_account" or "wait"; "none" for a foreign one.
+
+    A `RunError` answers by its outcome. After a wait that ended before its run the action is "wait": poll the token.
+    Any other `openai` error is judged by its code and HTTP status. Of a group it is the action that all members share,
+    or "none".
+    """
+    if isinstance(exc, BaseExceptionGroup):
+        actions = {action_for(member) for member in exc.exceptions}
+        return actions.pop() if len(actions) == 1 else "none"
+    if isinstance(exc, RunError):
+        return exc.outcome.action
+    if isinstance(exc, WaitError) or getattr(exc, "run_token", None):
+        return "wait" if getattr(exc, "run_token", None) else "none"
+    fault = read_fault(exc)
+    if not isinstance(exc, _sdk.APIError) or fault.kind == "foreign":
+        return "none"
+    if fault.status_code is None:
+        return "resubmit"
+    return lookup_answer(Catalog.load(), HOME, read_failure(fault.words), fault.status_code).action
+
+
+action_for.__module__ = "runoutcome"
 
 
 def _is_retryable_answer(error: _sdk.APIStatusError) -> bool:

@@ -31,6 +31,7 @@ CODE_CHARS = 100
 WORD_CHARS = 80
 ID_CHARS = 300  # gateways make ids of 200 characters and more
 MAX_ATTEMPTS = 4
+MAX_TOOLS = 4
 TOTAL_BYTES = 1900
 """Both texts together, in UTF-8; the pickle of an exception adds about 100 bytes."""
 _ELLIPSIS = "…"
@@ -51,6 +52,7 @@ _DECISION = {
     "retry_after": "after",
     "surface": "surface",
     "overlay": "overlay",
+    "tools_ran": "tools",
 }
 _DETAILS = {
     "has_output": "output",
@@ -60,6 +62,7 @@ _DETAILS = {
     "model": "model",
     "usage": "usage",
     "counts": "counts",
+    "retry_after_requested": "after_uncut",
 }
 _DEFAULTS = {field.name: field.default for field in fields(Outcome)} | {"surface": HOME}
 _CHARS = {"code": CODE_CHARS, "reason": CODE_CHARS}
@@ -181,6 +184,8 @@ def _values(outcome: Outcome, keys: dict[str, str]) -> dict[str, Any]:
         value = getattr(outcome, name)
         if value != _DEFAULTS[name]:
             values[key] = _short(value, _CHARS.get(name, WORD_CHARS)) if isinstance(value, str) else value
+    if "tools" in values:  # that a tool acted always travels; its names only as far as they are short
+        values["tools"] = [_short(tool, WORD_CHARS) for tool in values["tools"][:MAX_TOOLS]]
     return values
 
 
@@ -198,6 +203,8 @@ def _outcome(text: str, values: dict[str, Any]) -> Outcome | None:
     names = _DECISION | _DETAILS
     facts: dict[str, Any] = {"surface": HOME} | {name: values[key] for name, key in names.items() if key in values}
     message = text[values["at"] :] or _ELLIPSIS if "at" in values else values.get("message")
+    if "tools_ran" in facts:
+        facts["tools_ran"] = tuple(facts["tools_ran"])
     if "overlay" not in values:
         catalog = Catalog.load()
         facts["entry"] = _entry(catalog, facts["surface"] or HOME, facts.get("code"), values.get("entry"))

@@ -12,7 +12,7 @@ from .._catalog.catalog import Catalog
 from .._catalog.rows import HOME
 from .._errors.bases import Origin
 from .._errors.exceptions import OutputParseError
-from .._errors.raising import is_accepted, make_error, origin_of
+from .._errors.raising import Require, is_accepted, lacks_output, make_error, origin_of
 from .._outcome.body import Reading, read, read_head
 from .._outcome.classify import examine
 from .._outcome.judge import judge
@@ -43,6 +43,7 @@ class Expected:
 
     accept: frozenset[str] = frozenset()
     text_format: TextFormat | None = None
+    require: Require | None = None
 
 
 def observe(obj: object, catalog: Catalog) -> Observation:
@@ -94,7 +95,8 @@ def observe_body(answer: Answer, catalog: Catalog) -> Observation:
 
 def finish(expected: Expected, observation: Observation, token: str) -> _sdk.Response:
     """The response of a run that is completed or accepted. Raises what any other amounts to, or OutputParseError."""
-    if is_accepted(observation.outcome, expected.accept):
+    outcome = observation.outcome
+    if is_accepted(outcome, expected.accept) and not lacks_output(outcome, expected.require):
         return in_form(expected.text_format, model_of(observation.origin), observation.outcome, token)
     raise make_error(observation.outcome, observation.origin) from None
 

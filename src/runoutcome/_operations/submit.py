@@ -1,8 +1,13 @@
 """Submitting a run without ever paying twice in silence: the steps of one guarded create.
 
-A create is sent again only if it is proven that it was not accepted: no connection was made, or the API itself
-answered 408, 409, 429 or 5xx in its own JSON envelope. Where it may have been accepted, `SubmissionUnknownError`
-says so and nothing is sent again: no endpoint lists responses, and `Idempotency-Key` is not relied on.
+    not accepted: sent again    no connection was made, on the first hop; or the API's own JSON envelope with 409 or
+                                429, or with 500 or 503 and the API's own mark (`x-request-id`)
+    not accepted: raised        any other 4xx; a request that the HTTP library would not write
+    ambiguous                   a timeout or reset after sending; any failure after a redirect; 408 and every other
+                                5xx, with or without envelope; a 2xx without an id
+
+An ambiguous create raises `SubmissionUnknownError` and is not sent again: no endpoint lists responses, and
+`Idempotency-Key` is not relied on.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from .. import _sdk
 from .._errors.exceptions import SubmissionUnknownError
 from .._errors.retryable import is_retryable
 from .._outcome.body import look
-from .._sdk.faults import read_fault
+from .._sdk.faults import Fault, read_fault
 from .._sdk.responses import build_run
 from .._waiting.attempts import attempt_key as attempt_key, split_key as split_key
 from .effects import Admit, Pause, Steps, Submit, Tell
@@ -32,6 +37,7 @@ MAX_METADATA_PAIRS, MAX_METADATA_CHARS = 16, 512
 # The SDK's back-off (`_calculate_retry_timeout`, 1.109 to 3.54).
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.5, 8.0
 
+_RESENT_STATUSES = (409, 429, 500, 503)
 Fate = Literal["refused", "resend", "ambiguous", "foreign"]
 
 
@@ -122,16 +128,28 @@ def base_key(params: Mapping[str, Any], key: str | None = None) -> str:
 def fate_of(error: BaseException) -> Fate:
     """The fate of a POST that raised `error`."""
     fault = read_fault(error)
-    if fault.status_code is not None:
-        if fault.from_api:
-            return "resend" if is_retryable(error) else "refused"
-        # A proxy that says 408 may have handed the request on.
-        return "ambiguous" if fault.status_code >= 500 or fault.status_code == 408 else "refused"
     if fault.kind == "foreign":
         return "foreign"
+    if fault.is_redirected:
+        return "ambiguous"
+    if fault.status_code is not None:
+        return _fate_of_answer(fault, error)
     if fault.sent == "never":
         return "resend" if fault.kind == "unreachable" else "refused"
     return "ambiguous"
+
+
+def _fate_of_answer(fault: Fault, error: BaseException) -> Fate:
+    if (
+        fault.status_code in _RESENT_STATUSES
+        and fault.from_api
+        and (fault.is_marked or fault.status_code in (409, 429))
+    ):
+        return "resend" if is_retryable(error) else "refused"
+    # A proxy that says 408 or 5xx may have handed the request on.
+    return (
+        "ambiguous" if fault.status_code is None or fault.status_code >= 500 or fault.status_code == 408 else "refused"
+    )
 
 
 def back_off_seconds(error: BaseException, resent: int) -> float:

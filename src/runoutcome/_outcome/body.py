@@ -122,10 +122,14 @@ def _read_row(obj: object, error: object) -> Reading:
 
 
 def _read_event(obj: object, suffix: str) -> Reading:
-    run, data = look(obj, "response"), look(obj, "data")
+    run, data, error = look(obj, "response"), look(obj, "data"), look(obj, "error")
     if isinstance(look(run, "id"), str) or isinstance(look(run, "status"), str):
         name = word(look(run, "object")) or "response"
-        return _read_run(run, name, fallback=suffix if isinstance(look(run, "id"), str) else None)
+        reading = _read_run(run, name, fallback=suffix if isinstance(look(run, "id"), str) else None)
+        # Some servers put the error beside the run, or where the realtime API has it.
+        return reading._replace(error=reading.error or error or find(run, ("status_details", "error")))
+    if suffix == "failed" and error is not None:
+        return Reading("run", run, "response", suffix, error)
     # A webhook carries only the run's id; other stream events (deltas) carry no run at all.
     is_told = data is not None or run is not None
     return Reading("notice", status=suffix, response_id=word(look(data, "id"))) if is_told else Reading("none")
@@ -137,16 +141,31 @@ def read_failure(error: object) -> Failure:
         return Failure(is_null=True)
     if isinstance(error, str):
         return Failure(message=error or None)
+    inner = look(error, "error")
+    if look(error, "code") is None and look(error, "message") is None and isinstance(inner, (Mapping, str)):
+        return read_failure(inner)  # an envelope within the error
     retryable = look(error, "retryable")
     kind = word(look(error, "type"))
     return Failure(
         code=word(look(error, "code")),
-        message=word(look(error, "message")),
+        message=_with_cause(word(look(error, "message")), look(look(error, "metadata"), "raw")),
         type=None if kind == "error" else kind,
         param=word(look(error, "param")),
         retryable=retryable if isinstance(retryable, bool) else None,
         action=word(look(error, "action")),
     )
+
+
+def _with_cause(message: str | None, raw: object) -> str | None:
+    """The message, and the provider's own message behind it: OpenRouter keeps that in `metadata.raw`, as JSON."""
+    document = raw
+    if isinstance(raw, str):
+        with suppress(ValueError, RecursionError):
+            document = json.loads(raw)
+    cause = word(look(look(document, "error"), "message")) or (raw if isinstance(raw, str) else None)
+    if not cause or cause in (message or ""):
+        return message
+    return f"{message}: {cause}" if message else cause
 
 
 def read_usage(usage: object) -> dict[str, int] | None:
@@ -181,15 +200,18 @@ def find(obj: object, path: tuple[str, ...]) -> Any:
 
 
 def look(obj: object, name: str) -> Any:
-    """`obj[name]` of a mapping, `obj.name` of anything else; None where there is none."""
+    """`obj[name]` of a mapping, `obj.name` of anything else; None where there is none, or where reading it raises."""
     if obj is None:
         return None
-    if isinstance(obj, dict):
-        return obj.get(name)
-    extra = getattr(obj, "__pydantic_extra__", None)
-    if isinstance(extra, dict):  # a model: asking it for a field it does not have costs more than all the rest
-        return obj.__dict__[name] if name in obj.__dict__ else extra.get(name)
-    return obj.get(name) if isinstance(obj, Mapping) else getattr(obj, name, None)
+    try:
+        if isinstance(obj, dict):
+            return obj.get(name)
+        extra = getattr(obj, "__pydantic_extra__", None)
+        if isinstance(extra, dict):  # a model: asking it for a field it does not have costs more than all the rest
+            return obj.__dict__[name] if name in obj.__dict__ else extra.get(name)
+        return obj.get(name) if isinstance(obj, Mapping) else getattr(obj, name, None)
+    except Exception:  # noqa: BLE001 - a foreign object may raise anything from its attributes
+        return None
 
 
 def word(value: object) -> str | None:
@@ -202,7 +224,7 @@ def word(value: object) -> str | None:
         if isinstance(value, (bool, list, dict)):
             return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         return str(value)
-    except (ValueError, RecursionError):  # an int of more than 4300 digits, a list nested without end
+    except Exception:  # noqa: BLE001 - an int of 5,000 digits, a list nested without end, a foreign `__str__`
         return f"<{type(value).__name__}>"
 
 

@@ -31,14 +31,16 @@ classify.__module__ = "runoutcome"
 def examine(obj: object, *, surface: str | None = None, catalog: Catalog | None = None) -> tuple[Outcome, Reading]:
     """`classify`, with the reading that it judged, so that no caller reads twice."""
     catalog = catalog or Catalog.load()
-    try:
-        outcome = _outcome_within(obj)
-        if outcome is not None:
-            return outcome, Reading("none")
-        reading, kind = _locate(read(obj, is_row=surface == ROW), surface, catalog)
-        return judge(reading, kind, catalog), reading
-    except Exception:  # noqa: BLE001 - total by contract: an object may raise anything from its attributes
+    try:  # only reading is guarded: an object may raise anything, even from `__class__`
+        outcome, reading = _outcome_within(obj), Reading("none")
+        if outcome is None:
+            reading = read(obj, is_row=surface == ROW)
+    except Exception:  # noqa: BLE001 - total by contract
         return no_body(catalog), Reading("none")
+    if outcome is not None:
+        return outcome, reading
+    reading, kind = _locate(reading, str(surface) if surface is not None else None, catalog)
+    return judge(reading, kind, catalog), reading
 
 
 def _outcome_within(obj: object) -> Outcome | None:
@@ -55,7 +57,7 @@ def _locate(reading: Reading, named: str | None, catalog: Catalog) -> tuple[Read
         reading = _unwrapped(reading, catalog)
         named = None  # the name is that of the row, not of the body inside
     if reading.kind != "run":
-        return reading, None
+        return reading, catalog.surfaces.get(named) if named is not None else None
     if named is not None:
         surface = catalog.surfaces.get(named)
     else:

@@ -11,7 +11,8 @@ from .._catalog.lookup import Failure, Verdict, lookup, lookup_answer, lookup_re
 from .._catalog.rows import HOME, STATUS, Surface
 from .body import Reading, find, look, read_counts, read_failure, read_usage, word
 from .outcome import Outcome, Phase
-from .retry_after import delay_from_headers, delay_from_message
+from .output import read_output
+from .retry_after import MAX_DELAY_SECONDS, delay_of
 
 ROW = "batch.output_row"
 
@@ -25,8 +26,8 @@ def judge(reading: Reading, surface: Surface | None, catalog: Catalog) -> Outcom
     if reading.kind == "event":
         # The connection speaks, not the run: its code is classified, but the run's own state stays unknown.
         failure = read_failure(reading.error)
-        verdict = lookup(catalog, HOME, failure)
-        return _failed(verdict, failure, reading, catalog, catalog.surfaces[HOME], phase="unknown")
+        named = surface or catalog.surfaces[HOME]
+        return _failed(lookup(catalog, named.name, failure), failure, reading, catalog, named, phase="unknown")
     outcome = no_body(catalog)
     return replace(outcome, status=reading.status, response_id=reading.response_id) if reading.status else outcome
 
@@ -84,10 +85,8 @@ def _phase(status: str | None, surface: Surface) -> Phase:
 def _failed(
     verdict: Verdict, failure: Failure, reading: Reading, catalog: Catalog, surface: Surface, *, phase: Phase
 ) -> Outcome:
-    delay = delay_from_headers(look(reading.error, "headers"))
-    if delay is None and verdict.error_class == "RateLimitError" and verdict.retryable:
-        delay = delay_from_message(failure.message)
-    seconds, source = delay or (None, None)
+    reads_message = verdict.error_class == "RateLimitError" and verdict.retryable
+    seconds, source = delay_of(reading.error, failure.message, reads_message=reads_message) or (None, None)
     return _from(
         verdict,
         reading,
@@ -97,7 +96,8 @@ def _failed(
         code=failure.code,
         message=failure.message,
         param=failure.param,
-        retry_after=seconds,
+        retry_after=seconds if seconds is None else min(seconds, MAX_DELAY_SECONDS),
+        retry_after_requested=seconds,
         retry_after_source=source,
     )
 
@@ -110,8 +110,8 @@ def _from(
         body = reading.answer.body if reading.kind == "row" else run
         fields["usage"] = read_usage(look(body, "usage"))
         # The body of an HTTP error is not something that was produced.
-        answered = reading.kind != "row" or reading.status == "completed"
-        fields["has_output"] = answered and bool(surface.output_path and find(run, surface.output_path))
+        if surface.output_path and (reading.kind != "row" or reading.status == "completed"):
+            fields.update(read_output(find(run, surface.output_path))._asdict())
         fields["model"] = word(look(body, "model"))
     if surface.counts_field:
         fields["counts"] = read_counts(look(run, surface.counts_field))
@@ -122,8 +122,9 @@ def _from(
         error_class=verdict.error_class,
         error_type=verdict.error_type,
         status_code=verdict.status_code,
-        retryable=verdict.retryable,
-        action=verdict.action,
+        # A run that may still be going is never made again, whatever an event says.
+        retryable=verdict.retryable and phase == "terminal",
+        action="none" if phase == "unknown" and verdict.retryable else verdict.action,
         known=verdict.known,
         response_id=reading.response_id,
         entry=verdict.entry,

@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal
 
-from .._catalog.rows import Action, Entry, ErrorType, Rule
+from .._catalog.rows import HOME, Action, Entry, ErrorType, Rule
+from .output import FailedItem
 
 Phase = Literal["pending", "terminal", "unknown"]
+MAX_TEXT_CHARS = 300
+"""`to_dict` cuts texts of the model to this."""
+_FETCH = "Fetch the run by its id and judge that body."
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,14 @@ class Outcome:
     has_output: bool = False
     counts: Mapping[str, int] | None = field(default=None, hash=False)
     """Parts of a batch, file batch or eval run by the way they ended, as the body counts them."""
+    refusal: str | None = field(default=None, repr=False)
+    """The model's refusal, if its output has one. It is model output, so it stays in this process."""
+    failed_items: tuple[FailedItem, ...] = ()
+    """Items that failed inside the run, such as a tool call; they do not fail the run."""
+    tools_ran: tuple[str, ...] = ()
+    """Names of tools that the server ran and that may have changed the world, begun or done."""
+    retry_after_requested: float | None = None
+    """Seconds the server asked to wait, uncut."""
     entry: Entry | None = None
     rule: Rule | None = None
     catalog_version: str | None = None
@@ -66,29 +78,97 @@ class Outcome:
     @property
     def title(self) -> str:
         """The event in a few words."""
-        words = self.rule or self.entry
-        return words.title if words else (self._overlaid or "No run body")
+        return self._words[0]
 
     @property
     def cause(self) -> str:
         """The cause, in one or two sentences."""
-        words = self.rule or self.entry
-        return words.cause if words else (self._overlaid or "This object says nothing about a run.")
+        return self._words[1]
 
     @property
     def remedy(self) -> str:
         """Advice for a person, in one or two sentences."""
-        if self.phase == "unknown" and self.status is None:
-            return "Fetch the run by its id and judge that body; nothing is known about the run itself."
-        if self.retryable and self.rule is None and self.entry and not self.entry.retryable:
-            return "The server itself says that submitting the same request again may succeed."
-        words = self.rule or self.entry
-        return words.remedy if words else "Fetch the run by its id and judge that body."
+        remedy = self._words[2]
+        if self.retryable and self.tools_ran:
+            names = ", ".join(self.tools_ran[:3])
+            return (
+                f"Tools acted in this run ({names}): check what they did first, for a new run does it again. {remedy}"
+            )
+        return remedy
 
     @property
-    def _overlaid(self) -> str | None:
-        """Words for an outcome out of a pickle: the overlay that decided did not travel with it."""
-        return f"Decided by the overlay {self.overlay!r}." if self.overlay is not None else None
+    def _words(self) -> tuple[str, str, str]:
+        row = self.rule or self.entry
+        if self.phase == "unknown" and self.status is None:
+            return self._words_without_run
+        if self.rule is None and self.entry is not None and self.entry.match == "http_status":
+            return self._words_of_http_status
+        if self.ok and (words := self._words_of_hollow_success):
+            return words
+        if row is None:
+            own = f"Decided by the overlay {self.overlay!r}." if self.overlay is not None else "No run body"
+            return own, own, _FETCH
+        if self.retryable and not row.retryable:
+            return row.title, row.cause, "The server itself says that submitting the same request again may succeed."
+        return row.title, row.cause, row.remedy
+
+    @property
+    def _words_without_run(self) -> tuple[str, str, str]:
+        if self.code is None and self.message is None:
+            return (
+                "No run body",
+                "This object says nothing about a run.",
+                f"{_FETCH} Nothing is known about the run itself.",
+            )
+        title = self.entry.title if self.entry and self.entry.match == "literal" else "Error without a run"
+        return title, "The server or the connection reports an error; the run itself may be going on.", _FETCH
+
+    @property
+    def _words_of_hollow_success(self) -> tuple[str, str, str] | None:
+        """Words for a run that is completed and brought nothing, or not all; None for any other."""
+        counts = self.counts or {}
+        if counts.get("failed") and not counts.get("completed"):
+            cause = f"None of its {counts['failed']} requests succeeded."
+            return "Completed without a success", cause, "Read the error file before you submit them again."
+        if self.surface != HOME or self.entry is None:
+            return None
+        if self.refusal is not None and not self.has_output:
+            return (
+                "Completed with a refusal",
+                "The model refused and gave no answer.",
+                "Change the request, or accept it.",
+            )
+        if not self.has_output:
+            return (
+                "Completed without output",
+                "The output holds no text, call or result.",
+                "Check the request's limits.",
+            )
+        if self.failed_items:
+            kinds = ", ".join(sorted({item.type for item in self.failed_items}))
+            cause = f"The run completed, but {len(self.failed_items)} of its items failed ({kinds})."
+            return "Completed with failed items", cause, "Check whether the output is right without them."
+        return None
+
+    @property
+    def _words_of_http_status(self) -> tuple[str, str, str]:
+        cause = f"The failure has the HTTP status {self.status_code} and no other code that is known."
+        if self.retryable:
+            remedy = "Such a failure often passes: read the server message, then submit the same request again later."
+        elif self.action == "fix_account":
+            remedy = "Check the API key, its permissions and the account before you submit it again."
+        else:
+            remedy = "Read the server message and change the request; the same request would fail again."
+        return f"HTTP status {self.status_code}", cause, remedy
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "refusal": None}  # model output does not travel
+
+    def __copy__(self) -> "Outcome":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Outcome":
+        return self
 
     @property
     def label(self) -> str:
@@ -105,6 +185,11 @@ class Outcome:
         fields = {name: getattr(self, name) for name in _OUTCOME_FIELDS}
         for name in ("usage", "counts"):
             fields[name] = dict(fields[name]) if fields[name] is not None else None
+        fields["refusal"] = _cut(self.refusal)
+        fields["failed_items"] = [
+            {"type": item.type, "code": item.code, "message": _cut(item.message)} for item in self.failed_items
+        ]
+        fields["tools_ran"] = list(self.tools_ran)
         fields["entry"] = self.entry.id if self.entry else None
         fields["rule"] = self.rule.id if self.rule else None
         return fields
@@ -132,3 +217,7 @@ def _phrase(status_code: int) -> str | None:
         return HTTPStatus(status_code).phrase
     except ValueError:
         return None
+
+
+def _cut(text: str | None) -> str | None:
+    return text if text is None or len(text) <= MAX_TEXT_CHARS else text[: MAX_TEXT_CHARS - 1] + "…"

@@ -6,8 +6,10 @@ import math
 import re
 from collections.abc import Mapping
 
+from .body import look
+
 MAX_DELAY_SECONDS = 3600.0
-"""A longer wish is cut to this: a number found in prose must not park a job for days."""
+"""`Outcome.retry_after` is at most this: a number found in prose must not park a job for days."""
 
 _SECONDS = {"m": 60.0, "h": 3600.0, "s": 1.0}
 _AMOUNT = r"(\d{1,9}(?:\.\d{1,9})?)\s?(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)(?![a-z])"
@@ -15,6 +17,18 @@ _AMOUNT = r"(\d{1,9}(?:\.\d{1,9})?)\s?(milliseconds?|ms|seconds?|secs?|s|minutes
 # "try again" or "retry": that it begins with a plain word makes the search three times as fast.
 _WISH = re.compile(rf"try(?: again|(?<=retry))\s(?:in|after)\s((?:{_AMOUNT}\s?){{1,4}})", re.ASCII)
 _PART = re.compile(_AMOUNT, re.ASCII)
+
+
+def delay_of(error: object, message: str | None, *, reads_message: bool) -> tuple[float, str] | None:
+    """Seconds and source of the delay that an error asks for, uncut; the message only where `reads_message`."""
+    delay = delay_from_headers(look(error, "headers")) or delay_from_field(error)
+    return delay or (delay_from_message(message) if reads_message else None)
+
+
+def delay_from_field(error: object) -> tuple[float, str] | None:
+    """Seconds by `resets_in_seconds`, as ChatGPT's usage limits have it."""
+    seconds = parse_seconds(look(error, "resets_in_seconds"))
+    return None if seconds is None else (seconds, "error.resets_in_seconds")
 
 
 def delay_from_headers(headers: object) -> tuple[float, str] | None:
@@ -28,7 +42,7 @@ def delay_from_headers(headers: object) -> tuple[float, str] | None:
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         seconds = parse_seconds(lowered.get(name), scale)
         if seconds is not None:
-            return min(seconds, MAX_DELAY_SECONDS), f"error.headers.{name}"
+            return seconds, f"error.headers.{name}"
     return None
 
 
@@ -38,7 +52,7 @@ def delay_from_message(message: str | None) -> tuple[float, str] | None:
     if wish is None:
         return None
     seconds = sum(float(number) * _scale(unit) for number, unit in _PART.findall(wish.group(1)))
-    return min(seconds, MAX_DELAY_SECONDS), "error.message"
+    return seconds, "error.message"
 
 
 def parse_seconds(value: object, scale: float = 1.0) -> float | None:

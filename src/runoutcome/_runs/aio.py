@@ -12,7 +12,7 @@ from .._drivers.clock import AsyncSystemClock
 from .._drivers.driver import AsyncDriver
 from .._drivers.limiter import AsyncLimiter
 from .._drivers.scheduler import AsyncSchedulers
-from .._errors.raising import Accept
+from .._errors.raising import Accept, Require
 from .._errors.results import RunResult
 from .._operations.effects import Clock, Notices
 from .._operations.interrupts import OnInterrupt
@@ -128,6 +128,7 @@ class AsyncRuns(RunsBase):
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
         on_interrupt: OnInterrupt = "leave",
+        require: Require | None = None,
         text_format: None = None,
         **params: Any,
     ) -> _sdk.Response: ...
@@ -151,6 +152,7 @@ class AsyncRuns(RunsBase):
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
         on_interrupt: OnInterrupt = "leave",
+        require: Require | None = None,
         text_format: type[_T],
         **params: Any,
     ) -> ParsedResponse[_T]: ...
@@ -228,6 +230,7 @@ class AsyncRuns(RunsBase):
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
         on_interrupt: OnInterrupt = "leave",
+        require: Require | None = None,
         text_format: None = None,
         **params: Any,
     ) -> AsyncRunStream[_sdk.Response]: ...
@@ -249,6 +252,7 @@ class AsyncRuns(RunsBase):
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
         on_interrupt: OnInterrupt = "leave",
+        require: Require | None = None,
         text_format: type[_T],
         **params: Any,
     ) -> AsyncRunStream[ParsedResponse[_T]]: ...

@@ -160,7 +160,7 @@ class RunsBase:
             policy,
             self._clock,
             self._catalog,
-            Expected(parse_accept(options.accept), output),
+            Expected(parse_accept(options.accept), output, options.require),
             options.on_timeout,
             options.on_interrupt,
             options.on_update,

@@ -13,7 +13,7 @@ from typing import Any, TypedDict, TypeVar
 
 from .. import _sdk
 from .._checks import check_number, check_type, check_whole_number, refuse_type
-from .._errors.raising import Accept
+from .._errors.raising import Accept, Require, check_require
 from .._operations.interrupts import OnInterrupt
 from .._operations.poll import OnTimeout
 from .._operations.stream import IDLE_TIMEOUT_SECONDS
@@ -55,6 +55,7 @@ class WaitOptions:
     on_fault: Callable[[BaseException], Any] | None = None
     completion_window: str | None = None
     on_interrupt: OnInterrupt = "leave"
+    require: Require | None = None
     text_format: Any = None
 
     def __post_init__(self) -> None:
@@ -64,6 +65,7 @@ class WaitOptions:
                 raise ValueError(f"{name} is 'leave' or 'cancel'; got {value!r}")
             if name not in _WORDS and value is not None and not callable(value):
                 refuse_type(value, f"{name} is a function, or None")
+        check_require(self.require)
         if not isinstance(self.max_wait_seconds, Auto) and self.max_wait_seconds is not None:
             check_number(self.max_wait_seconds, "max_wait_seconds is a number of seconds, or None for no limit")
         if self.poll_interval_ms is not None:
@@ -149,6 +151,7 @@ class WaitKeywords(TypedDict, total=False):
     on_fault: Callable[[BaseException], Any] | None
     completion_window: str | None
     on_interrupt: OnInterrupt
+    require: Require | None
 
 
 class ManyKeywords(WaitKeywords, total=False):

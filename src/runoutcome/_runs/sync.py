@@ -12,7 +12,7 @@ from .._drivers.clock import SystemClock
 from .._drivers.driver import Driver
 from .._drivers.limiter import Limiter
 from .._drivers.scheduler import Scheduler
-from .._errors.raising import Accept
+from .._errors.raising import Accept, Require
 from .._errors.results import RunResult
 from .._operations.effects import Clock, Notices
 from .._operations.interrupts import OnInterrupt
@@ -133,6 +133,9 @@ class Runs(RunsBase):
         model or dataclass, the response is the SDK's parsed one: `output_parsed` is an instance of it where the run is
         completed, and None where another end was accepted, or the model refused.
 
+        With `require="output"` a completed run that holds only a refusal raises `RunRefusedError`, and one without
+        output `RunEmptyError`.
+
         Raises the `RunError` for a run that ended in any other way; `WaitTimeoutError` at the deadline
         (`RunUnknownError` for a status nobody knows); `PollingLostError` when polls fail for more than 10 minutes;
         `RunGoneError` when a known run is gone; `OutputParseError` when the run is completed and its output is not what
@@ -160,6 +163,7 @@ class Runs(RunsBase):
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
         on_interrupt: OnInterrupt = "leave",
+        require: Require | None = None,
         text_format: None = None,
         **params: Any,
     ) -> _sdk.Response: ...
@@ -183,6 +187,7 @@ class Runs(RunsBase):
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
         on_interrupt: OnInterrupt = "leave",
+        require: Require | None = None,
         text_format: type[_T],
         **params: Any,
     ) -> ParsedResponse[_T]: ...
@@ -297,6 +302,7 @@ class Runs(RunsBase):
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
         on_interrupt: OnInterrupt = "leave",
+        require: Require | None = None,
         text_format: None = None,
         **params: Any,
     ) -> RunStream[_sdk.Response]: ...
@@ -318,6 +324,7 @@ class Runs(RunsBase):
         on_fault: Callable[[BaseException], Any] | None = None,
         completion_window: str | None = None,
         on_interrupt: OnInterrupt = "leave",
+        require: Require | None = None,
         text_format: type[_T],
         **params: Any,
     ) -> RunStream[ParsedResponse[_T]]: ...

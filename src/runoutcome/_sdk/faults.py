@@ -4,7 +4,8 @@
     answered        an HTTP error status                                        answered
     garbage         a 2xx that cannot be read: a page, cut JSON                 answered
     unreachable     no connection was made (refused, DNS, connect timeout)      never
-                    no whole answer came (timeout, reset, dead event loop)      maybe
+                    no whole answer came (timeout, reset, dead event loop),
+                    or any failure after a redirect that was followed           maybe
     refused_here    the HTTP library would not write the request                never
     foreign         anything else: a hook of the caller, Ctrl-C                 maybe
 
@@ -29,6 +30,7 @@ Kind = Literal["answered", "unreachable", "garbage", "refused_here", "foreign"]
 Sent = Literal["never", "maybe", "answered"]
 
 _KEEP_POLLING = (408, 409, 429)
+_MARKS = frozenset({"x-request-id", "openai-processing-ms", "apim-request-id"})
 _NO_CONNECTION = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError")
 _DEAD_LOOP = ("Event loop is closed", "attached to a different loop", "bound to a different event loop")
 
@@ -50,6 +52,10 @@ class Fault:
     status_code: int | None = None
     from_api: bool = False
     """The answer is the API's own JSON error, and not a page of something in between."""
+    is_marked: bool = False
+    """The answer bears the API's own mark, such as `x-request-id`, which a proxy in between does not make."""
+    is_redirected: bool = False
+    """A redirect was followed, so the first server has read the request."""
     retry_after: float | None = None
     """Seconds that the answer asks to wait."""
     words: Any = field(default=None, repr=False)
@@ -68,11 +74,20 @@ def read_fault(error: BaseException) -> Fault:
     if isinstance(error, APIStatusError):
         headers = error.response.headers
         return Fault(
-            "answered", "answered", error.status_code, _is_envelope(error), retry_after_of(headers), error.body
+            "answered",
+            "answered",
+            error.status_code,
+            from_api=_is_envelope(error),
+            is_marked=_is_marked(headers),
+            is_redirected=bool(error.response.history),
+            retry_after=retry_after_of(headers),
+            words=error.body,
         )
     if isinstance(error, _GARBAGE):
         return Fault("garbage", "answered")
     cause = error.__cause__ if isinstance(error, APIConnectionError) else error
+    if _is_after_redirect(error, cause):
+        return Fault("unreachable", is_redirected=True)
     if isinstance(cause, _http_classes("LocalProtocolError")):
         return Fault("refused_here", "never")
     if isinstance(cause, _http_classes(*_NO_CONNECTION)):
@@ -116,6 +131,19 @@ def _met_dead_loop(error: BaseException) -> bool:
     openai 1.109 and 2.x make an APIConnectionError of it; 3.x lets it through.
     """
     return isinstance(error, RuntimeError) and any(word in str(error) for word in _DEAD_LOOP)
+
+
+def _is_after_redirect(error: BaseException, cause: BaseException | None) -> bool:
+    """True if the request that failed is not the one that the SDK made: the HTTP library had followed a redirect."""
+    first, last = getattr(error, "request", None), getattr(cause, "_request", None)
+    if cause is error or first is None or last is None:
+        return False
+    return (first.method, str(first.url)) != (last.method, str(last.url))
+
+
+def _is_marked(headers: Any) -> bool:
+    names = {name.lower() for name in headers}
+    return not names.isdisjoint(_MARKS) and not any(name.startswith("x-litellm-") for name in names)
 
 
 def _is_envelope(error: APIStatusError) -> bool:

@@ -9,9 +9,12 @@ from .._outcome.outcome import Outcome
 
 FIRST_DELAY_SECONDS = {"resubmit": 1.0, "resubmit_later": 5.0}
 MAX_DELAY_SECONDS = 120.0
+LONGEST_DELAY_SECONDS = 3600.0
+"""A longer wish of the server is waited for only within a limit of the caller's: it must not park a job for days."""
 
-Refusal = Literal["attempts", "tokens", "time", "budget"]
-"""Why a retryable run was not made again: the number of runs, the tokens of the job, its time, or the shared budget."""
+Refusal = Literal["attempts", "tokens", "time", "budget", "tools"]
+"""Reason why a retryable run was not made again: the job's number of runs, tokens or time, the shared budget, or tools
+that acted in the run."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class ResubmitPolicy:
     """No run is made later than this after the first one was submitted; None for no limit but the deadline."""
     max_tokens: int | None = None
     """No run is made once the runs that ended have used so many tokens. What a body does not say counts as 0."""
+    after_tools: bool = False
+    """A run is made again although a tool acted in the one before (`Outcome.tools_ran`): it may act twice."""
 
     def __post_init__(self) -> None:
         check_whole_number(
@@ -131,12 +136,15 @@ def decide(
     delay = resubmit_delay(outcome, attempt=used.attempts, jitter=jitter)
     if policy.max_resubmissions == 0 or delay is None:
         return NotAgain(None)
+    if outcome.tools_ran and not policy.after_tools:
+        return NotAgain("tools")
     if used.attempts > policy.max_resubmissions:
         return NotAgain("attempts")
     if policy.max_tokens is not None and used.tokens >= policy.max_tokens:
         return NotAgain("tokens")
     left = [used.left_seconds, None if policy.max_seconds is None else policy.max_seconds - used.seconds]
-    if any(seconds is not None and delay >= seconds for seconds in left):
+    is_endless = delay > LONGEST_DELAY_SECONDS and left == [None, None]
+    if is_endless or any(seconds is not None and delay >= seconds for seconds in left):
         return NotAgain("time")
     return Again(delay) if budget.take(now) else NotAgain("budget")
 
@@ -144,12 +152,13 @@ def decide(
 def resubmit_delay(outcome: Outcome, *, attempt: int, jitter: float = 1.0) -> float | None:
     """Seconds to wait before the run is made again; None if it must not be.
 
-    `attempt` is the number of the run that ended, from 1. The server's `retry_after` is the least that is waited.
+    `attempt` is the number of the run that ended, from 1. The delay is at least what the server asked for, uncut.
     """
     if outcome.phase != "terminal" or not outcome.retryable:
         return None
     growth = 2.0 ** min(attempt - 1, 20)
-    if outcome.retry_after is not None:
-        return max(outcome.retry_after, min(MAX_DELAY_SECONDS, outcome.retry_after * growth)) * max(1.0, jitter)
+    wish = outcome.retry_after if outcome.retry_after_requested is None else outcome.retry_after_requested
+    if wish is not None:
+        return max(wish, min(MAX_DELAY_SECONDS, wish * growth)) * max(1.0, jitter)
     first = FIRST_DELAY_SECONDS.get(outcome.action, FIRST_DELAY_SECONDS["resubmit_later"])
     return min(MAX_DELAY_SECONDS, first * growth) * jitter

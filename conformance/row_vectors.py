@@ -13,10 +13,12 @@ Fields = dict[str, Any]
 
 _NOTHING = (
     *("phase", "status", "surface", "code", "reason", "message", "param", "error_class", "error_type", "status_code"),
-    *("retry_after", "retry_after_source", "response_id", "model", "usage", "counts", "entry", "rule"),
+    *("retry_after", "retry_after_requested", "retry_after_source", "response_id", "model", "usage", "counts"),
+    *("refusal", "entry", "rule", "output_entry"),
 )
 _NO = ("ok", "retryable", "known", "has_output")
 BLANK: Fields = {**dict.fromkeys(_NOTHING), **dict.fromkeys(_NO, False), "action": "none"}
+BLANK |= {"failed_items": [], "tools_ran": []}
 """Every field of an outcome, where nothing is known."""
 
 UNKNOWN = "a_word_nobody_knows"
@@ -31,9 +33,12 @@ _ACCOUNT, _LATER = (401, 402, 403), (429, 503)
 
 
 def vector(name: str, about: str, body: Any, outcome: Fields, surface: str | None = None) -> Vector:
-    """One vector; what `outcome` leaves out is blank."""
+    """One vector. What `outcome` leaves out is blank; a delay was not cut; a completed response is empty or has output."""
     named = {"surface": surface} if surface is not None else {}
-    return {"name": name, "about": about, **named, "body": body, "outcome": {**BLANK, **outcome}}
+    full = {**BLANK, "retry_after_requested": outcome.get("retry_after"), **outcome}
+    if (full["ok"], full["surface"], full["has_output"]) == (True, "response", False) and "output_entry" not in outcome:
+        full["output_entry"] = "response/output/empty"
+    return {"name": name, "about": about, **named, "body": body, "outcome": full}
 
 
 def vectors_of_rows(catalog: Catalog) -> Iterator[Vector]:
@@ -156,6 +161,9 @@ def _of_statuses(catalog: Catalog, place: Surface) -> Iterator[Vector]:
     result = {**completed, **read, "has_output": place.output_field is not None}
     result["counts"] = COUNTS if place.counts_field else None
     yield vector(f"surface-{name}-result", f"{name}: completed, with a result and counts.", full, result)
+    text = [{"type": "message", "content": [{"type": "output_text", "text": "x"}]}]
+    told = {**completed, "has_output": place.output_field == "output"}
+    yield vector(f"surface-{name}-output", f"{name}: completed, with a text.", {**_body(place, ended), "output": text}, told)
     nameless = {key: value for key, value in _body(place, ended).items() if key != "object"}
     yield vector(f"surface-{name}-named", f"{name}: a body that does not name itself.", nameless, completed, name)
     for alias in place.aliases:

@@ -121,6 +121,7 @@ SETTLED: dict[tuple[str, str], tuple[Any, ...]] = {
     ("error.code", "missing_compute_residency_info"): ("APIStatusError", 451, "api_status_error", False, "fix_account"),
     ("output", "refusal"): (None, 200, None, False, "change_request"),
     ("output", "empty"): (None, 200, None, False, "none"),
+    ("output", "failed_items"): (None, 200, None, False, "none"),
 }
 
 WAIT = (None, None, None, False, "wait")

@@ -90,14 +90,15 @@ def is_idle(row: Document, field: str) -> bool:
     """Whether no outcome depends on this field of an entry.
 
     A status about which another field decides, also where that says nothing, has a row for its words only. The row for
-    HTTP statuses lends its name and words: class, status and the rest come from the number. Rows about the output have
-    words for a completed run.
+    HTTP statuses lends its name and words: class, status and the rest come from the number. Rows about the output lend
+    theirs to a completed run. A run that has not ended is never retryable.
     """
-    if row["field"] == DATA["surfaces"][row["surface"]]["output_field"]:
-        return True
-    if row["match"] == "http_status":
+    surface = DATA["surfaces"][row["surface"]]
+    if row["match"] == "http_status" or row["field"] == surface["output_field"]:
         return field not in ("surface", "field", "match", "value")
-    decided = DATA["surfaces"][row["surface"]]["decided_by"]
+    if field == "retryable" and row["field"] == "status" and row["value"] not in surface["terminal"]:
+        return True
+    decided = surface["decided_by"]
     return row["field"] == "status" and row["value"] in ("failed", "incomplete") and row["value"] in decided
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from .._catalog.catalog import Catalog
 from .._catalog.lookup import Failure, Verdict, lookup, lookup_answer, lookup_reason, lookup_value
-from .._catalog.rows import HOME, STATUS, Surface
+from .._catalog.rows import HOME, STATUS, Entry, Surface
 from .body import Reading, find, look, read_counts, read_failure, read_usage, word
 from .outcome import Outcome, Phase
-from .output import read_output
+from .output import Output, read_output
 from .retry_after import MAX_DELAY_SECONDS, delay_of
 
 ROW = "batch.output_row"
@@ -106,15 +106,18 @@ def _from(
     verdict: Verdict, reading: Reading, catalog: Catalog, surface: Surface, phase: Phase, **fields: Any
 ) -> Outcome:
     run = reading.run
+    if surface.counts_field:
+        fields["counts"] = read_counts(look(run, surface.counts_field))
     if phase != "pending":
         body = reading.answer.body if reading.kind == "row" else run
         fields["usage"] = read_usage(look(body, "usage"))
         # The body of an HTTP error is not something that was produced.
         if surface.output_path and (reading.kind != "row" or reading.status == "completed"):
-            fields.update(read_output(find(run, surface.output_path))._asdict())
+            output = read_output(find(run, surface.output_path))
+            fields.update(output._asdict())
+            if fields.get("ok"):
+                fields["output_entry"] = _output_entry(catalog, surface, output, fields.get("counts"))
         fields["model"] = word(look(body, "model"))
-    if surface.counts_field:
-        fields["counts"] = read_counts(look(run, surface.counts_field))
     return Outcome.of(
         phase,
         status=reading.status,
@@ -133,3 +136,16 @@ def _from(
         overlay=verdict.overlay,
         **fields,
     )
+
+
+def _output_entry(
+    catalog: Catalog, surface: Surface, output: Output, counts: Mapping[str, int] | None
+) -> Entry | None:
+    """The row about an output that is not what was asked for; None where there is nothing to say, or no such row."""
+    if output.has_output:
+        value = "failed_items" if output.failed_items else None
+    elif surface.counts_field:  # no output file: also where all of no requests are done
+        value = "empty" if counts and counts.get("failed") and not counts.get("completed") else None
+    else:
+        value = "refusal" if output.refusal is not None else "empty"
+    return catalog.entry(surface.name, surface.output_field or "", "literal", value) if value else None

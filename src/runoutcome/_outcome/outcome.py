@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal
 
-from .._catalog.rows import HOME, Action, Entry, ErrorType, Rule
+from .._catalog.rows import Action, Entry, ErrorType, Rule
 from .output import FailedItem
 
 Phase = Literal["pending", "terminal", "unknown"]
@@ -60,6 +60,8 @@ class Outcome:
     """Seconds the server asked to wait, uncut."""
     entry: Entry | None = None
     rule: Rule | None = None
+    output_entry: Entry | None = None
+    """The row about the output of a completed run: a refusal, no output, failed items; None where all is well."""
     catalog_version: str | None = None
     overlay: str | None = None
     """Name of the overlay that decided, None where the shipped catalog did."""
@@ -98,13 +100,11 @@ class Outcome:
 
     @property
     def _words(self) -> tuple[str, str, str]:
-        row = self.rule or self.entry
+        row = self.rule or self.output_entry or self.entry
         if self.phase == "unknown" and self.status is None:
             return self._words_without_run
         if self.rule is None and self.entry is not None and self.entry.match == "http_status":
             return self._words_of_http_status
-        if self.ok and (words := self._words_of_hollow_success):
-            return words
         if row is None:
             own = f"Decided by the overlay {self.overlay!r}." if self.overlay is not None else "No run body"
             return own, own, _FETCH
@@ -122,33 +122,6 @@ class Outcome:
             )
         title = self.entry.title if self.entry and self.entry.match == "literal" else "Error without a run"
         return title, "The server or the connection reports an error; the run itself may be going on.", _FETCH
-
-    @property
-    def _words_of_hollow_success(self) -> tuple[str, str, str] | None:
-        """Words for a run that is completed and brought nothing, or not all; None for any other."""
-        counts = self.counts or {}
-        if counts.get("failed") and not counts.get("completed"):
-            cause = f"None of its {counts['failed']} requests succeeded."
-            return "Completed without a success", cause, "Read the error file before you submit them again."
-        if self.surface != HOME or self.entry is None:
-            return None
-        if self.refusal is not None and not self.has_output:
-            return (
-                "Completed with a refusal",
-                "The model refused and gave no answer.",
-                "Change the request, or accept it.",
-            )
-        if not self.has_output:
-            return (
-                "Completed without output",
-                "The output holds no text, call or result.",
-                "Check the request's limits.",
-            )
-        if self.failed_items:
-            kinds = ", ".join(sorted({item.type for item in self.failed_items}))
-            cause = f"The run completed, but {len(self.failed_items)} of its items failed ({kinds})."
-            return "Completed with failed items", cause, "Check whether the output is right without them."
-        return None
 
     @property
     def _words_of_http_status(self) -> tuple[str, str, str]:
@@ -181,7 +154,7 @@ class Outcome:
         return f"{text} Server message: {self.message}" if self.message else text
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field as JSON; `entry` and `rule` by their ids."""
+        """Every field as JSON; rows and rules by their ids."""
         fields = {name: getattr(self, name) for name in _OUTCOME_FIELDS}
         for name in ("usage", "counts"):
             fields[name] = dict(fields[name]) if fields[name] is not None else None
@@ -190,8 +163,8 @@ class Outcome:
             {"type": item.type, "code": item.code, "message": _cut(item.message)} for item in self.failed_items
         ]
         fields["tools_ran"] = list(self.tools_ran)
-        fields["entry"] = self.entry.id if self.entry else None
-        fields["rule"] = self.rule.id if self.rule else None
+        for name in ("entry", "rule", "output_entry"):
+            fields[name] = fields[name].id if fields[name] else None
         return fields
 
     def problem(self) -> dict[str, Any]:

@@ -12,7 +12,10 @@ FILE = "src/runoutcome/data/catalog.json"
 _FAILING = frozenset({"failed", "error", "errored", "incomplete", "expired", "cancelled", "canceled"})
 _FAILURE_WORDS = frozenset({"error", "errors", "failure", "failures", "failed", "incomplete", "reason"})
 
-READ = frozenset({"code", "message", "param", "type", "headers", "retryable", "action"})
+READ = frozenset(
+    {"code", "message", "param", "type", "retryable", "action"}
+    | {"headers", "resets_in_seconds", "error", "metadata"}
+)
 """The fields of an error object that `classify` reads, on any surface."""
 
 FIELDS: Mapping[str, str] = {

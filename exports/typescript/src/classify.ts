@@ -1,8 +1,9 @@
 /** `classify`: one body, one outcome. Pure and total: any JSON value or text gives an outcome, and nothing raises. */
 
 import { SURFACES, type Action, type Entry, type ErrorClass, type ErrorType, type Surface } from "./catalog.js";
-import { delayFromHeaders, delayFromMessage } from "./delay.js";
+import { MAX_SECONDS, delayFromField, delayFromHeaders, delayFromMessage } from "./delay.js";
 import { find, isFilled, isObject, look, numbers, word, type Json } from "./json.js";
+import { readOutput, type FailedItem } from "./output.js";
 import { entryOf, lookup, lookupAnswer, surfaceRow, verdictOf, type Verdict } from "./lookup.js";
 import { read, readAnswer, readFailure, readUsage, type Failure, type Reading } from "./reading.js";
 
@@ -29,15 +30,25 @@ export interface Outcome {
   /** Seconds the server asked to wait before a new run. */
   readonly retry_after: number | null;
   readonly retry_after_source: string | null;
+  /** Seconds the server asked to wait, uncut. */
+  readonly retry_after_requested: number | null;
   readonly response_id: string | null;
   readonly model: string | null;
   readonly usage: Readonly<Record<string, number>> | null;
   readonly has_output: boolean;
   readonly counts: Readonly<Record<string, number>> | null;
+  /** The model's refusal, if its output has one; cut. */
+  readonly refusal: string | null;
+  /** Items that failed inside the run; they do not fail the run. */
+  readonly failed_items: readonly FailedItem[];
+  /** Names of tools that the server ran and that may have changed the world, begun or done. */
+  readonly tools_ran: readonly string[];
   /** The id of the row that decided, `surface/field/value`. */
   readonly entry: string | null;
   /** The id of the rule by message that changed what may be done. */
   readonly rule: string | null;
+  /** The id of the row about the output of a completed run: a refusal, no output, failed items. */
+  readonly output_entry: string | null;
 }
 
 export interface Options {
@@ -69,13 +80,18 @@ const NO_BODY: Outcome = {
   known: false,
   retry_after: null,
   retry_after_source: null,
+  retry_after_requested: null,
   response_id: null,
   model: null,
   usage: null,
   has_output: false,
   counts: null,
+  refusal: null,
+  failed_items: [],
+  tools_ran: [],
   entry: null,
   rule: null,
+  output_entry: null,
 };
 
 export function classify(body: Json, { surface }: Options = {}): Outcome {
@@ -95,7 +111,8 @@ export function classify(body: Json, { surface }: Options = {}): Outcome {
     case "event": {
       // The connection speaks, not the run: its code is classified, but the run's own state stays unknown.
       const failure = readFailure(reading.error);
-      return failed(lookup(HOME, failure), failure, reading, HOME, "unknown");
+      const place = named !== undefined && Object.hasOwn(SURFACES, named) ? (named as Surface) : HOME;
+      return failed(lookup(place, failure), failure, reading, place, "unknown");
     }
     default:
       return { ...NO_BODY, status: reading.status, response_id: reading.responseId };
@@ -155,7 +172,8 @@ function judgeRun(reading: Reading, surface: Surface): Outcome {
     return judgedByStatus(reading, surface);
   }
   if (field === `${place.failure_field}.code`) {
-    const error = decisive(find(reading.run, place.failure_field), surface);
+    const own = place.failure_field === "error" ? reading.error : find(reading.run, place.failure_field);
+    const error = decisive(own, surface);
     const failure = readFailure(error);
     return failed(lookup(surface, failure), failure, { ...reading, error }, surface, phaseOf(surface, status));
   }
@@ -167,7 +185,8 @@ function judgeRun(reading: Reading, surface: Surface): Outcome {
 function judgedByStatus(reading: Reading, surface: Surface): Outcome {
   const status = reading.status ?? "";
   const outcome = outcomeOf(ofStatus(surface, reading.status), reading, surface, phaseOf(surface, status));
-  return { ...outcome, ok: surfaceRow(surface).completed.includes(status) };
+  if (!surfaceRow(surface).completed.includes(status)) return outcome;
+  return { ...outcome, ok: true, output_entry: outputEntry(outcome, surface) };
 }
 
 function phaseOf(surface: Surface, status: string): Phase {
@@ -204,15 +223,36 @@ function fallback(surface: Surface, field: string, value: string | null): Entry 
 
 function failed(verdict: Verdict, failure: Failure, reading: Reading, surface: Surface, phase: Phase): Outcome {
   const isRateLimit = verdict.errorClass === "RateLimitError" && verdict.retryable;
-  const delay = delayFromHeaders(reading.error) ?? (isRateLimit ? delayFromMessage(failure.message) : null);
+  const delay =
+    delayFromHeaders(reading.error) ??
+    delayFromField(reading.error) ??
+    (isRateLimit ? delayFromMessage(failure.message) : null);
   return {
     ...outcomeOf(verdict, reading, surface, phase),
     code: failure.code,
     message: failure.message,
     param: failure.param,
-    retry_after: delay?.seconds ?? null,
+    retry_after: delay === null ? null : Math.min(delay.seconds, MAX_SECONDS),
+    retry_after_requested: delay?.seconds ?? null,
     retry_after_source: delay?.source ?? null,
   };
+}
+
+/** The row about an output that is not what was asked for; null if there is nothing to say, or no such row. */
+function outputEntry(outcome: Outcome, surface: Surface): string | null {
+  const { output_field: field, counts_field: countsField } = surfaceRow(surface);
+  if (field === null) return null;
+  let value: string | null;
+  if (outcome.has_output) {
+    value = outcome.failed_items.length > 0 ? "failed_items" : null;
+  } else if (countsField !== null) {
+    const { failed = 0, completed = 0 } = outcome.counts ?? {};
+    value = failed > 0 && completed === 0 ? "empty" : null;
+  } else {
+    value = outcome.refusal === null ? "empty" : "refusal";
+  }
+  const entry = value === null ? null : entryOf(surface, field, "literal", value);
+  return entry && idOf(entry);
 }
 
 function outcomeOf(verdict: Verdict, reading: Reading, surface: Surface, phase: Phase): Outcome {
@@ -221,21 +261,23 @@ function outcomeOf(verdict: Verdict, reading: Reading, surface: Surface, phase: 
   const hasEnded = phase !== "pending";
   // The body of an HTTP error is not something that was produced.
   const isAnswer = reading.kind !== "row" || reading.status === "completed";
+  const nothing = { has_output: false, refusal: null, failed_items: [], tools_ran: [] };
   return {
     ...NO_BODY,
+    ...(hasEnded && isAnswer && output !== null ? readOutput(find(reading.run, output)) : nothing),
     phase,
     surface,
     status: reading.status,
     error_class: verdict.errorClass,
     error_type: verdict.errorType,
     status_code: verdict.statusCode,
-    retryable: verdict.retryable,
-    action: verdict.action,
+    // A run that may still be going is never made again, whatever an event says.
+    retryable: verdict.retryable && phase === "terminal",
+    action: phase === "unknown" && verdict.retryable ? "none" : verdict.action,
     known: verdict.known,
     response_id: reading.responseId,
     model: hasEnded ? word(look(body, "model")) : null,
     usage: hasEnded ? readUsage(look(body, "usage")) : null,
-    has_output: hasEnded && isAnswer && output !== null && isFilled(find(reading.run, output)),
     counts: counts === null ? null : numbers(look(reading.run, counts)),
     entry: verdict.entry && idOf(verdict.entry),
     rule: verdict.rule?.id ?? null,

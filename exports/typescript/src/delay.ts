@@ -1,4 +1,4 @@
-/** How long a server asks to wait before a new run: by `error.headers`, or in its message. */
+/** How long a server asks to wait before a new run: by `error.headers`, `resets_in_seconds`, or in its message. */
 
 import { isObject, look, type Json } from "./json.js";
 
@@ -7,7 +7,8 @@ export interface Delay {
   readonly source: string;
 }
 
-const MAX_SECONDS = 3600;
+/** `retry_after` is at most this. */
+export const MAX_SECONDS = 3600;
 const SPACE = "[ \\t\\n\\r\\f\\v]";
 const AMOUNT = `([0-9]{1,9}(?:\\.[0-9]{1,9})?)${SPACE}?(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)(?![a-z])`;
 const WISH = new RegExp(`(?:try again|retry)${SPACE}(?:in|after)${SPACE}((?:${AMOUNT}${SPACE}?){1,4})`);
@@ -19,9 +20,15 @@ export function delayFromHeaders(error: Json): Delay | null {
   const lowered = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   for (const [name, scale] of [["retry-after-ms", 0.001], ["retry-after", 1]] as const) {
     const seconds = parseSeconds(look(lowered, name), scale);
-    if (seconds !== null) return { seconds: Math.min(seconds, MAX_SECONDS), source: `error.headers.${name}` };
+    if (seconds !== null) return { seconds, source: `error.headers.${name}` };
   }
   return null;
+}
+
+/** By `resets_in_seconds`, as ChatGPT's usage limits have it. */
+export function delayFromField(error: Json): Delay | null {
+  const seconds = parseSeconds(look(error, "resets_in_seconds"), 1);
+  return seconds === null ? null : { seconds, source: "error.resets_in_seconds" };
 }
 
 export function delayFromMessage(message: string | null): Delay | null {
@@ -29,7 +36,7 @@ export function delayFromMessage(message: string | null): Delay | null {
   if (wish === undefined) return null;
   let seconds = 0;
   for (const [, amount, unit] of wish.matchAll(new RegExp(AMOUNT, "g"))) seconds += Number(amount) * scaleOf(unit ?? "");
-  return { seconds: Math.min(seconds, MAX_SECONDS), source: "error.message" };
+  return { seconds, source: "error.message" };
 }
 
 function parseSeconds(value: Json, scale: number): number | null {

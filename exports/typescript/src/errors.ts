@@ -65,7 +65,7 @@ function made(outcome: Outcome, cls: ErrorLike, classes: Classes): Error {
 
 /** What the package's own retry rule and other readers of a status error look at. */
 function headersOf(outcome: Outcome): Headers {
-  const headers = new Headers({ "x-should-retry": String(outcome.retryable) });
+  const headers = new Headers({ "x-should-retry": String(outcome.retryable && outcome.tools_ran.length === 0) });
   if (outcome.retry_after !== null) headers.set("retry-after-ms", String(Math.round(outcome.retry_after * 1000)));
   return headers;
 }
@@ -74,7 +74,8 @@ function headersOf(outcome: Outcome): Headers {
 export function describe(outcome: Outcome): string {
   const entries: readonly Entry[] = ENTRIES;
   const rules: readonly Rule[] = RULES;
-  const words = rules.find((rule) => rule.id === outcome.rule) ?? entries.find((entry) => idOf(entry) === outcome.entry);
+  const row = outcome.output_entry ?? outcome.entry;
+  const words = rules.find((rule) => rule.id === outcome.rule) ?? entries.find((entry) => idOf(entry) === row);
   const label = outcome.code ?? outcome.reason ?? outcome.status ?? "no status";
   if (words === undefined) return `${label}: No run body. Fetch the run by its id and judge that body.`;
   return `${label}: ${words.title}. ${words.cause} ${words.remedy}`;

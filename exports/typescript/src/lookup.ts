@@ -2,7 +2,7 @@
  * The lookup ladder: which row, rule or fallback decides about one failure.
  *
  * exact (surface, code) -> the same code on `response` -> numeric code 400-599 -> one of our error types in `error.type`
- * -> the server's own `error.type` (class only) -> the row for "no code" or "unknown code". Rules by message then refine
+ * -> a code in `error.type` (only if its row is not retryable) -> the server's own `error.type` (class only) -> the row for "no code" or "unknown code". Rules by message then refine
  * `retryable` and `action`.
  */
 
@@ -51,6 +51,7 @@ export function lookup(surface: Surface, failure: Failure): Verdict {
     byCode(surface, failure) ??
     byNumber(surface, failure) ??
     byOurType(surface, failure) ??
+    byCodeInType(surface, failure) ??
     byUpstreamType(surface, failure) ??
     verdictOf(rowFor(surface, failure), false);
   return refined(surface, failure, verdict);
@@ -151,6 +152,13 @@ function byOurType(surface: Surface, failure: Failure): Verdict | null {
   if (kind === undefined || failure.type === "api_status_error") return null;
   const retryable = failure.retryable && kind.status_code !== null;
   return byType(surface, failure, failure.type as ErrorType, retryable, claimedAction(failure.action, retryable));
+}
+
+/** A code that stands in `error.type`: it may say that a run is not retryable, never that it is. */
+function byCodeInType(surface: Surface, failure: Failure): Verdict | null {
+  if (failure.code !== null || failure.type === null) return null;
+  const verdict = byCode(surface, { ...failure, code: failure.type });
+  return verdict === null || verdict.retryable ? null : { ...verdict, known: false };
 }
 
 function byUpstreamType(surface: Surface, failure: Failure): Verdict | null {

@@ -27,6 +27,7 @@ export interface Failure {
 }
 
 const NOTHING: Reading = { kind: "none", run: null, object: null, status: null, error: null, responseId: null };
+const MAX_ENVELOPES = 3;
 const NOTICES = ["batch.", "fine_tuning.job.", "eval.run.", "video."];
 
 export function read(body: Json, isRow: boolean): Reading {
@@ -73,9 +74,16 @@ function readRow(row: Json): Reading {
 function readEvent(event: Json, suffix: string): Reading {
   const run = look(event, "response");
   const data = look(event, "data");
+  const error = look(event, "error");
   const hasId = typeof look(run, "id") === "string";
   if (hasId || typeof look(run, "status") === "string") {
-    return readRun(run, word(look(run, "object")) ?? "response", hasId ? suffix : null);
+    const reading = readRun(run, word(look(run, "object")) ?? "response", hasId ? suffix : null);
+    // Some servers put the error beside the run, or where the realtime API has it.
+    const kept = [reading.error, error].find(isFilled) ?? look(look(run, "status_details"), "error");
+    return { ...reading, error: kept };
+  }
+  if (suffix === "failed" && error !== null) {
+    return { ...NOTHING, kind: "run", run, object: "response", status: suffix, error };
   }
   // A webhook carries only the run's id; other stream events (deltas) carry no run at all.
   if (data === null && run === null) return NOTHING;
@@ -102,17 +110,39 @@ function parsed(text: string): Json {
   }
 }
 
-export function readFailure(error: Json): Failure {
+export function readFailure(outer: Json): Failure {
+  const error = unwrappedError(outer);
   const type = word(look(error, "type"));
+  const message = typeof error === "string" ? word(error) : word(look(error, "message"));
   return {
     code: word(look(error, "code")),
-    message: typeof error === "string" ? word(error) : word(look(error, "message")),
+    message: withCause(message, look(look(error, "metadata"), "raw")),
     type: type === "error" ? null : type,
     param: word(look(error, "param")),
     retryable: look(error, "retryable") === true,
     action: word(look(error, "action")),
     isNull: error === null || error === undefined,
   };
+}
+
+/** The error inside an error that says nothing itself, as gateways nest them. */
+function unwrappedError(outer: Json): Json {
+  let error = outer;
+  for (let depth = 0; depth < MAX_ENVELOPES; depth++) {
+    const inner = look(error, "error");
+    if (look(error, "code") !== null || look(error, "message") !== null) break;
+    if (typeof inner !== "string" && !isObject(inner)) break;
+    error = inner;
+  }
+  return error;
+}
+
+/** The message, and the provider's own message behind it: OpenRouter keeps that in `metadata.raw`, as JSON. */
+function withCause(message: string | null, raw: Json): string | null {
+  const document = typeof raw === "string" ? parsed(raw) : raw;
+  const cause = word(look(look(document, "error"), "message")) ?? (typeof raw === "string" && raw !== "" ? raw : null);
+  if (cause === null || (message ?? "").includes(cause)) return message;
+  return message === null ? cause : `${message}: ${cause}`;
 }
 
 /** The token counts of a `usage` object, flat; null where it holds none. */

@@ -20,6 +20,7 @@ run. `notice`: a status and an id only. `none`: none of these."""
 _RUN_EVENT = "response."
 _WEBHOOK = "event"
 _NOTICES = ("batch.", "fine_tuning.job.", "eval.run.", "video.")
+_MAX_ENVELOPES = 3
 _MAX_COUNT = 2**63  # no count is larger, and Python does not print an int of more than 4300 digits
 
 
@@ -139,11 +140,9 @@ def read_failure(error: object) -> Failure:
     """The plain fields of an error object of any type."""
     if error is None:
         return Failure(is_null=True)
+    error = _unwrapped(error)
     if isinstance(error, str):
         return Failure(message=error or None)
-    inner = look(error, "error")
-    if look(error, "code") is None and look(error, "message") is None and isinstance(inner, (Mapping, str)):
-        return read_failure(inner)  # an envelope within the error
     retryable = look(error, "retryable")
     kind = word(look(error, "type"))
     return Failure(
@@ -154,6 +153,16 @@ def read_failure(error: object) -> Failure:
         retryable=retryable if isinstance(retryable, bool) else None,
         action=word(look(error, "action")),
     )
+
+
+def _unwrapped(error: object) -> object:
+    """The error inside an error that says nothing itself, as gateways nest them."""
+    for _ in range(_MAX_ENVELOPES):
+        inner = look(error, "error")
+        if look(error, "code") is not None or look(error, "message") is not None or not isinstance(inner, (Mapping, str)):
+            break
+        error = inner
+    return error
 
 
 def _with_cause(message: str | None, raw: object) -> str | None:

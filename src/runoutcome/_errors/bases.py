@@ -196,6 +196,10 @@ class RunError(Portable, _sdk.OpenAIError):
         return self.outcome.usage
 
     @property
+    def output_entry(self) -> Entry | None:
+        return self.outcome.output_entry
+
+    @property
     def has_output(self) -> bool:
         return self.outcome.has_output
 

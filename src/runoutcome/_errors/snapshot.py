@@ -193,8 +193,12 @@ def _references(outcome: Outcome) -> dict[str, Any]:
     """The names of an outcome's row and rule; none of an overlay's, which the shipped catalog does not have."""
     if outcome.overlay is not None:
         return {}
-    entry, rule = outcome.entry, outcome.rule
-    return _present(entry=[entry.field, entry.match, entry.value] if entry else None, rule=rule.id if rule else None)
+    entry, rule, about = outcome.entry, outcome.rule, outcome.output_entry
+    return _present(
+        entry=[entry.field, entry.match, entry.value] if entry else None,
+        rule=rule.id if rule else None,
+        about=[about.field, about.match, about.value] if about else None,
+    )
 
 
 def _outcome(text: str, values: dict[str, Any]) -> Outcome | None:
@@ -209,6 +213,8 @@ def _outcome(text: str, values: dict[str, Any]) -> Outcome | None:
         catalog = Catalog.load()
         facts["entry"] = _entry(catalog, facts["surface"] or HOME, facts.get("code"), values.get("entry"))
         facts["rule"] = catalog.rule(values.get("rule"))
+        if "about" in values:
+            facts["output_entry"] = catalog.entry(facts["surface"] or HOME, *values["about"])
     return Outcome(**facts, message=message, response_id=values.get("id"))
 
 

@@ -1,7 +1,8 @@
 """Submitting a run without ever paying twice in silence: the steps of one guarded create.
 
     not accepted: sent again    no connection was made, on the first hop; or the API's own JSON envelope with 409 or
-                                429, or with 500 or 503 and the API's own mark (`x-request-id`)
+                                429 (or a 4xx that says `x-should-retry: true`), or with 500 or 503 and the API's own
+                                mark (`x-request-id`)
     not accepted: raised        any other 4xx; a request that the HTTP library would not write
     ambiguous                   a timeout or reset after sending; any failure after a redirect; 408 and every other
                                 5xx, with or without envelope; a 2xx without an id
@@ -37,7 +38,6 @@ MAX_METADATA_PAIRS, MAX_METADATA_CHARS = 16, 512
 # The SDK's back-off (`_calculate_retry_timeout`, 1.109 to 3.54).
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.5, 8.0
 
-_RESENT_STATUSES = (409, 429, 500, 503)
 Fate = Literal["refused", "resend", "ambiguous", "foreign"]
 
 
@@ -140,16 +140,11 @@ def fate_of(error: BaseException) -> Fate:
 
 
 def _fate_of_answer(fault: Fault, error: BaseException) -> Fate:
-    if (
-        fault.status_code in _RESENT_STATUSES
-        and fault.from_api
-        and (fault.is_marked or fault.status_code in (409, 429))
-    ):
+    status = fault.status_code or 0
+    is_refusal = status < 500 and status != 408  # a proxy that says 408 or 5xx may have handed the request on
+    if fault.from_api and (is_refusal or (status in (500, 503) and fault.is_marked)):
         return "resend" if is_retryable(error) else "refused"
-    # A proxy that says 408 or 5xx may have handed the request on.
-    return (
-        "ambiguous" if fault.status_code is None or fault.status_code >= 500 or fault.status_code == 408 else "refused"
-    )
+    return "refused" if is_refusal else "ambiguous"
 
 
 def back_off_seconds(error: BaseException, resent: int) -> float:

@@ -33,7 +33,7 @@ _ACCOUNT, _LATER = (401, 402, 403), (429, 503)
 
 
 def vector(name: str, about: str, body: Any, outcome: Fields, surface: str | None = None) -> Vector:
-    """One vector. What `outcome` leaves out is blank; a delay was not cut; a completed response is empty or has output."""
+    """One vector. `outcome` may leave out what is blank, the uncut delay, and the row of a response without output."""
     named = {"surface": surface} if surface is not None else {}
     full = {**BLANK, "retry_after_requested": outcome.get("retry_after"), **outcome}
     if (full["ok"], full["surface"], full["has_output"]) == (True, "response", False) and "output_entry" not in outcome:
@@ -163,7 +163,9 @@ def _of_statuses(catalog: Catalog, place: Surface) -> Iterator[Vector]:
     yield vector(f"surface-{name}-result", f"{name}: completed, with a result and counts.", full, result)
     text = [{"type": "message", "content": [{"type": "output_text", "text": "x"}]}]
     told = {**completed, "has_output": place.output_field == "output"}
-    yield vector(f"surface-{name}-output", f"{name}: completed, with a text.", {**_body(place, ended), "output": text}, told)
+    yield vector(
+        f"surface-{name}-output", f"{name}: completed, with a text.", {**_body(place, ended), "output": text}, told
+    )
     nameless = {key: value for key, value in _body(place, ended).items() if key != "object"}
     yield vector(f"surface-{name}-named", f"{name}: a body that does not name itself.", nameless, completed, name)
     for alias in place.aliases:

@@ -1,4 +1,4 @@
-"""Retry advice for an exception: `is_retryable` and `retry_after`."""
+"""Retry advice for an exception: `is_retryable`, `retry_after` and `action_for`."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def is_retryable(exc: BaseException, *, after_tools: bool = False) -> bool:
 
     For tenacity, stamina and backoff. A `RunError` answers by its outcome, but False where tools acted in the run (an
     MCP call, a hosted shell call): they may have changed the world, and a new run would do it again; `after_tools=True`
-    allows that. Any other `openai` error by the SDK's own
-    rule less what is a matter of quota or billing, a group only if all its members do, anything else False. Errors
-    after which the run may still be going are never retryable: poll their token instead.
+    allows that. Any other `openai` error answers by the SDK's own rule, unless its code or message says that the same
+    request fails again; a group only if all its members do; anything else is False. Errors after which the run may
+    still be going are never retryable: poll their token instead.
     """
     if isinstance(exc, BaseExceptionGroup):
         return all(is_retryable(member, after_tools=after_tools) for member in exc.exceptions)
@@ -85,11 +85,14 @@ def _is_retryable_answer(error: _sdk.APIStatusError) -> bool:
     failure = Failure(
         code=word(error.code), message=word(look(fault.words, "message")), type=word(look(fault.words, "type"))
     )
-    if lookup(catalog, "response", failure).action == "fix_account" or names_quota(catalog, failure):
-        return False
+    verdict = lookup(catalog, HOME, failure)
+    if verdict.rule is not None or verdict.action == "fix_account" or names_quota(catalog, failure):
+        return verdict.retryable and not names_quota(catalog, failure)
     if (fault.retry_after or 0.0) > MAX_RETRY_AFTER_SECONDS:
         return False
     should_retry = error.response.headers.get("x-should-retry")
     if should_retry in ("true", "false"):
         return should_retry == "true"
+    if verdict.known and not verdict.retryable:
+        return False
     return is_retryable_status(catalog, error.status_code)

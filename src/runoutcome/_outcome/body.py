@@ -159,7 +159,11 @@ def _unwrapped(error: object) -> object:
     """The error inside an error that says nothing itself, as gateways nest them."""
     for _ in range(_MAX_ENVELOPES):
         inner = look(error, "error")
-        if look(error, "code") is not None or look(error, "message") is not None or not isinstance(inner, (Mapping, str)):
+        if (
+            look(error, "code") is not None
+            or look(error, "message") is not None
+            or not isinstance(inner, (Mapping, str))
+        ):
             break
         error = inner
     return error

@@ -138,9 +138,7 @@ def _from(
     )
 
 
-def _output_entry(
-    catalog: Catalog, surface: Surface, output: Output, counts: Mapping[str, int] | None
-) -> Entry | None:
+def _output_entry(catalog: Catalog, surface: Surface, output: Output, counts: Mapping[str, int] | None) -> Entry | None:
     """The row about an output that is not what was asked for; None where there is nothing to say, or no such row."""
     if output.has_output:
         value = "failed_items" if output.failed_items else None

@@ -151,7 +151,7 @@ def poll_many_async(base_url: str) -> dict[str, Told]:
 def by_prompt(asked: dict[str, str], results: list[RunResult]) -> dict[str, Told]:
     """What each run came to; each is there once."""
     assert sorted(result.run for result in results) == sorted(asked)
-    return {asked[one.run]: end_in(one.response) if one.ok else end_behind(one.error) for one in results}
+    return {asked[one.run]: end_in(one.response) if one.has_response else end_behind(one.error) for one in results}
 
 
 @pytest.mark.parametrize("colour", COLOURS)

@@ -347,7 +347,7 @@ def test_a_status_error_is_one_of_the_sdk() -> None:
         assert error.type == error.error_type
         assert isinstance(error.body, dict)
         assert error.body["code"] == code
-        assert error.message == str(error) == error.outcome.describe()
+        assert error.message == str(error) == f"run {error.response_id}: {error.outcome.describe()}"
         assert repr(error) == f"{name}({error.message!r})"
 
 
@@ -986,3 +986,17 @@ def test_an_error_is_not_kept_alive_by_itself() -> None:
         assert watch() is None
     finally:
         gc.enable()
+
+
+class Uncopyable(dict[str, object]):
+    """A body that refuses to be copied."""
+
+    def __deepcopy__(self, memo: object) -> object:
+        raise TypeError("no copies")
+
+
+def test_a_body_that_cannot_be_copied_is_shared() -> None:
+    """A deep copy of an error whose body cannot be copied has the same body."""
+    error = error_for(Uncopyable(failed()))
+    assert error is not None
+    assert copy.deepcopy(error).run is error.run

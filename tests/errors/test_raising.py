@@ -235,3 +235,33 @@ def test_a_foreign_object_with_a_request_id() -> None:
     model = sdk_model(BODIES["failed"])
     model._request_id = "req_1"
     assert run_error(model).poll_status_code == 200
+
+
+class Hostile:
+    """An object whose attributes raise, some of them from inside the type."""
+
+    @property
+    def __class__(self) -> type:  # type: ignore[override]
+        raise RuntimeError("no class")
+
+    @property
+    def _request_id(self) -> str:
+        raise RuntimeError("no id")
+
+
+def test_an_object_that_raises_from_everywhere_is_no_run() -> None:
+    """`error_for` and `raise_for_status` are total, as `classify` is."""
+    assert isinstance(error_for(Hostile()), RunUnknownError)
+    with pytest.raises(RunUnknownError):
+        raise_for_status(Hostile())
+
+
+def test_a_message_names_its_run() -> None:
+    """The text of an error that knows its run starts with the run's id, cut if it is very long."""
+    body = {"object": "response", "status": "failed", "error": None}
+    assert str(error_for({**body, "id": "resp_1"})).startswith("run resp_1: failed: ")
+    assert str(error_for(body)).startswith("failed: ")
+    long = error_for({**body, "id": "x" * 500})
+    assert long is not None
+    assert str(long).startswith(f"run {'x' * 119}…: failed: ")
+    assert long.response_id == "x" * 500

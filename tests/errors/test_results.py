@@ -50,14 +50,14 @@ def test_a_completed_run_has_a_response() -> None:
     """Its result is what `poll` returns."""
     body: Any = body_of("completed")
     result = result_of("resp_1", 4, "resp_1", body, CATALOG)
-    assert (result.ok, result.result(), result.index, result.response_id) == (True, body, 4, "resp_1")
+    assert (result.has_response, result.result(), result.index, result.response_id) == (True, body, 4, "resp_1")
     assert (result.retryable, result.action, result.token) == (False, "none", None)
 
 
 def test_a_failed_run_raises_what_poll_raises() -> None:
     """Its result is an exception, and its outcome says what may be done."""
     result = failed("server_error")
-    assert (result.ok, result.retryable, result.action) == (False, True, "resubmit")
+    assert (result.has_response, result.retryable, result.action) == (False, True, "resubmit")
     with pytest.raises(RunInternalServerError):
         result.result()
 

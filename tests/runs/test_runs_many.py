@@ -84,7 +84,7 @@ def test_every_run_gives_one_result(worlds: OpenWorld) -> None:
     assert sorted(result.index for result in results) == list(range(10))
     assert all(ids[result.index] == result.response_id == result.run for result in results)
     by_place = sorted(results, key=lambda result: result.index)
-    assert [result.ok for result in by_place] == [True] * 4 + [False] * 6
+    assert [result.has_response for result in by_place] == [True] * 4 + [False] * 6
     assert [result.retryable for result in by_place] == [False] * 4 + [True] * 3 + [False] * 3
     assert by_place[0].result().output_text
     with pytest.raises(openai.RateLimitError):
@@ -129,7 +129,7 @@ def test_what_did_not_complete_is_grouped_by_what_is_to_be_done(worlds: OpenWorl
     group = caught.value
     assert [len(part) for part in (group.retry, group.fix, group.gone, group.going)] == [2, 3, 1, 0]
     assert [str(part).partition(" (")[0] for part in group.exceptions] == ["retry these", "fix these", "gone"]
-    assert [result.ok for result in group.results] == [True] * 2 + [False] * 6
+    assert [result.has_response for result in group.results] == [True] * 2 + [False] * 6
 
 
 def test_a_run_that_takes_too_long_is_a_result_like_any_other(worlds: OpenWorld) -> None:
@@ -137,7 +137,7 @@ def test_a_run_that_takes_too_long_is_a_result_like_any_other(worlds: OpenWorld)
     world = worlds({"outcomes": [{"name": "long", "running_seconds": 3600.0}], **SHORT}, real_time=True)
     ids = [*submit(world, 1, "long"), *submit(world, 1)]
     late, done = sorted(collect(world, ids, max_wait_seconds=0.5), key=lambda result: result.index)
-    assert done.ok
+    assert done.has_response
     assert isinstance(late.error, WaitTimeoutError)
     assert (late.outcome.phase, loads(late.token or "").response_id) == ("pending", ids[0])
 
@@ -146,7 +146,7 @@ def test_poll_faults_are_survived(worlds: OpenWorld) -> None:
     """What a server in trouble answers is no evidence about any run."""
     troubled = {"name": "completed", "poll_faults": ["503", "html", "cut", "reset", "{}", "empty"]}
     world = worlds({**SHORT, "outcomes": [troubled]}, real_time=True)
-    assert all(result.ok for result in collect(world, submit(world, 20)))
+    assert all(result.has_response for result in collect(world, submit(world, 20)))
     assert len(world.posts) == 20
     assert not world.cancels
 
@@ -276,7 +276,7 @@ def test_ended_runs_need_no_request(worlds: OpenWorld) -> None:
     script = Script([refusal(500)])
     world = worlds(answer=script, real_time=True)
     results = collect(world, [body_of("completed"), body_of("failed", "resp_2")])
-    assert {(result.index, result.ok) for result in results} == {(0, True), (1, False)}
+    assert {(result.index, result.has_response) for result in results} == {(0, True), (1, False)}
     assert not script.requests
 
 
@@ -291,7 +291,7 @@ def test_one_refused_poll_does_not_touch_the_others(worlds: OpenWorld) -> None:
     refused = next(result for result in results if result.index == 1)
     assert isinstance(refused.error, openai.PermissionDeniedError)
     assert (refused.outcome.phase, refused.response_id) == ("unknown", "resp_1")
-    assert sum(result.ok for result in results) == 2
+    assert sum(result.has_response for result in results) == 2
 
 
 def test_structured_output_is_parsed_for_each(worlds: OpenWorld) -> None:

@@ -16,7 +16,10 @@ from .._sdk.responses import native_http_library, run_url, synthetic_request
 from .._waiting.attempts import Attempt
 from .._waiting.resubmit import Refusal
 from .portable import Portable, snapshot_in
-from .snapshot import Snapshot
+from .snapshot import Snapshot, cut
+
+ID_CHARS = 120
+"""A longer id is cut in messages; `response_id` has it whole."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ class RunError(Portable, _sdk.OpenAIError):
     def _fill(self, outcome: Outcome, origin: Origin, upstream_type: str | None) -> None:
         self.outcome, self.origin, self.run = outcome, origin, origin.run
         self.message, self.code, self.param = outcome.describe(), outcome.code, outcome.param
+        if outcome.response_id is not None:
+            self.message = f"run {cut(outcome.response_id, ID_CHARS)}: {self.message}"
         self.type = upstream_type or outcome.error_type
         self.poll_status_code, self.request_id = origin.poll_status_code, origin.request_id
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .._waiting.attempts import Attempt
@@ -60,7 +61,7 @@ class Portable:
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         # The outcome is frozen and a synthetic response is built again on demand: only the body is worth copying.
         values = {name: value for name, value in self.__dict__.items() if name not in ("response", "request")}
-        if "run" in values:
+        with suppress(Exception):  # a body that cannot be copied is shared
             values["run"] = copy.deepcopy(values["run"], memo)
         return self._copied(values)
 

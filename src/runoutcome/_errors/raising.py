@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, TypeVar
+from typing import Literal, TypeGuard, TypeVar
 
 from .._catalog.catalog import Catalog
-from .._catalog.rows import HOME
 from .._checks import check_type
 from .._outcome.body import Reading, look
 from .._outcome.classify import examine
@@ -19,6 +18,7 @@ Accept = Literal["incomplete", "cancelled", "pending"]
 Require = Literal["output"]
 ACCEPTED: tuple[Accept, ...] = ("incomplete", "cancelled", "pending")
 _T = TypeVar("_T")
+_C = TypeVar("_C")
 
 _CLASSES: dict[str, type[RunError]] = {
     "BadRequestError": errors.RunBadRequestError,
@@ -51,7 +51,7 @@ def error_for(obj: object, *, surface: str | None = None, catalog: Catalog | Non
     if outcome.ok or outcome.phase == "pending":
         return None
     error = _error_about(obj, outcome, reading)
-    if isinstance(obj, RunError):
+    if _is_a(obj, RunError):
         error.run_token, error.attempts, error.not_resubmitted = obj.run_token, obj.attempts, obj.not_resubmitted
     return error
 
@@ -99,7 +99,7 @@ def _check_surface(surface: object, catalog: Catalog | None) -> None:
 
 def _error_about(obj: object, outcome: Outcome, reading: Reading) -> RunError:
     is_bodiless = outcome.surface is None and reading.kind in ("none", "run")
-    if not is_bodiless or isinstance(obj, (Outcome, RunError)):
+    if not is_bodiless or _is_a(obj, Outcome) or _is_a(obj, RunError):
         return make_error(outcome, origin_of(obj, reading))
     if hasattr(type(obj), "__await__"):
         error = make_error(outcome, Origin())  # an awaitable is no body, and cannot be copied
@@ -110,6 +110,11 @@ def _error_about(obj: object, outcome: Outcome, reading: Reading) -> RunError:
     return error
 
 
+def _is_a(obj: object, cls: type[_C]) -> TypeGuard[_C]:
+    """`isinstance` by the true type: an object may raise from its `__class__`."""
+    return issubclass(type(obj), cls)
+
+
 def _kind_of(obj: object) -> str:
     """Words for an object that is no run body: its own name for itself, or its type."""
     if obj is None:
@@ -117,7 +122,7 @@ def _kind_of(obj: object) -> str:
     name = look(obj, "object")
     if isinstance(name, str) and name:
         return f"a {name[:60]}"
-    if isinstance(obj, (str, bytes, bytearray, memoryview)):
+    if any(_is_a(obj, cls) for cls in (str, bytes, bytearray, memoryview)):
         return f"a {type(obj).__name__} that is no JSON of a run"
     return f"a {type(obj).__name__} without a run's fields"
 
@@ -129,8 +134,8 @@ def check_require(require: object) -> None:
 
 
 def lacks_output(outcome: Outcome, require: Require | None) -> bool:
-    """True if a completed run of the surface `response` has not the output that `require` asks for."""
-    return require == "output" and outcome.ok and outcome.surface == HOME and not outcome.has_output
+    """True if a completed run, or a batch without one answer, has not the output that `require` asks for."""
+    return require == "output" and outcome.ok and not outcome.has_output and outcome.output_entry is not None
 
 
 def parse_accept(accept: Iterable[str]) -> frozenset[str]:
@@ -176,16 +181,16 @@ def make_error(outcome: Outcome, origin: Origin) -> RunError:
 
 def origin_of(obj: object, reading: Reading) -> Origin:
     """The origin of `obj`: its run, its error and what it shows of the poll that brought it."""
-    if isinstance(obj, RunError):
+    if _is_a(obj, RunError):
         return obj.origin
-    run = reading.run if reading.run is not None else (None if isinstance(obj, Outcome) else obj)
+    run = reading.run if reading.run is not None else (None if _is_a(obj, Outcome) else obj)
     if reading.kind == "none":  # attributes of an unknown object may raise anything
         return Origin(run)
     if is_http_response(obj):
         return Origin(run, reading.error, *facts_of(obj))
     if reading.request_id is not None:
         return Origin(run, reading.error, None, reading.request_id)
-    request_id = look(obj, "_request_id") if not isinstance(obj, dict) else None
+    request_id = look(obj, "_request_id") if not _is_a(obj, dict) else None
     # The SDK sets `_request_id` on what it parsed from a successful answer, and on nothing else.
     polled = isinstance(request_id, str)
     return Origin(run, reading.error, 200 if polled else None, request_id if polled else None)

@@ -39,8 +39,8 @@ class RunResult(Generic[ResponseT]):
     """The exception that `poll` would have raised; None where there is a response."""
 
     @property
-    def ok(self) -> bool:
-        """True if there is a response."""
+    def has_response(self) -> bool:
+        """True if there is a response: the run is completed, or ended in a way that `accept` names."""
         return self.error is None
 
     @property

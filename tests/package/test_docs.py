@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
+import traceback
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,9 @@ make_run_and_wait = lambda prompt: runs.create_and_poll(model="gpt-5.5", input=p
 keep = later = stop = store = save_intent = drop_intent = save_token = print
 load_token = lambda: None
 """
+# Forked from one process that has imported the packages already.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["openai", "runoutcome", "runoutcome.testing"])
 # Waits, so it is made only where it is used.
 A_RUN = 'response_id = runs.create_and_poll(model="gpt-5.5", input="Hello", poll_interval_ms=10).id\n'
 
@@ -48,16 +54,26 @@ def test_python_blocks_run(name: str) -> None:
     block = BLOCKS[name]
     if "tenacity" in block and importlib.util.find_spec("tenacity") is None:
         pytest.skip("tenacity is not installed here")
+    source = PRELUDE + (A_RUN if "response_id" in block else "") + block
     with Emulator({"queued_seconds": 0, "running_seconds": 0.1}) as emulator:
-        environment = {**os.environ, "OPENAI_BASE_URL": emulator.base_url, "OPENAI_API_KEY": "any"}
-        done = subprocess.run(
-            [sys.executable, "-c", PRELUDE + (A_RUN if "response_id" in block else "") + block],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr
+        receiver, sender = PROCESSES.Pipe(duplex=False)
+        process = PROCESSES.Process(target=run_block, args=(source, emulator.base_url, sender))
+        process.start()
+        sender.close()
+        failure = receiver.recv() if receiver.poll(timeout=None) else None
+        process.join()
+    assert (process.exitcode, failure) == (0, None)
+
+
+def run_block(source: str, base_url: str, sender: Connection) -> None:
+    """Run a block in a process of its own, and send its traceback, or None."""
+    os.environ.update(OPENAI_BASE_URL=base_url, OPENAI_API_KEY="any")
+    try:
+        exec(compile(source, "block", "exec"), {"__name__": "__main__"})  # noqa: S102 - our own pages
+    except BaseException:  # noqa: BLE001 - whatever a block raises is a failure of the page
+        sender.send(traceback.format_exc())
+    else:
+        sender.send(None)
 
 
 def test_there_are_blocks_to_run() -> None:

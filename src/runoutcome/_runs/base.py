@@ -26,7 +26,7 @@ from .._sdk.responses import build_run
 from .._sdk.structured_output import TextFormat
 from .._waiting.polling import policy_for
 from .._waiting.resubmit import ResubmitBudget
-from .._waiting.resume_token import ResumeToken, check_id, loads
+from .._waiting.resume_token import ResumeToken, check_id, epoch_seconds, loads
 from .options import Auto, JobOptions, ManyOptions, NewStreamOptions, Run, StreamOptions, WaitOptions
 
 MAX_POLLS_IN_FLIGHT = 48
@@ -181,11 +181,11 @@ def token_of(run: Run) -> tuple[ResumeToken, Any]:
     if not isinstance(response_id, str) or not response_id:
         refuse_type(run, "a run is a response id, a resume token or a response")
     check_id(response_id)
-    created_at, metadata = look(run, "created_at"), look(run, "metadata")
+    metadata = look(run, "metadata")
     return (
         ResumeToken(
             response_id,
-            float(created_at) if isinstance(created_at, (int, float)) else None,
+            epoch_seconds(look(run, "created_at")),
             word(look(metadata, KEY)),
             word(look(metadata, WINDOW)) or window_of(run),
         ),

@@ -39,6 +39,7 @@ class NoRunBodyError(Exception):
     """A 2xx answer to a poll that is no run body: HTML, `{}`, cut or empty JSON."""
 
 
+_READERS = ("json.decoder", "openai._models")
 _GARBAGE = (NoRunBodyError, APIResponseValidationError, json.JSONDecodeError, UnicodeDecodeError)
 
 
@@ -83,7 +84,7 @@ def read_fault(error: BaseException) -> Fault:
             retry_after=retry_after_of(headers),
             words=error.body,
         )
-    if isinstance(error, _GARBAGE):
+    if isinstance(error, _GARBAGE) or _is_unreadable(error):
         return Fault("garbage", "answered")
     cause = error.__cause__ if isinstance(error, APIConnectionError) else error
     if _is_after_redirect(error, cause):
@@ -112,8 +113,8 @@ def retry_after_of(headers: Any) -> float | None:
             continue
         if 0 <= seconds < math.inf:
             return seconds
-    date = parsedate_tz(headers.get("retry-after") or "")
     try:
+        date = parsedate_tz(headers.get("retry-after") or "")
         return max(0.0, mktime_tz(date) - time.time()) if date else None
     except (ValueError, OverflowError):
         return None
@@ -131,6 +132,14 @@ def _met_dead_loop(error: BaseException) -> bool:
     openai 1.109 and 2.x make an APIConnectionError of it; 3.x lets it through.
     """
     return isinstance(error, RuntimeError) and any(word in str(error) for word in _DEAD_LOOP)
+
+
+def _is_unreadable(error: BaseException) -> bool:
+    """True if the answer is JSON that Python or the SDK gave up on: nested too deep, or with a number too large."""
+    frame = error.__traceback__ if isinstance(error, (ValueError, OverflowError, RecursionError)) else None
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame is not None and frame.tb_frame.f_globals.get("__name__") in _READERS
 
 
 def _is_after_redirect(error: BaseException, cause: BaseException | None) -> bool:

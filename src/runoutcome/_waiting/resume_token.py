@@ -79,11 +79,11 @@ def loads(text: str) -> ResumeToken:
         raise ValueError("not a resume token: it holds no response id")
     return ResumeToken(
         response_id,
-        _time(values.get("at")),
+        epoch_seconds(values.get("at")),
         _text(values.get("key")),
         _text(values.get("window")),
         values.get("seen") is True,
-        _time(values.get("first")),
+        epoch_seconds(values.get("first")),
         spent if type(spent) is int and spent > 0 else 0,
         cursor if type(cursor) is int and cursor >= 0 else None,
     )
@@ -102,7 +102,8 @@ def check_id(response_id: str) -> None:
             )
 
 
-def _time(value: object) -> float | None:
+def epoch_seconds(value: object) -> float | None:
+    """A time that a token or a body holds; None for what is no finite number of 0 or more."""
     return parse_seconds(value) if not isinstance(value, str) else None
 
 

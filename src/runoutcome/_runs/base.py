@@ -10,7 +10,7 @@ from typing import Any
 from .. import _sdk
 from .._catalog.catalog import Catalog
 from .._catalog.rows import HOME
-from .._checks import check_type, refuse_type
+from .._checks import check_finite_number, check_type, refuse_type
 from .._drivers.many import Begin
 from .._errors.raising import parse_accept
 from .._operations.cancel import cancel
@@ -129,9 +129,17 @@ class RunsBase:
             options.on_submitted,
         )
 
-    def _cancel_steps(self, run: Run) -> Steps[_sdk.Response]:
+    def _cancel_steps(self, run: Run, wait_seconds: float) -> Steps[_sdk.Response]:
+        check_finite_number(wait_seconds, "wait_seconds is a number of seconds, 0 or more")
         token, response = token_of(run)
-        return cancel(self._clock, self._catalog, token, known=_is_known(token, response))
+        return cancel(
+            self._clock,
+            self._catalog,
+            token,
+            known=_is_known(token, response),
+            first=self._given(response),
+            wait_seconds=wait_seconds,
+        )
 
     def _given(self, response: Any) -> Observation | None:
         """The observation of a response that names a run; one that has ended becomes a model, as if it was polled.

@@ -53,6 +53,8 @@ class Fault:
     status_code: int | None = None
     from_api: bool = False
     """The answer is the API's own JSON error, and not a page of something in between."""
+    is_json: bool = False
+    """The answer is a JSON object: an application speaks, and not a page of something in between."""
     is_marked: bool = False
     """The answer bears the API's own mark, such as `x-request-id`, which a proxy in between does not make."""
     is_redirected: bool = False
@@ -73,12 +75,13 @@ class Fault:
 def read_fault(error: BaseException) -> Fault:
     """The fault that an exception amounts to. Raises nothing."""
     if isinstance(error, APIStatusError):
-        headers = error.response.headers
+        headers, document = error.response.headers, _document(error)
         return Fault(
             "answered",
             "answered",
             error.status_code,
-            from_api=_is_envelope(error),
+            from_api=isinstance(document, dict) and isinstance(document.get("error"), dict),
+            is_json=isinstance(document, dict),
             is_marked=_is_marked(headers),
             is_redirected=bool(error.response.history),
             retry_after=retry_after_of(headers),
@@ -155,9 +158,8 @@ def _is_marked(headers: Any) -> bool:
     return not names.isdisjoint(_MARKS) and not any(name.startswith("x-litellm-") for name in names)
 
 
-def _is_envelope(error: APIStatusError) -> bool:
+def _document(error: APIStatusError) -> Any:
     try:
-        document = json.loads(error.response.content)
+        return json.loads(error.response.content)
     except (ValueError, RecursionError):
-        return False
-    return isinstance(document, dict) and isinstance(document.get("error"), dict)
+        return None

@@ -34,6 +34,10 @@ class ResumeToken:
     cursor: int | None = None
     """The number of the last event of its stream that was passed on; None where none was."""
 
+    def age_at(self, now: float) -> float | None:
+        """Seconds from the submission to `now`, by the wall clock; None where the time of the submission is unknown."""
+        return None if self.submitted_at is None else max(0.0, now - self.submitted_at)
+
     def dumps(self) -> str:
         """The token as one line of JSON."""
         values: dict[str, Any] = {"runoutcome": VERSION, "id": self.response_id}

@@ -610,6 +610,32 @@ def test_one_bad_job_does_not_stop_the_others(batch: Open) -> None:
     assert ends(work.run()) == {"job-0": "not_submitted"}
 
 
+def test_a_body_of_which_no_line_can_be_made_leaves_its_job_alone_unfinished(batch: Open) -> None:
+    """A run whose body cannot be written as JSON is unfinished, with the reason; the others get their lines."""
+    work = batch(["completed"] * 4)
+    own: list[str] = []
+
+    def corrupt(response: Any) -> None:
+        response.read() if hasattr(response, "read") and not hasattr(response, "aread") else None
+        request = response.request
+        if request.method == "GET" and (not own or request.url.path.endswith(own[0])):
+            own[:] = [request.url.path.rpartition("/")[2]]
+            response._content = (
+                json.dumps({"id": own[0], "object": "response", "status": "completed", "output": [], "odd": "LONG"})
+                .replace('"LONG"', "9" * 5000)
+                .encode()
+            )
+
+    work.world.response_hooks.append(corrupt)
+    reports = [report for report in work.run() if report.end != "finished"]
+    assert [(report.end, report.exception, report.response_id) for report in reports] == [
+        ("unfinished", "ValueError", own[0])
+    ]
+    assert len(work.rows) == 3
+    work.world.response_hooks.clear()
+    assert [report.end for report in work.run()] == ["finished"]
+
+
 def test_an_error_after_the_post_is_no_refusal(batch: Open) -> None:
     """What breaks on our side after the server took the POST leaves the job held: only what was not sent is free."""
     work = batch(["completed"])

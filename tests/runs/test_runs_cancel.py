@@ -9,7 +9,7 @@ import pytest
 from openai.types.responses import Response
 
 from colours import COLOURS, OpenWorld, Script, World, body_of, open_worlds, refusal, reply
-from runoutcome import RunGoneError, RunUnknownError
+from runoutcome import RunGoneError, RunUnknownError, classify
 from runoutcome._waiting.resume_token import ResumeToken, loads
 from runoutcome.testing import FaultRule, OutcomeScript, Scenario, parse_fault
 
@@ -205,3 +205,42 @@ def test_the_read_after_a_refused_cancel_may_fail(worlds: OpenWorld) -> None:
 def test_an_interrupted_cancel_carries_the_token(worlds: OpenWorld) -> None:
     """Ctrl-C in the middle of a cancel says which run it was."""
     cancel_error(worlds(answer=Script([KeyboardInterrupt()])), KeyboardInterrupt, "resp_1")
+
+
+@pytest.mark.parametrize("form", ["response", "dict"])
+@pytest.mark.parametrize("word", ["completed", "server_error", "cancelled"])
+def test_a_response_that_has_ended_is_not_cancelled(worlds: OpenWorld, word: str, form: str) -> None:
+    """A response known as ended is given back without a request: a server could write over what was paid for."""
+    world = worlds()
+    ended = world.call("poll", world.submitted(), accept=("cancelled",)) if word == "completed" else None
+    run: Any = ended or Response.construct(**body_of(word if word == "cancelled" else "failed"))
+    before = len(world.emulator.requests)
+    response = world.call("cancel", run if form == "response" else run.to_dict())
+    assert (type(response), response.status) == (Response, run.status)
+    assert len(world.emulator.requests) == before
+
+
+@pytest.mark.parametrize("wait_seconds", [0, 2, 300])
+def test_the_reading_after_a_cancel_is_bounded(worlds: OpenWorld, wait_seconds: float) -> None:
+    """`wait_seconds` bounds the time for which a run that is still going is read after its cancel."""
+    world = worlds(answer=(script := Script([reply(body_of("in_progress")), "in_progress"])))
+    assert world.call("cancel", "resp_1", wait_seconds=wait_seconds).status == "in_progress"
+    assert wait_seconds * 0.5 <= world.elapsed <= wait_seconds
+    assert script.methods[:2] == ["POST", "GET"]
+
+
+@pytest.mark.parametrize("wait_seconds", [-1, float("nan"), float("inf"), "5", True])
+def test_a_wait_that_is_no_time_is_refused(worlds: OpenWorld, wait_seconds: Any) -> None:
+    """`wait_seconds` is a finite number of seconds, told before anything is sent."""
+    world = worlds(answer=(script := Script(["cancelled"])))
+    with pytest.raises((ValueError, TypeError), match="wait_seconds"):
+        world.call("cancel", "resp_1", wait_seconds=wait_seconds)
+    assert script.requests == []
+
+
+def test_the_usage_of_a_cancelled_run_is_not_known() -> None:
+    """Zeros in the body of a run that was just cancelled are no count; other numbers are."""
+    zeros = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+    assert classify(body_of("cancelled", usage=zeros)).usage is None
+    assert classify(body_of("completed", usage=zeros)).usage == zeros
+    assert classify(body_of("cancelled", usage={**zeros, "total_tokens": 7})).usage == {**zeros, "total_tokens": 7}

@@ -491,7 +491,7 @@ def test_a_run_that_was_known_is_gone(worlds: OpenWorld) -> None:
 
 @pytest.mark.parametrize("form", ["response", "token", "resumed"])
 def test_a_response_or_a_token_belongs_to_a_known_run(worlds: OpenWorld, form: str) -> None:
-    """404 for what is ours already, a response or a token, is `RunGoneError` at once: it cannot be a typo."""
+    """404 for what is ours already, a response or a token, is `RunGoneError` after 5 s: it cannot be a typo."""
     world = worlds(scenario(expires_after_seconds=0))
     response = world.create()
     run = {
@@ -500,8 +500,22 @@ def test_a_response_or_a_token_belongs_to_a_known_run(worlds: OpenWorld, form: s
         "resumed": ResumeToken(response.id, seen=True).dumps(),
     }[form]
     world.clock.advance(60)
-    poll_error(world, RunGoneError, run)
-    assert world.sleeps == []
+    error = poll_error(world, RunGoneError, run)
+    assert world.sleeps == [5.0]
+    assert ("past its retention" in str(error)) == (form == "resumed")  # only its age is not known
+
+
+@pytest.mark.parametrize(
+    "missing", [refusal(404), reply({"detail": "Response with id resp_1 not found"}, 404)], ids=["envelope", "detail"]
+)
+def test_a_known_run_that_is_missing_is_asked_for_once_more(worlds: OpenWorld, missing: Any) -> None:
+    """A JSON 404 of a known run, of whatever form, is read once more after 5 s: the second makes the run gone."""
+    known = ResumeToken("resp_1", seen=True).dumps()
+    world = worlds(answer=Script([missing, "in_progress", missing, "completed"]))
+    assert world.call("poll", known).status == "completed"
+    world = worlds(answer=(script := Script([missing])))
+    assert poll_error(world, RunGoneError, known).response_id == "resp_1"
+    assert (len(script.requests), world.sleeps) == (2, [5.0])
 
 
 def missing_for(seconds: float, world: Callable[[], World]) -> Script:

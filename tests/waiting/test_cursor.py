@@ -34,6 +34,7 @@ def at(*numbers: int) -> Cursor:
         (at(0, 1), 1, "seen"),
         (at(0, 1), 0, "seen"),
         (at(0, 1), 3, "gap"),
+        (at(0, 1), 2**63, "new"),
         (Cursor(7), 8, "new"),
         (Cursor(7), 7, "seen"),
         (Cursor(7), 9, "gap"),

@@ -313,16 +313,26 @@ def test_404_for_an_id_never_seen() -> None:
 
 
 def test_404_for_a_known_run() -> None:
-    """A 404 for a run that was there stops at once: it is gone."""
+    """A run that was there is asked for once more after 5 s, and the second 404 makes it gone."""
     state, _ = pending(ENDLESS, NEW, 0.0)
-    assert missing(ENDLESS, state, 10.0)[1] == Stop("gone")
+    state, step = missing(ENDLESS, state, 10.0)
+    assert step == Sleep(5.0)
+    assert missing(ENDLESS, state, 12.0)[1] == Sleep(3.0)
+    assert missing(ENDLESS, state, 15.0)[1] == Stop("gone")
+
+
+def test_a_run_that_was_read_again_begins_anew() -> None:
+    """Only a 404 that is followed by another makes a run gone."""
+    state, _ = missing(ENDLESS, pending(ENDLESS, NEW, 0.0)[0], 10.0)
+    state, _ = pending(ENDLESS, state, 15.0)
+    assert missing(ENDLESS, state, 25.0)[1] == Sleep(5.0)
 
 
 @pytest.mark.parametrize(
-    ("now", "expected"), [(0.0, Sleep(0.5)), (4.9, Sleep(0.5)), (5.0, Stop("gone")), (60.0, Stop("gone"))]
+    ("now", "expected"), [(0.0, Sleep(0.5)), (4.9, Sleep(0.5)), (5.0, Sleep(5.0)), (60.0, Sleep(5.0))]
 )
 def test_404_right_after_our_own_create(now: float, expected: Next) -> None:
-    """A run that we created ourselves has 5 s to become readable."""
+    """A run that we created ourselves is asked for often in its first 5 s, to become readable."""
     state = WaitState(started=0.0, known=True, created=0.0)
     assert missing(ENDLESS, state, now)[1] == expected
 

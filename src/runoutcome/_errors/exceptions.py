@@ -175,6 +175,10 @@ class RunUnknownError(RunError, _sdk.APIError):
     __module__ = "runoutcome"
 
 
+SHORTEST_RETENTION_SECONDS = 600.0
+"""The API keeps a body for 10 minutes at least, where it is stored for polling only."""
+
+
 class RunGoneError(Portable, _sdk.NotFoundError):
     """A run that was there answers 404 now. It may have completed, so it is never resubmitted."""
 
@@ -212,12 +216,20 @@ class RunGoneError(Portable, _sdk.NotFoundError):
         self.__dict__.update({name: value for name, value in parts.items() if value is not None})
 
     @classmethod
-    def of(cls, cause: _sdk.NotFoundError, response_id: str, token: str | None) -> "RunGoneError":
-        """The error for a real 404 on a poll of a known run; internal."""
+    def of(
+        cls, cause: _sdk.NotFoundError, response_id: str, token: str | None, age_seconds: float | None = None
+    ) -> "RunGoneError":
+        """The error for a real 404 on a poll of a known run of this age, None if that is not known; internal."""
         error = cls.__new__(cls)
+        why = "its stored body is past its retention, or was deleted"
+        if age_seconds is not None and age_seconds < SHORTEST_RETENTION_SECONDS:
+            why = (
+                f"at an age of {age_seconds:.0f} s its retention has not ended, so it was deleted, or this server, key "
+                "or project is not the one that it was made with"
+            )
         message = (
-            f"The run {response_id} was known and is gone (404). It may have completed; its stored body is past its "
-            "retention, or was deleted. It is not submitted again: look where you keep results first."
+            f"The run {response_id} was known and is gone (404). It may have completed; {why}. "
+            "It is not submitted again: look where you keep results first."
         )
         body = cause.body if isinstance(cause.body, dict) else None
         error._fill(message, response_id, token, cause.request_id, body)

@@ -14,23 +14,35 @@ from .effects import Cancel, Clock, Pause, Poll, Steps
 from .interrupts import carrying
 from .observation import Observation, model_of, observe, observe_body
 
-CONFIRM_SECONDS = 5.0
+WAIT_SECONDS = 5.0
 """Time that a cancel may take to have effect before the run is returned as it is."""
 FIRST_DELAY_SECONDS, GROWTH = 0.5, 1.5
 
 
 def cancel(
-    clock: Clock, catalog: Catalog, token: ResumeToken, *, known: bool, max_retries: int | None = None
+    clock: Clock,
+    catalog: Catalog,
+    token: ResumeToken,
+    *,
+    known: bool,
+    first: Observation | None = None,
+    max_retries: int | None = None,
+    wait_seconds: float = WAIT_SECONDS,
 ) -> Steps[_sdk.Response]:
     """Steps of cancelling a run; gives the SDK's response with the true state after the request.
 
+    `first` is a body that the caller already has. One that has ended is given as it is, without a request: there are
+    servers that write "cancelled" over a result that was paid for.
+
     What the server answers to the request is not the last word: it is 200, 400 or 409 for a run that had ended, by
     server and mode, a run that was said to be cancelled can complete, and an answer can be lost. So the run is read
-    after it, again for up to 5 seconds while it is pending or cannot be read, and given as it then is. Raises the SDK's
+    after it, again for `wait_seconds` while it is pending or cannot be read, and given as it then is. Raises the SDK's
     own error for a run that does not exist (RunGoneError if it was `known`) or a cancel that was refused, and
     RunUnknownError if nothing that was read is a run.
     """
     with carrying(token.dumps()):
+        if first is not None and first.outcome.phase == "terminal":
+            return model_of(first.origin)
         observation: Observation | None = None
         try:
             observation = observe((yield Cancel(token.response_id, max_retries)), catalog)
@@ -39,13 +51,20 @@ def cancel(
                 raise
         if observation is not None and observation.outcome.status is None:
             observation = None  # an answer that is no run says nothing
-        return (yield from _confirm(clock, catalog, token, observation, known=known or observation is not None))
+        known = known or observation is not None
+        return (yield from _confirm(clock, catalog, token, observation, wait_seconds, known=known))
 
 
 def _confirm(
-    clock: Clock, catalog: Catalog, token: ResumeToken, observation: Observation | None, *, known: bool
+    clock: Clock,
+    catalog: Catalog,
+    token: ResumeToken,
+    observation: Observation | None,
+    wait_seconds: float,
+    *,
+    known: bool,
 ) -> Steps[_sdk.Response]:
-    until, delay = clock.monotonic() + CONFIRM_SECONDS, FIRST_DELAY_SECONDS
+    until, delay = clock.monotonic() + wait_seconds, FIRST_DELAY_SECONDS
     while True:
         failure: Exception | None = None
         try:
@@ -62,8 +81,8 @@ def _confirm(
             break
         yield Pause(delay)
         delay *= GROWTH
-    if isinstance(failure, _sdk.NotFoundError) and read_fault(failure).from_api:
-        raise RunGoneError.of(failure, token.response_id, token.dumps()) from failure
+    if isinstance(failure, _sdk.NotFoundError) and read_fault(failure).is_json:
+        raise RunGoneError.of(failure, token.response_id, token.dumps(), token.age_at(clock.time())) from failure
     if observation is not None:  # also where it could not be read again: this is the last that is known
         return model_of(observation.origin)
     if isinstance(failure, _sdk.APIError):

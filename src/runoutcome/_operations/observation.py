@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from .._catalog.rows import HOME
 from .._errors.bases import Origin
 from .._errors.exceptions import OutputParseError
 from .._errors.raising import Require, is_accepted, lacks_output, make_error, origin_of
-from .._outcome.body import Reading, read, read_head
+from .._outcome.body import Reading, parse_json, read, read_head, word
 from .._outcome.classify import examine
 from .._outcome.judge import judge
 from .._outcome.outcome import Outcome
@@ -63,11 +62,12 @@ def observe_answer(answer: Answer, catalog: Catalog) -> Observation:
 def _pending(answer: Answer, catalog: Catalog) -> Observation | None:
     """The observation of a pending run by the head of its body; None if the head does not say that it is pending."""
     head, place = read_head(answer.content), catalog.surfaces[HOME]
-    if head is None or head["status"] not in place.pending or not isinstance(head.get("id"), str):
+    if head is None or not isinstance(head.get("id"), str) or head.get("object") != place.object:
         return None
-    if head.get("object") != place.object:
+    status = head["status"]
+    if not isinstance(status, str) or status not in place.pending:
         return None
-    outcome = judge(Reading("run", head, place.object, head["status"], None, head["id"]), place, catalog)
+    outcome = judge(Reading("run", head, place.object, status, None, word(head["id"])), place, catalog)
     origin = Origin(None, None, answer.status_code, answer.request_id, answer.url, answer.http_library)
     return Observation(outcome, origin, _hint(answer), answer)
 
@@ -75,9 +75,16 @@ def _pending(answer: Answer, catalog: Catalog) -> Observation | None:
 def observe_body(answer: Answer, catalog: Catalog) -> Observation:
     """The observation by the whole body, which the caller may get. Raises NoRunBodyError."""
     try:
-        body = json.loads(answer.content)
+        body = parse_json(answer.content)
     except (ValueError, RecursionError):
         raise NoRunBodyError(f"HTTP {answer.status_code} with {_kind_of_page(answer.content)}") from None
+    try:
+        return _observe(body, answer, catalog)
+    except RecursionError:  # Python parses lists that are nested deeper than it walks
+        raise NoRunBodyError(f"HTTP {answer.status_code} with JSON that is nested too deep") from None
+
+
+def _observe(body: object, answer: Answer, catalog: Catalog) -> Observation:
     reading = read(body) if isinstance(body, dict) else Reading("none")
     run = reading.run
     is_run = reading.kind == "run" and reading.object in (None, "response") and isinstance(run, dict)

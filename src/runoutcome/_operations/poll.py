@@ -103,7 +103,7 @@ def state_of(clock: Clock, token: ResumeToken, *, known: bool, started: float | 
     """The state at the start of a wait, whose deadline counts from `started` (from now, if left out)."""
     now = clock.monotonic()
     started = now if started is None else started
-    age = max(0.0, clock.time() - token.submitted_at) if token.submitted_at is not None else 0.0
+    age = token.age_at(clock.time()) or 0.0
     created = now - age if token.submitted_at is not None else None
     return _wait.WaitState(started, age_seconds=age - (now - started), known=known, created=created)
 
@@ -137,7 +137,7 @@ def after_failure(
     now = wait.clock.monotonic()
     if fault.status_code == 404:
         # A page of something in between that says 404 for a run we know is no word of the API.
-        if not state.known or fault.from_api:
+        if not state.known or fault.is_json:
             state, step = _wait.missing(wait.policy, state, now)
             if step == _wait.Stop("missing"):
                 raise error
@@ -161,7 +161,7 @@ def _stop(
     status = outcome.status if outcome else "not known: no poll was answered"
     waited = wait.clock.monotonic() - state.started
     if stop.reason == "gone" and isinstance(cause, _sdk.NotFoundError):
-        raise RunGoneError.of(cause, response_id, text) from cause
+        raise RunGoneError.of(cause, response_id, text, token.age_at(wait.clock.time())) from cause
     if stop.reason == "lost":
         raise PollingLostError(
             f"Polls of the run {response_id} failed for longer than the budget, the last one with "

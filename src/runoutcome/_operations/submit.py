@@ -13,7 +13,6 @@ An ambiguous create raises `SubmissionUnknownError` and is not sent again: no en
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import uuid
@@ -24,7 +23,7 @@ from urllib.parse import quote
 from .. import _sdk
 from .._errors.exceptions import SubmissionUnknownError
 from .._errors.retryable import is_retryable
-from .._outcome.body import look
+from .._outcome.body import look, parse_json
 from .._sdk.faults import Fault, read_fault
 from .._sdk.responses import build_run
 from .._waiting.attempts import attempt_key as attempt_key, split_key as split_key
@@ -159,7 +158,7 @@ def _recovered(response: object) -> object:
     if not isinstance(response, str):
         return response
     try:
-        body = json.loads(response)
+        body = parse_json(response)
     except (ValueError, RecursionError):
         return response
     return build_run(body, None) if isinstance(body, dict) else response
@@ -167,7 +166,7 @@ def _recovered(response: object) -> object:
 
 def _has_id(response: object) -> bool:
     response_id = look(response, "id")
-    return isinstance(response_id, str) and bool(response_id)
+    return isinstance(response_id, str) and bool(response_id) and response_id.isprintable()
 
 
 def submission_unknown(key: str, error: BaseException | None) -> SubmissionUnknownError:

@@ -29,7 +29,10 @@ HEAD_BYTES = 4096
 _OPEN = re.compile(r"[ \t\n\r]*\{")
 _NAME = re.compile(r'[ \t\n\r]*"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')
 _COMMA = re.compile(r"[ \t\n\r]*,")
+_AGAIN = re.compile(r'"(?:id|object|status)"[ \t\n\r]*:')
 _decode = json.JSONDecoder().raw_decode
+_UNPRINTABLE = 10**4300
+"""Stands for each number of more digits than Python reads; it cannot be printed either."""
 
 
 class Answer(NamedTuple):
@@ -84,7 +87,7 @@ def read(obj: object, *, is_row: bool = False) -> Reading:
 
 def _read_text(text: str | bytes | bytearray | memoryview, is_row: bool) -> Reading:
     try:
-        document = json.loads(text.removeprefix("\ufeff") if isinstance(text, str) else bytes(text))
+        document = parse_json(text.removeprefix("\ufeff") if isinstance(text, str) else bytes(text))
     except (ValueError, RecursionError):
         return Reading("none")
     return read(document, is_row=is_row) if isinstance(document, dict) else Reading("none")
@@ -241,10 +244,28 @@ def word(value: object) -> str | None:
         return f"<{type(value).__name__}>"
 
 
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text. A number of too many digits becomes 10**4300. Raises ValueError and RecursionError."""
+    try:
+        return json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except ValueError:
+        return json.loads(text, parse_int=_integer)
+
+
+def _integer(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError:
+        return -_UNPRINTABLE if digits.startswith("-") else _UNPRINTABLE
+
+
 def read_head(content: bytes) -> dict[str, Any] | None:
     """The fields of a JSON object up to and with `status`; None if that takes reading all of it.
 
-    What comes after them is not looked at, except that it ends as an object does: a cut body is no head.
+    What comes after them is not looked at, except that it ends as an object does: a cut body is no head. A name that
+    comes again counts as it comes last, so a short body where one may is read whole.
     """
     if not content[-8:].rstrip().endswith(b"}"):
         return None
@@ -256,6 +277,6 @@ def read_head(content: bytes) -> dict[str, Any] | None:
         except (ValueError, RecursionError):  # a value that goes beyond the head, or is no JSON
             return None
         if name[1] == "status":
-            return head
+            return None if len(content) <= HEAD_BYTES and _AGAIN.search(text, end) else head
         match = _COMMA.match(text, end)
     return None

@@ -102,6 +102,11 @@ def _failed(
     )
 
 
+def _known_usage(status: str | None, usage: dict[str, int] | None) -> dict[str, int] | None:
+    """The usage, but None for the zeros of a cancelled run: servers write them before they have counted."""
+    return None if status == "cancelled" and not any((usage or {}).values()) else usage
+
+
 def _from(
     verdict: Verdict, reading: Reading, catalog: Catalog, surface: Surface, phase: Phase, **fields: Any
 ) -> Outcome:
@@ -110,7 +115,7 @@ def _from(
         fields["counts"] = read_counts(look(run, surface.counts_field))
     if phase != "pending":
         body = reading.answer.body if reading.kind == "row" else run
-        fields["usage"] = read_usage(look(body, "usage"))
+        fields["usage"] = _known_usage(reading.status, read_usage(look(body, "usage")))
         # The body of an HTTP error is not something that was produced.
         if surface.output_path and (reading.kind != "row" or reading.status == "completed"):
             output = read_output(find(run, surface.output_path))

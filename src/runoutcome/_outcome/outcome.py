@@ -47,6 +47,7 @@ class Outcome:
     model: str | None = None
     """None while it is pending, too: of a pending body only status, id and counts are read."""
     usage: Mapping[str, int] | None = field(default=None, hash=False)
+    """Token counts; None where they are not known. A cancelled run whose body says 0 is one of these."""
     has_output: bool = False
     counts: Mapping[str, int] | None = field(default=None, hash=False)
     """Parts of a batch, file batch or eval run by the way they ended, as the body counts them."""

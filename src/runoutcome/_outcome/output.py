@@ -56,7 +56,7 @@ def read_output(output: object) -> Output:
 
 
 def _is_output(item: object) -> bool:
-    kind = look(item, "type")
+    kind = word(look(item, "type"))
     if kind == "message":
         return any(text.strip() for text in _texts(item, "output_text", "text"))
     if kind in _FOR_THE_CALLER or (kind == "shell_call" and not _acted(item)):

@@ -14,6 +14,7 @@ from .._drivers.limiter import AsyncLimiter
 from .._drivers.scheduler import AsyncSchedulers
 from .._errors.raising import Accept, Require
 from .._errors.results import RunResult
+from .._operations.cancel import WAIT_SECONDS
 from .._operations.effects import Clock, Notices
 from .._operations.interrupts import OnInterrupt
 from .._operations.poll import OnTimeout
@@ -263,6 +264,6 @@ class AsyncRuns(RunsBase):
         options, params = split(NewStreamOptions, params)
         return AsyncRunStream(self._driver, self._new_stream_steps(params, options), options.on_interrupt)
 
-    async def cancel(self, run: Run) -> _sdk.Response:
+    async def cancel(self, run: Run, *, wait_seconds: float = WAIT_SECONDS) -> _sdk.Response:
         """The async twin of `Runs.cancel`."""
-        return await self._driver.run(self._cancel_steps(run))
+        return await self._driver.run(self._cancel_steps(run, wait_seconds))

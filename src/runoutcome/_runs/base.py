@@ -10,7 +10,7 @@ from typing import Any
 from .. import _sdk
 from .._catalog.catalog import Catalog
 from .._catalog.rows import HOME
-from .._checks import check_type, refuse_type
+from .._checks import check_finite_number, check_type, refuse_type
 from .._drivers.many import Begin
 from .._errors.raising import parse_accept
 from .._operations.cancel import cancel
@@ -26,7 +26,7 @@ from .._sdk.responses import build_run
 from .._sdk.structured_output import TextFormat
 from .._waiting.polling import policy_for
 from .._waiting.resubmit import ResubmitBudget
-from .._waiting.resume_token import ResumeToken, check_id, loads
+from .._waiting.resume_token import ResumeToken, check_id, epoch_seconds, loads
 from .options import Auto, JobOptions, ManyOptions, NewStreamOptions, Run, StreamOptions, WaitOptions
 
 MAX_POLLS_IN_FLIGHT = 48
@@ -129,9 +129,17 @@ class RunsBase:
             options.on_submitted,
         )
 
-    def _cancel_steps(self, run: Run) -> Steps[_sdk.Response]:
+    def _cancel_steps(self, run: Run, wait_seconds: float) -> Steps[_sdk.Response]:
+        check_finite_number(wait_seconds, "wait_seconds is a number of seconds, 0 or more")
         token, response = token_of(run)
-        return cancel(self._clock, self._catalog, token, known=_is_known(token, response))
+        return cancel(
+            self._clock,
+            self._catalog,
+            token,
+            known=_is_known(token, response),
+            first=self._given(response),
+            wait_seconds=wait_seconds,
+        )
 
     def _given(self, response: Any) -> Observation | None:
         """The observation of a response that names a run; one that has ended becomes a model, as if it was polled.
@@ -181,11 +189,11 @@ def token_of(run: Run) -> tuple[ResumeToken, Any]:
     if not isinstance(response_id, str) or not response_id:
         refuse_type(run, "a run is a response id, a resume token or a response")
     check_id(response_id)
-    created_at, metadata = look(run, "created_at"), look(run, "metadata")
+    metadata = look(run, "metadata")
     return (
         ResumeToken(
             response_id,
-            float(created_at) if isinstance(created_at, (int, float)) else None,
+            epoch_seconds(look(run, "created_at")),
             word(look(metadata, KEY)),
             word(look(metadata, WINDOW)) or window_of(run),
         ),

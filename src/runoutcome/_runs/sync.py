@@ -14,6 +14,7 @@ from .._drivers.limiter import Limiter
 from .._drivers.scheduler import Scheduler
 from .._errors.raising import Accept, Require
 from .._errors.results import RunResult
+from .._operations.cancel import WAIT_SECONDS
 from .._operations.effects import Clock, Notices
 from .._operations.interrupts import OnInterrupt
 from .._operations.poll import OnTimeout
@@ -341,12 +342,14 @@ class Runs(RunsBase):
         options, params = split(NewStreamOptions, params)
         return RunStream(self._driver, self._new_stream_steps(params, options), options.on_interrupt)
 
-    def cancel(self, run: Run) -> _sdk.Response:
+    def cancel(self, run: Run, *, wait_seconds: float = WAIT_SECONDS) -> _sdk.Response:
         """Ask the server to stop a run, and give the run in its true state after that.
 
-        `run` is a response id, a resume token or a response. A run that had ended is given as it ended, whatever
-        the server answers to the cancel; while it is still pending it is read again for up to 5 seconds, and then
-        given as it is. Raises the SDK's own error for a run that does not exist or a refusal (401, 403, 5xx), and
-        `RunGoneError` for a run that was known and is gone.
+        `run` is a response id, a resume token or a response. A response that has ended is given back without a
+        request, for there are servers on which a cancel overwrites the result. A run that had ended is given as it
+        ended, whatever the server answers to the cancel; while it is still pending it is read again for up to
+        `wait_seconds`, and then given as it is: a cancel can take minutes. The usage of a cancelled run is not known
+        where the server says 0. Raises the SDK's own error for a run that does not exist or a refusal (401, 403, 5xx),
+        `RunGoneError` for a run that was known and is gone, and ValueError for a `wait_seconds` that is no time.
         """
-        return self._driver.run(self._cancel_steps(run))
+        return self._driver.run(self._cancel_steps(run, wait_seconds))

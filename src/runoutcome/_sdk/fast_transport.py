@@ -183,7 +183,9 @@ def _refusal(url: str, status_code: int, headers: dict[str, str], content: bytes
     """The SDK's own error for an answer, raised by an SDK client that has neither a network nor the user's key."""
 
     def answer(_: object) -> Any:
-        return _LIBRARY.Response(status_code, headers=headers, content=content)
+        # As bytes: the HTTP library takes texts for ASCII, and a proxy may write what it likes.
+        fields = [(name.encode(errors="replace"), value.encode(errors="replace")) for name, value in headers.items()]
+        return _LIBRARY.Response(status_code, headers=fields, content=content)
 
     with _LIBRARY.Client(transport=_LIBRARY.MockTransport(answer), trust_env=False) as http_client:
         client: Any = openai.OpenAI(api_key="-", base_url=url, max_retries=0, http_client=http_client)

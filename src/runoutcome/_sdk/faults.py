@@ -39,6 +39,7 @@ class NoRunBodyError(Exception):
     """A 2xx answer to a poll that is no run body: HTML, `{}`, cut or empty JSON."""
 
 
+_READERS = ("json.decoder", "openai._models")
 _GARBAGE = (NoRunBodyError, APIResponseValidationError, json.JSONDecodeError, UnicodeDecodeError)
 
 
@@ -52,6 +53,8 @@ class Fault:
     status_code: int | None = None
     from_api: bool = False
     """The answer is the API's own JSON error, and not a page of something in between."""
+    is_json: bool = False
+    """The answer is a JSON object: an application speaks, and not a page of something in between."""
     is_marked: bool = False
     """The answer bears the API's own mark, such as `x-request-id`, which a proxy in between does not make."""
     is_redirected: bool = False
@@ -72,18 +75,19 @@ class Fault:
 def read_fault(error: BaseException) -> Fault:
     """The fault that an exception amounts to. Raises nothing."""
     if isinstance(error, APIStatusError):
-        headers = error.response.headers
+        headers, document = error.response.headers, _document(error)
         return Fault(
             "answered",
             "answered",
             error.status_code,
-            from_api=_is_envelope(error),
+            from_api=isinstance(document, dict) and isinstance(document.get("error"), dict),
+            is_json=isinstance(document, dict),
             is_marked=_is_marked(headers),
             is_redirected=bool(error.response.history),
             retry_after=retry_after_of(headers),
             words=error.body,
         )
-    if isinstance(error, _GARBAGE):
+    if isinstance(error, _GARBAGE) or _is_unreadable(error):
         return Fault("garbage", "answered")
     cause = error.__cause__ if isinstance(error, APIConnectionError) else error
     if _is_after_redirect(error, cause):
@@ -112,8 +116,8 @@ def retry_after_of(headers: Any) -> float | None:
             continue
         if 0 <= seconds < math.inf:
             return seconds
-    date = parsedate_tz(headers.get("retry-after") or "")
     try:
+        date = parsedate_tz(headers.get("retry-after") or "")
         return max(0.0, mktime_tz(date) - time.time()) if date else None
     except (ValueError, OverflowError):
         return None
@@ -133,6 +137,14 @@ def _met_dead_loop(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(word in str(error) for word in _DEAD_LOOP)
 
 
+def _is_unreadable(error: BaseException) -> bool:
+    """True if the answer is JSON that Python or the SDK gave up on: nested too deep, or with a number too large."""
+    frame = error.__traceback__ if isinstance(error, (ValueError, OverflowError, RecursionError)) else None
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame is not None and frame.tb_frame.f_globals.get("__name__") in _READERS
+
+
 def _is_after_redirect(error: BaseException, cause: BaseException | None) -> bool:
     """True if the request that failed is not the one that the SDK made: the HTTP library had followed a redirect."""
     first, last = getattr(error, "request", None), getattr(cause, "_request", None)
@@ -146,9 +158,8 @@ def _is_marked(headers: Any) -> bool:
     return not names.isdisjoint(_MARKS) and not any(name.startswith("x-litellm-") for name in names)
 
 
-def _is_envelope(error: APIStatusError) -> bool:
+def _document(error: APIStatusError) -> Any:
     try:
-        document = json.loads(error.response.content)
+        return json.loads(error.response.content)
     except (ValueError, RecursionError):
-        return False
-    return isinstance(document, dict) and isinstance(document.get("error"), dict)
+        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from . import SDK_VERSION, Response
 
 MAX_ID_CHARS = 2000  # the HTTP libraries refuse an address of more than 64 KB
+_LARGEST_FLOAT = 2**1023
+_CONSTRUCTOR_NAMES = ("_BaseModel__cls", "_fields_set")
 DEFAULT_URL = "https://api.openai.com/v1/responses"
 
 
@@ -78,10 +81,29 @@ def ascii_only(text: str) -> str:
 
 
 def build_run(body: dict[str, Any], request_id: str | None) -> Response:
-    """The SDK's own model of `body`, built as `responses.retrieve` builds it (nothing is validated)."""
-    run = Response.construct(**body)
+    """The SDK's own model of `body`, built as `responses.retrieve` builds it (nothing is validated).
+
+    A body that the SDK cannot build one of is built without what it trips over. Raises RecursionError.
+    """
+    try:
+        run = Response.construct(**body)
+    except RecursionError:
+        raise
+    except Exception:  # noqa: BLE001 - its constructor has no net of its own
+        run = Response.construct(**_constructible(body))
     run._request_id = request_id  # pyright: ignore[reportPrivateUsage] - public in all but name: openai/_models.py
     return run
+
+
+def _constructible(value: Any) -> Any:
+    """A JSON value without the names that the constructor has for itself, and infinity for what is no float."""
+    if isinstance(value, dict):
+        items: dict[Any, Any] = value
+        return {name: _constructible(part) for name, part in items.items() if name not in _CONSTRUCTOR_NAMES}
+    if isinstance(value, list):
+        parts: list[Any] = value
+        return [_constructible(part) for part in parts]
+    return value if type(value) is not int or abs(value) < _LARGEST_FLOAT else math.inf
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ resumed, and tested with integers.
     poll answered: pending ------> pending()  --> Sleep, or Stop("deadline")
     poll answered: unknown status  unknown()  --> Sleep, or Stop("deadline")
     poll did not answer ---------> fault()    --> Sleep, Stop("deadline") or Stop("lost")
-    poll answered: 404 ----------> missing()  --> Sleep (just created), Stop("missing") or Stop("gone")
+    poll answered: 404 ----------> missing()  --> Sleep (a known run, once more), Stop("missing") or Stop("gone")
     a notice came ---------------> noticed()  --> poll at once, and quickly from then on
 
 A poll fault is never evidence about the run: a fault never ends a wait before its own budget is spent.
@@ -37,6 +37,8 @@ MAX_RETRY_AFTER_SECONDS = 600.0
 FAULT_BUDGET_SECONDS = 600.0
 FAULT_BUDGET_COUNT = 20
 CREATE_GRACE_SECONDS = 5.0
+MISSING_SECONDS = 5.0
+"""Time between the first 404 of a known run and the one that makes it gone."""
 SAFETY_NET_SECONDS = 60.0, 300.0
 """Shortest and longest delay where notices are expected: polls only catch what a lost notice would have told."""
 LAST_POLL_SHARE, LAST_POLL_SECONDS = 0.1, 1.0
@@ -73,6 +75,8 @@ class WaitState:
     """Poll faults in a row."""
     first_fault: float | None = None
     first_unknown: float | None = None
+    first_missing: float | None = None
+    """Time of the first 404 since the run was last seen."""
     noticed_at: float | None = None
     """Time of the last notice. The next poll may reach a server that does not know of the end yet."""
 
@@ -157,7 +161,8 @@ def pending(
     policy: WaitPolicy, state: WaitState, now: float, *, hint_seconds: float | None = None, jitter: float = 1.0
 ) -> tuple[WaitState, Next]:
     """After a good poll that found the run pending."""
-    state = replace(state, known=True, polls=state.polls + 1, faults=0, first_fault=None, first_unknown=None)
+    state = replace(state, known=True, polls=state.polls + 1, faults=0, first_fault=None)
+    state = replace(state, first_missing=None, first_unknown=None)
     return state, _sleep(policy, state, now, _delay(policy, state, now, hint_seconds, jitter))
 
 
@@ -188,13 +193,15 @@ def fault(
 
 
 def missing(policy: WaitPolicy, state: WaitState, now: float) -> tuple[WaitState, Next]:
-    """After a poll that was answered 404: a run just created may not be readable yet."""
-    state = replace(state, polls=state.polls + 1)
+    """After a poll that was answered 404: a known run is asked for once more, and soon if it was just created."""
+    since = now if state.first_missing is None else state.first_missing
+    state = replace(state, polls=state.polls + 1, first_missing=since)
     if not state.known:
         return state, Stop("missing")
-    if is_fresh(state, now):
-        return state, _sleep(policy, state, now, FIRST_DELAY_SECONDS)
-    return state, Stop("gone")
+    left = since + MISSING_SECONDS - now
+    if left < MIN_INTERVAL_SECONDS:
+        return state, Stop("gone")
+    return state, _sleep(policy, state, now, min(left, FIRST_DELAY_SECONDS) if is_fresh(state, now) else left)
 
 
 def noticed(state: WaitState, now: float) -> WaitState:

@@ -34,6 +34,10 @@ class ResumeToken:
     cursor: int | None = None
     """The number of the last event of its stream that was passed on; None where none was."""
 
+    def age_at(self, now: float) -> float | None:
+        """Seconds from the submission to `now`, by the wall clock; None where the time of the submission is unknown."""
+        return None if self.submitted_at is None else max(0.0, now - self.submitted_at)
+
     def dumps(self) -> str:
         """The token as one line of JSON."""
         values: dict[str, Any] = {"runoutcome": VERSION, "id": self.response_id}
@@ -79,11 +83,11 @@ def loads(text: str) -> ResumeToken:
         raise ValueError("not a resume token: it holds no response id")
     return ResumeToken(
         response_id,
-        _time(values.get("at")),
+        epoch_seconds(values.get("at")),
         _text(values.get("key")),
         _text(values.get("window")),
         values.get("seen") is True,
-        _time(values.get("first")),
+        epoch_seconds(values.get("first")),
         spent if type(spent) is int and spent > 0 else 0,
         cursor if type(cursor) is int and cursor >= 0 else None,
     )
@@ -102,7 +106,8 @@ def check_id(response_id: str) -> None:
             )
 
 
-def _time(value: object) -> float | None:
+def epoch_seconds(value: object) -> float | None:
+    """A time that a token or a body holds; None for what is no finite number of 0 or more."""
     return parse_seconds(value) if not isinstance(value, str) else None
 
 

@@ -17,6 +17,8 @@ from .._outcome.body import look
 Place = Literal["new", "seen", "gap"]
 TERMINAL_EVENTS = frozenset({"response.completed", "response.failed", "response.incomplete", "response.cancelled"})
 _FIRST_EVENT = "response.created"
+_TOO_LARGE = 2**63
+"""No event has this number: one that does would make all that follow look as if they had been passed on."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Cursor:
 
     def _number_of(self, event: object) -> int | None:
         number = look(event, "sequence_number")
-        if type(number) is not int or number < 0:
+        if type(number) is not int or not 0 <= number < _TOO_LARGE:
             return None
         # A server that gives every event the same number does not number them.
         is_constant = number == self.last and self.event is not None and event != self.event

@@ -186,8 +186,7 @@ class _Batch:
         finally:
             self.posting.discard(job.custom_id)
         outcome = classify(response, catalog=self.runs.catalog)
-        self.store.add_result(run_row(job, response, outcome, None, record.attempts))
-        return record.report("finished", None, outcome)
+        return self._finished(record, response, outcome, None)
 
     async def _response(self, record: "_JobRecord", past: Past | None) -> _sdk.Response:
         job, body = record.job, dict(record.job.body)
@@ -217,8 +216,17 @@ class _Batch:
             return record.report("held", error, None)
         if isinstance(error, WaitError) or error.phase != "terminal":
             return record.report("unfinished", error, error.outcome)
-        self.store.add_result(run_row(record.job, error.run, error.outcome, error, record.attempts))
-        return record.report("finished", error, error.outcome)
+        return self._finished(record, error.run, error.outcome, error)
+
+    def _finished(self, record: "_JobRecord", run: object, outcome: Outcome, error: RunError | None) -> JobReport:
+        """Report a run that ended. A body of which no line can be made leaves its job unfinished, and it alone."""
+        try:
+            self.store.add_result(run_row(record.job, run, outcome, error, record.attempts))
+        except OSError:
+            raise
+        except Exception as unwritable:  # noqa: BLE001 - whatever the body of one run does to the SDK's model or to JSON
+            return record.report("unfinished", unwritable, outcome)
+        return record.report("finished", error, outcome)
 
     def _not_submitted(self, record: "_JobRecord", error: Exception) -> JobReport:
         """Report a job whose last POST made no run, or was not sent. Raises errors that concern the whole batch."""
@@ -228,6 +236,8 @@ class _Batch:
             return record.report("not_submitted", error, None)
         if isinstance(error, (_sdk.APIStatusError, _sdk.APIConnectionError)):
             return self._refused(record, error)
+        if getattr(error, "run_token", None) is not None and not isinstance(error, OSError):
+            return record.report("unfinished", error, None)  # something about this run, which goes on
         if getattr(error, "run_key", None) is None:
             raise error
         self.halted = True  # a hook of the client, say: it would break the next POST too

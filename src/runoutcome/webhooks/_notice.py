@@ -1,8 +1,8 @@
 """The content of a webhook: an event of a run, without its result."""
 
-import json
 from dataclasses import dataclass
 
+from .._outcome.body import parse_json
 from .._outcome.retry_after import parse_seconds
 from ._errors import WebhookError
 
@@ -44,7 +44,7 @@ class Notice:
 def read_notice(content: bytes, webhook_id: str) -> Notice:
     """Return the notice in a body whose signature holds. Raises WebhookError if the body is not an event."""
     try:
-        event = json.loads(content.decode())
+        event = parse_json(content.decode())
     except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):

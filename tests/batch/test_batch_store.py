@@ -30,6 +30,12 @@ def opened(path: Path, jobs: list[JobLine] = JOBS) -> Store:
     return store
 
 
+def finish(store: Store, job: JobLine) -> None:
+    """A job with its result, as a batch writes it."""
+    store.note(job, "submitting", key=f"k-{job.custom_id}")
+    store.add_result({"custom_id": job.custom_id, **ROW})
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where the results go."""
@@ -97,11 +103,11 @@ def test_the_last_run_of_a_job_is_known(
 def test_a_last_line_without_its_line_break_is_kept(path: Path) -> None:
     """An editor may save a file without the last line break: the line counts, and the next one starts anew."""
     with opened(path) as store:
-        store.add_result({"custom_id": "a", **ROW})
+        finish(store, JOBS[0])
     path.write_bytes(path.read_bytes().removesuffix(b"\n"))
     with opened(path) as store:
         assert store.finished == {"a"}
-        store.add_result({"custom_id": "b", **ROW})
+        finish(store, JOBS[1])
     assert [row["custom_id"] for row in read_rows(path)] == ["a", "b"]
 
 
@@ -116,9 +122,10 @@ def test_line_separators_in_a_result_break_no_line(path: Path) -> None:
 def test_a_torn_result_is_no_result(path: Path) -> None:
     """Wherever the last line is cut, the lines before it stay and the next line starts anew."""
     with opened(path) as store:
-        store.add_result({"custom_id": "a", **ROW})
+        finish(store, JOBS[0])
         first = path.read_bytes()
-        store.add_result({"custom_id": "b", **ROW})
+        finish(store, JOBS[1])
+        store.note(JOBS[2], "submitting", key="k-c")
     whole = path.read_bytes()
     for cut in range(2, len(whole) - len(first) + 1):
         path.write_bytes(whole[:-cut])
@@ -228,12 +235,69 @@ def test_two_processes_cannot_write_one_batch(path: Path) -> None:
         store.note(JOBS[0], "submitting", key="k-1")
 
 
+def test_a_link_is_the_file_it_names(path: Path) -> None:
+    """Through a symbolic link the same journal is read and the same lock is taken."""
+    link = path.with_name("link.jsonl")
+    link.symlink_to(path)
+    with opened(link) as store:
+        finish(store, JOBS[0])
+        store.note(JOBS[1], "submitting", key="k-2")
+        if sys.platform != "win32":
+            with pytest.raises(StoreError, match="another process"), opened(path):
+                pass
+    again = opened(path)
+    assert (again.finished, again.past["b"].key) == ({"a"}, "k-2")
+    assert sorted(entry.name for entry in path.parent.iterdir()) == [
+        "link.jsonl",
+        "results.jsonl",
+        "results.jsonl.runs",
+    ]
+
+
+@pytest.mark.parametrize("which", ["results", "journal"])
+def test_a_file_with_a_second_name_is_refused(path: Path, which: str) -> None:
+    """A hard link cannot be told from the file, so neither name is written, and nothing is made."""
+    with opened(path) as store:
+        finish(store, JOBS[0])
+        linked = path if which == "results" else store.journal_path
+    other = linked.with_name(linked.name.replace("results", "other"))
+    other.hardlink_to(linked)
+    for name in (path, path.with_name("other.jsonl")):
+        before = sorted(path.parent.iterdir())
+        with pytest.raises(StoreError, match="hard link"), opened(name):
+            pass
+        assert sorted(path.parent.iterdir()) == before
+
+
+@pytest.mark.parametrize("journal", [None, "empty", "older"])
+def test_results_without_their_journal_are_refused(path: Path, journal: str | None) -> None:
+    """Results that the journal does not know stop the batch until it is told to go on, which the journal then notes."""
+    with opened(path) as store:
+        finish(store, JOBS[0])
+        kept = store.journal_path.read_bytes()
+        finish(store, JOBS[1])
+        store.note(JOBS[2], "submitting", key="k-c")
+    store.journal_path.unlink()
+    if journal is not None:
+        store.journal_path.write_bytes(b"" if journal == "empty" else kept)
+    before = sorted(path.parent.iterdir())
+    with pytest.raises(StoreError, match="--forget-journal"):
+        opened(path)
+    with pytest.raises(StoreError, match="--forget-journal"), Store(path):
+        pass
+    assert sorted(path.parent.iterdir()) == before
+    with Store(path, forget_journal=True) as forgetful:
+        assert forgetful.finished == {"a", "b"}
+        assert "c" not in forgetful.past
+    assert opened(path).finished == {"a", "b"}
+
+
 def test_what_happened_between_check_and_lock_counts(path: Path) -> None:
     """A store reads the files again once it has the lock."""
     store = opened(path)
     with opened(path) as other:
         other.note(JOBS[0], "submitting", key="k-1")
-        other.add_result({"custom_id": "b", **ROW})
+        finish(other, JOBS[1])
     with store:
         assert (store.finished, store.past["a"].event) == ({"b"}, "submitting")
 

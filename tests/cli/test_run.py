@@ -243,3 +243,52 @@ def test_the_examples_run_on_the_emulator_and_survive_a_kill(tmp_path: Path) -> 
     rows = read(output)
     assert Counter(row["outcome"]["status"] for row in rows) == {"completed": 64}
     assert len({row["custom_id"] for row in rows}) == 64
+
+
+def test_a_link_to_the_output_is_the_output(tmp_path: Path, emulator: Emulator, settings: dict[str, str]) -> None:
+    """Through a symbolic link a second process is refused while the first runs, and goes on after it was killed."""
+    jobs = write(tmp_path / "jobs.jsonl", [job(f"job-{number}", "stuck") for number in range(4)])
+    output, link, hard = (tmp_path / name for name in ("out.jsonl", "link.jsonl", "hard.jsonl"))
+    link.symlink_to(output)
+    with started("run", jobs, "-o", output, **settings):
+        wait_until(lambda: submitted(output) == 4)
+        hard.hardlink_to(output)
+        for name in (link, hard):
+            assert "hard link" in complaint(call("run", jobs, "-o", name, **settings))
+        hard.unlink()
+        assert "another process" in complaint(call("run", jobs, "-o", link, **settings))
+    again = call("run", jobs, "-o", link, "--max-wait", 0, **settings)
+    assert again.returncode == 3, again
+    assert len(emulator.runs) == 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "jobs.jsonl",
+        "link.jsonl",
+        "out.jsonl",
+        "out.jsonl.runs",
+    ]
+
+
+def test_a_copied_output_without_its_journal_is_refused(
+    tmp_path: Path, emulator: Emulator, settings: dict[str, str]
+) -> None:
+    """The runs in flight of a killed batch are not made again in silence from a copy of its results."""
+    jobs = write(tmp_path / "jobs.jsonl", [job("done"), job("going", "stuck")])
+    output, copy = tmp_path / "out.jsonl", tmp_path / "copy.jsonl"
+    with started("run", jobs, "-o", output, **settings):
+        wait_until(lambda: output.exists() and output.read_bytes().endswith(b"\n") and submitted(output) == 2)
+    copy.write_bytes(output.read_bytes())
+    assert "--forget-journal" in complaint(call("run", jobs, "-o", copy, **settings))
+    assert len(emulator.runs) == 2
+    assert not copy.with_name("copy.jsonl.runs").exists()
+    told = call("run", jobs, "-o", copy, "--forget-journal", "--max-wait", 0, **settings)
+    assert told.returncode == 3, told
+    assert len(emulator.runs) == 3
+    assert "--forget-journal" not in told.stdout
+    assert call("run", jobs, "-o", copy, "--max-wait", 0, **settings).returncode == 3
+    assert len(emulator.runs) == 3
+
+
+def submitted(output: Path) -> int:
+    """How many runs the journal of an output has."""
+    journal = output.with_name(output.name + ".runs")
+    return journal.read_text("utf-8").count('"submitted"') if journal.exists() else 0

@@ -3,6 +3,8 @@
 `RESULTS` gets one line per job as its run ends; `RESULTS.runs` gets an intent before each POST and the id right
 after it. Both are append-only, and every line is on disk before the work goes on, so a kill at any moment leaves at
 most one torn line, which is cut off when the files are opened again.
+
+One file has one journal: symbolic links are resolved, hard links are refused, and both files are locked.
 """
 
 import contextlib
@@ -18,7 +20,8 @@ from ._jobs import JobLine
 if os.name == "posix":
     import fcntl
 
-Event = Literal["submitting", "submitted", "refused"]
+Event = Literal["submitting", "submitted", "refused", "forgotten"]
+"""`forgotten`: the job has a result, and the journal line of its run was lost."""
 
 # A torn line of a batch begins like this; a line of another file does not.
 _BEGINNINGS = (b'{"id": "batch_req_', b'{"custom_id": "')
@@ -52,11 +55,15 @@ class Store:
 
     __module__ = "runoutcome.batch"
 
-    def __init__(self, results: Path, place: str = "") -> None:
-        """Keep the paths. `place` names the server of the runs; runs on two servers are never mixed in one file."""
-        self.results_path = results
+    def __init__(self, results: Path, place: str = "", *, forget_journal: bool = False) -> None:
+        """Keep the paths. `place` names the server of the runs; runs on two servers are never mixed in one file.
+
+        `forget_journal` accepts results whose journal is lost: runs that only it knew may be made again.
+        """
+        self.results_path = Path(os.path.realpath(results))
         self.place = place
-        self.journal_path: Path = results.with_name(results.name + ".runs")
+        self.forget_journal = forget_journal
+        self.journal_path: Path = self.results_path.with_name(self.results_path.name + ".runs")
         self.results: dict[str, dict[str, Any]] = {}
         self.past: dict[str, Past] = {}
         self._jobs: list[JobLine] = []
@@ -85,6 +92,11 @@ class Store:
         self._load()
 
     def _load(self) -> None:
+        for path in (self.results_path, self.journal_path):
+            if path.exists() and path.stat().st_nlink > 1:
+                raise StoreError(
+                    f"{path} has a second name (a hard link), so two batches could write it; choose another output"
+                )
         self.past = {}
         self.results = {row["custom_id"]: row for row in _rows(self.results_path, "result")}
         for row in _rows(self.journal_path, "journal"):
@@ -101,21 +113,34 @@ class Store:
                     f"line {job.line}: {job.custom_id!r} was submitted with another body, see {self.journal_path}; "
                     "give the changed job another custom_id, or choose another output"
                 )
+        if (unknown := self._unknown()) and not self.forget_journal:
+            raise StoreError(
+                f"{self.journal_path}, the journal of {self.results_path}, is missing or from another batch: it lacks "
+                f"{len(unknown)} of {len(self.results)} results. Runs that are going would be paid for again. Put the "
+                "journal back, or pass --forget-journal to submit every job without a result as a new run"
+            )
+
+    def _unknown(self) -> list[str]:
+        """Return the ids of results without a line in the journal; a whole journal has one for each."""
+        return [custom_id for custom_id in self.results if custom_id not in self.past]
 
     def __enter__(self) -> "Store":
+        self._load()
         is_new = not self.journal_path.exists()
         try:
             self._journal = _open(self.journal_path)
-            self._lock()
+            self._lock(self._journal)
             try:
                 self._results = _open(self.results_path)
+                self._lock(self._results)
             except StoreError:
                 if is_new:
                     self.journal_path.unlink()
                 raise
-            self._load()  # again: another process may have gone on between the check and the lock
+            self._load()  # again: another process may have gone on before the lock
             for file in (self._journal, self._results):
                 _cut_torn_line(file)
+            self._forget(self._unknown())
         except BaseException:
             self.close()
             raise
@@ -139,6 +164,12 @@ class Store:
         _append(self._journal, row)
         self._remember(row)
 
+    def _forget(self, custom_ids: list[str]) -> None:
+        rows = [{"custom_id": custom_id, "event": "forgotten", "place": self.place} for custom_id in custom_ids]
+        _append(self._journal, *rows)
+        for row in rows:
+            self._remember(row)
+
     def _remember(self, row: dict[str, Any]) -> None:
         before = self.past.get(row["custom_id"])
         # A refused POST made no run: the run before it, if any, is still the job's last one.
@@ -152,10 +183,10 @@ class Store:
         _append(self._results, row)
         self.results[row["custom_id"]] = row
 
-    def _lock(self) -> None:
-        if os.name == "posix" and self._journal is not None:
+    def _lock(self, file: IO[bytes]) -> None:
+        if os.name == "posix":
             try:
-                fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise StoreError(f"another process is writing {self.results_path}; wait for it to end") from None
 
@@ -178,11 +209,11 @@ def _cut_torn_line(file: IO[bytes]) -> None:
         file.write(b"\n")
 
 
-def _append(file: IO[bytes] | None, row: dict[str, Any]) -> None:
+def _append(file: IO[bytes] | None, *rows: dict[str, Any]) -> None:
     if file is None:
         raise RuntimeError("the store is not open")
-    text = json.dumps(row, ensure_ascii=False).translate(_LINE_BREAKS)
-    file.write(text.encode("utf-8", "backslashreplace") + b"\n")
+    texts = [json.dumps(row, ensure_ascii=False).translate(_LINE_BREAKS) for row in rows]
+    file.write(b"".join(text.encode("utf-8", "backslashreplace") + b"\n" for text in texts))
     file.flush()
     os.fsync(file.fileno())
 

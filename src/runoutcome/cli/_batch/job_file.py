@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import sys
@@ -38,10 +39,12 @@ def run_file(
     *,
     scenario: str | None,
     base_url: str | None,
+    forget_journal: bool,
     as_json: bool,
 ) -> None:
     """Run a job file; with a `scenario`, against the emulator. Raises UserError, and typer.Exit at the end."""
-    todo, store = _checked(jobs, output, "the emulator" if scenario is not None else _host(base_url))
+    store = Store(output, "the emulator" if scenario is not None else _host(base_url), forget_journal=forget_journal)
+    todo = _checked(jobs, output, store)
     console = stderr() if as_json else stdout()
     rows = store.results
     earlier = [_earlier_report(job, rows[job.custom_id], catalog) for job in todo if job.custom_id in rows]
@@ -50,7 +53,7 @@ def run_file(
         api_key = None
         if scenario is not None:
             # The emulator's runs outlive a kill, as those of the API do.
-            state = output.with_name(output.name + ".emulator")
+            state = store.results_path.with_name(store.results_path.name + ".emulator")
             emulator = stack.enter_context(started_emulator(scenario, state_path=state))
             base_url, api_key = emulator.base_url, "emulated"
         client = async_client(base_url, api_key)
@@ -97,7 +100,7 @@ def _finish(console: Console, reports: Sequence[JobReport], interrupted: bool) -
         print_line(console, "Held, and not submitted again, because each may have been paid for:")
         for report in held:
             print_command(console, f"{report.job.custom_id}  {report.response_id or report.key or ''}".rstrip())
-    command = shlex.join(["runoutcome", *sys.argv[1:]])
+    command = _command_to_go_on(sys.argv[1:])
     if len(left) > len(held):
         is_going = any(report.end == "unfinished" for report in left)
         print_line(console, f"{'The runs that were going were left alone. ' if is_going else ''}To go on:")
@@ -111,6 +114,12 @@ def _finish(console: Console, reports: Sequence[JobReport], interrupted: bool) -
         raise typer.Exit(Exit.UNFINISHED)
     if any(report.exception is not None for report in reports):
         raise typer.Exit(Exit.ENDED_BADLY)
+
+
+def _command_to_go_on(words: Sequence[str]) -> str:
+    """Return the command without the words that allowed a second payment: they were about this call."""
+    text = shlex.join(["runoutcome", *words])
+    return re.sub(r" --forget-journal(?= |$)| --ambiguous[ =]\w+", "", text)
 
 
 def _host(base_url: str | None) -> str:
@@ -132,19 +141,18 @@ def _earlier_report(job: JobLine, row: dict[str, Any], catalog: Catalog) -> JobR
     )
 
 
-def _checked(jobs: Path, output: Path, host: str) -> tuple[list[JobLine], Store]:
-    """Return the jobs and their store, checked without creating a file. Raises UserError for the first fault."""
+def _checked(jobs: Path, output: Path, store: Store) -> list[JobLine]:
+    """Return the jobs, checked with their store without creating a file. Raises UserError for the first fault."""
     if not output.name or output.is_dir():
         raise UserError(f"-o {str(output)!r} is not a file; name the file that gets the results")
     if output.resolve() == jobs.resolve():
         raise UserError(f"-o {output} is the job file itself; results are appended, so choose another file")
-    store = Store(output, host)
     try:
         todo = read_jobs(jobs)
         store.check(todo)
     except (JobFileError, StoreError) as error:
         raise UserError(str(error)) from None
-    return todo, store
+    return todo
 
 
 @contextlib.contextmanager

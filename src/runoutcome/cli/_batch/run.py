@@ -25,6 +25,12 @@ def run(
     ambiguous: Annotated[
         str, typer.Option(help="A job whose POST may have gone through unanswered: hold, or resubmit it.")
     ] = "hold",
+    forget_journal: Annotated[
+        bool,
+        typer.Option(
+            "--forget-journal", help="Accept results whose journal is lost: jobs without a result become new runs."
+        ),
+    ] = False,
     emulate: Annotated[bool, typer.Option("--emulate", help="Use the emulator: no key, no cost.")] = False,
     scenario: Annotated[str, typer.Option(help="With --emulate: a scenario's name or TOML file.")] = "mixed",
     base_url: Annotated[str | None, typer.Option(help="API address; default OPENAI_BASE_URL, else OpenAI's.")] = None,
@@ -45,7 +51,16 @@ def run(
 
     options = BatchOptions(concurrency, resubmit, AUTO if max_wait is None else max_wait, policy)
     emulated = scenario if emulate else None
-    run_file(jobs, output, options, catalog, scenario=emulated, base_url=base_url, as_json=as_json)
+    run_file(
+        jobs,
+        output,
+        options,
+        catalog,
+        scenario=emulated,
+        base_url=base_url,
+        forget_journal=forget_journal,
+        as_json=as_json,
+    )
 
 
 def demo() -> None:

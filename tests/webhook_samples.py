@@ -14,12 +14,12 @@ from runoutcome.testing._serving.listener import Listener
 from runoutcome.testing._serving.loop_thread import LoopThread
 
 SECRET = "whsec_" + base64.b64encode(b"the secret of this receiver").decode()
-OLD_SECRET = "whsec_" + base64.b64encode(b"the secret before it").decode()
-FOREIGN_SECRET = "whsec_" + base64.b64encode(b"somebody else's").decode()
+OLD_SECRET = "whsec_" + base64.b64encode(b"the secret before this one").decode()
+FOREIGN_SECRET = "whsec_" + base64.b64encode(b"the secret of somebody else").decode()
 KEYS = {
     SECRET: b"the secret of this receiver",
-    OLD_SECRET: b"the secret before it",
-    FOREIGN_SECRET: b"somebody else's",
+    OLD_SECRET: b"the secret before this one",
+    FOREIGN_SECRET: b"the secret of somebody else",
 }
 NOW = 1_800_000_000
 """Seconds since the epoch at which samples are signed, and verified."""

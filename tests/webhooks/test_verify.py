@@ -133,7 +133,7 @@ def test_a_secret_with_white_space_around_it(secret: str) -> None:
 
 
 def test_a_secret_of_another_form() -> None:
-    """Any text that does not begin with `whsec_` is the key as it stands, as the SDK has it."""
+    """Any text that does not begin with `whsec_` or `v1,whsec_` is the key as it stands, as the SDK has it."""
     assert verify(BODY, sign(BODY, by=[RAW_SECRET]), RAW_SECRET, now=NOW)
     assert isinstance(refusal(sign(BODY, by=[RAW_SECRET]), secrets=f"{RAW_SECRET} "), WebhookSignatureError)
 
@@ -251,7 +251,9 @@ def test_a_good_signature_of_something_else(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "secrets", ["", "  ", "whsec_", "whsec_?", "whsec_YQ", "whsec_ab-cd", "whsec_é", [], [SECRET, ""]], ids=repr
+    "secrets",
+    ["", "  ", "whsec_", "whsec_?", "whsec_YQ", "whsec_ab-cd", "whsec_é", "v1,", "v1,whsec_", [], [SECRET, ""]],
+    ids=repr,
 )
 def test_what_cannot_be_a_secret(secrets: Any) -> None:
     """A secret that is empty or cut is an error of the receiver's, not of the webhook."""
@@ -259,6 +261,28 @@ def test_what_cannot_be_a_secret(secrets: Any) -> None:
         verify(BODY, HEADERS, secrets, now=NOW)
     assert not isinstance(caught.value, WebhookError)
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("secret", [f"v1,{SECRET}", f" v1,{SECRET} "])
+def test_a_secret_with_its_version(secret: str) -> None:
+    """Some providers show a secret as `v1,whsec_...`: the version is not part of it."""
+    assert verify(BODY, HEADERS, secret, now=NOW)
+
+
+@pytest.mark.parametrize("secret", ["a key of 23 bytes, yes.", "whsec_" + base64.b64encode(b"x" * 23).decode()])
+def test_a_key_that_is_too_short(secret: str) -> None:
+    """A key of fewer than 24 bytes is refused, and the error says how long it is."""
+    with pytest.raises(ValueError, match="at least 24 bytes; this one has 23"):
+        verify(BODY, HEADERS, secret, now=NOW)
+    assert verify(BODY, sign(BODY, by=["a key of 24 bytes, yes!!"]), "a key of 24 bytes, yes!!", now=NOW)
+
+
+@pytest.mark.parametrize(
+    "headers", [None, 5, "webhook-id", ["webhook-id"], [("a", "b", "c")], [None], object()], ids=repr
+)
+def test_headers_that_are_none(headers: Any) -> None:
+    """What is neither a mapping nor pairs is refused like any request that is not a webhook."""
+    assert "pass the headers of the request" in str(refusal(headers))
 
 
 @pytest.mark.parametrize("secrets", [None, [None], b"whsec_", 5, [SECRET, 5]], ids=repr)
@@ -320,6 +344,39 @@ def test_errors_travel(refused: Callable[[], WebhookError]) -> None:
     assert (type(twin), str(twin)) == (type(error), str(error))
 
 
+SHOWN = base64.b64encode(b"words of a secret that is shown").decode()
+
+
+@pytest.mark.parametrize(
+    ("secrets", "options"),
+    [
+        (f"whsec_{SHOWN}?", {}),
+        (f"v1,whsec_{SHOWN[:-3]}", {}),
+        ([SECRET, f"whsec_{SHOWN}?"], {}),
+        ([f"whsec_{SHOWN}", 5], {}),
+        (f"whsec_{SHOWN}".encode(), {}),
+        (SHOWN[:20], {}),
+        (f"whsec_{SHOWN}", {"tolerance_seconds": -1}),
+        (f"whsec_{SHOWN}", {"tolerance_seconds": "300"}),
+    ],
+)
+@pytest.mark.parametrize("use", [Inbox, lambda secrets, **options: verify(BODY, HEADERS, secrets, **options)])
+def test_errors_about_secrets_tell_no_secret(secrets: Any, options: dict[str, Any], use: Callable[..., object]) -> None:
+    """No variable of our frames in the traceback of a wrong secret, or of a wrong option, shows one."""
+    with pytest.raises((ValueError, TypeError)) as caught:
+        use(secrets, **options)
+    error = caught.value
+    assert error.__context__ is None
+    shown = [str(error)]
+    frame = error.__traceback__
+    while frame is not None:
+        if "/runoutcome/" in frame.tb_frame.f_code.co_filename:
+            shown += map(repr, frame.tb_frame.f_locals.values())
+        frame = frame.tb_next
+    assert len(shown) > 1
+    assert not any(part in text for part in (SHOWN[:20], "words of a secret", SECRET) for text in shown)
+
+
 def test_existing_except_clauses_hold() -> None:
     """Whoever catches the SDK's error of a bad signature, or ValueError, catches ours."""
     assert issubclass(WebhookSignatureError, openai.InvalidWebhookSignatureError)
@@ -339,7 +396,7 @@ headers_of_any_kind = (
 @given(st.binary() | texts, headers_of_any_kind, st.lists(st.text(min_size=1), min_size=1, max_size=3))
 def test_whatever_comes_is_refused_in_one_way(body: Any, headers: Any, secrets: list[str]) -> None:
     """Any body with any headers gives a `WebhookError` where it is no webhook, and nothing else."""
-    secrets = [f"secret {secret}" for secret in secrets]
+    secrets = [f"a secret that is long enough {secret}" for secret in secrets]
     with pytest.raises(WebhookError):
         verify(body, headers, secrets, now=NOW)
 

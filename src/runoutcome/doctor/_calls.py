@@ -92,44 +92,45 @@ def _bare(name: str) -> str:
     return name.lstrip("_").removesuffix("_api").removesuffix("_client").removesuffix("_resource")
 
 
-def is_background(call: ast.Call, scope: ast.AST) -> bool:
-    """Return whether a `responses.create` in the function `scope` certainly asks for a background run."""
+def is_background(call: ast.Call, names: frozenset[str]) -> bool:
+    """Return whether a `responses.create` certainly asks for a background run; `names` are `background_names`."""
     value = keyword(call, "background")
     if value is not None:
         return _is_true(value)
-    return any(extra.arg in (None, "extra_body") and _has_background(extra.value, scope) for extra in call.keywords)
+    extras = (extra.value for extra in call.keywords if extra.arg in (None, "extra_body"))
+    return any(_has_background(extra) or key_of(extra) in names for extra in extras)
 
 
-def _has_background(value: ast.expr, scope: ast.AST) -> bool:
+def background_names(scope: ast.AST) -> frozenset[str]:
+    """Return the names in a function or module that hold parameters of a background run."""
+    body = scope.body if isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module)) else []
+    names: set[str | None] = set()
+    for node in own_nodes(*body):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if _has_background(node.value):
+                names.update(map(key_of, targets))
+            elif _is_true(node.value):
+                names.update(map(_background_owner, targets))
+    return frozenset(name for name in names if name)
+
+
+def _has_background(value: ast.expr) -> bool:
+    """`{"background": True}` or `dict(background=True)`."""
     if isinstance(value, ast.Dict):
         pairs = zip(value.keys, value.values, strict=True)
         return any(
             isinstance(key, ast.Constant) and key.value == "background" and _is_true(item) for key, item in pairs
         )
-    if isinstance(value, ast.Call):
-        argument = keyword(value, "background")
-        return argument is not None and _is_true(argument)
-    name = key_of(value)
-    body = scope.body if isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module)) else []
-    for node in own_nodes(*body) if name else ():
-        if isinstance(node, ast.Assign) and _is_background_item(node, name):
-            return True
-        if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, (ast.Dict, ast.Call)):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if name in map(key_of, targets) and _has_background(node.value, scope):
-                return True
-    return False
+    argument = keyword(value, "background") if isinstance(value, ast.Call) else None
+    return argument is not None and _is_true(argument)
 
 
-def _is_background_item(node: ast.Assign, name: str | None) -> bool:
-    """`params["background"] = True`."""
-    return _is_true(node.value) and any(
-        isinstance(target, ast.Subscript)
-        and key_of(target.value) == name
-        and isinstance(target.slice, ast.Constant)
-        and target.slice.value == "background"
-        for target in node.targets
-    )
+def _background_owner(target: ast.expr) -> str | None:
+    """Return `params` for `params["background"]`."""
+    if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+        return key_of(target.value) if target.slice.value == "background" else None
+    return None
 
 
 def _is_true(value: ast.expr) -> bool:

@@ -65,6 +65,7 @@ class Conditions:
         self._values: dict[str, list[ast.expr]] = {}
         for name, value in assignments(nodes):
             self._values.setdefault(name, []).append(value)
+        self._flags = {name for name, value in assignments(nodes) if isinstance(value, ast.Constant)}
 
     def truth(self, node: ast.expr, depth: int = 0) -> Truth:
         """Return the value of `node`."""
@@ -110,7 +111,8 @@ class Conditions:
             reasons |= BOUND
         if self.polled.mentions(node) or any(key_of(below) in self._emptied for below in own_nodes(node)):
             reasons |= RUN
-        return reasons or (RUN if self._is_flag(node) else OTHER)
+        is_flag = key_of(node) in self._flags  # set to a constant in this code: `done = True`
+        return reasons or (RUN if is_flag else OTHER)
 
     def _is_bound(self, node: ast.expr) -> bool:
         for below in own_nodes(node):
@@ -119,11 +121,6 @@ class Conditions:
             if isinstance(below, (ast.Name, ast.Attribute)) and key_of(below) in self._counters:
                 return True
         return any(_BOUND_NAME.search(name) for name in identifiers(node))
-
-    def _is_flag(self, node: ast.expr) -> bool:
-        """Return whether `node` is a name that is set to a constant in this code (`done = True`)."""
-        values = self._values.get(key_of(node) or "", [])
-        return any(isinstance(value, ast.Constant) for value in values)
 
 
 def strings(module: Module, node: ast.expr, depth: int = 0) -> frozenset[str] | None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ParamSpec, TypeVar, cast
 
 from ._calls import SHARED, Operation, Resource, Verb, resource_of, verb_of
 from ._syntax import LOOPS, SCOPES, FunctionNode, assignments, dotted, key_of, own_nodes
 
 _IGNORE = re.compile(r"#\s*runoutcome:\s*ignore\[([^\]]*)\]")
 _OWN = ("self", "cls")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Module:
 
     text: str
     tree: ast.Module = field(repr=False)
+    _results: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Module:
@@ -29,6 +34,13 @@ class Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the escapes in somebody else's strings
             return cls(text, ast.parse(text))
+
+    def once(self, find: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return `find(*args)`, worked out the first time only: rules ask the same about a loop or function again."""
+        key = (find, args)
+        if key not in self._results:
+            self._results[key] = find(*args, **kwargs)
+        return cast("T", self._results[key])
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
@@ -121,8 +133,7 @@ class Module:
             return None
         for above in self.above(node):
             if isinstance(above, ast.ClassDef) and node.value.id in (*_OWN, above.name):
-                methods = (item for item in above.body if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)))
-                return next((method for method in methods if method.name == node.attr), None)
+                return self.once(_methods, above).get(node.attr)
         return None
 
     @cached_property
@@ -156,8 +167,10 @@ class Module:
         return Operation(resource, verb_of(chain, call), node, call) if resource is not None else None
 
     def _call_of(self, node: ast.AST) -> ast.Call | None:
+        """Return the call of `node`, or the call that gets it as an argument (`partial(create, background=True)`)."""
         parent = self.parents.get(node)
-        return parent if isinstance(parent, ast.Call) and parent.func is node else None
+        parent = self.parents.get(parent) if isinstance(parent, ast.keyword) else parent
+        return parent if isinstance(parent, ast.Call) else None
 
     def _resource(self, chain: tuple[str, ...]) -> Resource | None:
         resource = resource_of(chain)
@@ -165,12 +178,15 @@ class Module:
 
     def _by_helper(self, node: ast.Attribute | ast.Name, verb: Verb) -> Iterator[Operation]:
         helper = self.helper(node)
-        if helper is None or helper is self.scope_of(node):
-            return
-        for operation in self.operations(verb, *helper.body):
-            if not self.is_looped(operation.node):
-                yield Operation(operation.resource, verb, node, self._call_of(node))
-                return
+        if helper is not None and helper is not self.scope_of(node):
+            for operation in self.operations_of(verb, helper):
+                if not self.is_looped(operation.node):
+                    yield Operation(operation.resource, verb, node, self._call_of(node))
+                    return
+
+    def operations_of(self, verb: Verb, function: FunctionNode) -> list[Operation]:
+        """Return the operations of that verb in a function of this file."""
+        return self.once(_operations_of, self, verb, function)
 
     def is_looped(self, node: ast.AST) -> bool:
         """Return whether `node` is in a loop of its function."""
@@ -180,3 +196,12 @@ class Module:
             if isinstance(above, LOOPS):
                 return True
         return False
+
+
+def _methods(node: ast.ClassDef) -> dict[str, FunctionNode]:
+    methods = [item for item in node.body if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    return {method.name: method for method in reversed(methods)}  # the first of a name counts
+
+
+def _operations_of(module: Module, verb: Verb, function: FunctionNode) -> list[Operation]:
+    return list(module.operations(verb, *function.body))

@@ -1,10 +1,8 @@
-"""`PollLoop`: a loop that polls until a run ends, its behaviour for each status, and the time limits around it."""
+"""`PollLoop`: a loop that polls until a run ends, and its behaviour for each status."""
 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,23 +10,8 @@ from ._calls import LIFECYCLES, Lifecycle
 from ._conditions import Conditions, Truth, Unknown
 from ._module import Module
 from ._polled_run import PolledRun, polled_in
-from ._syntax import (
-    LOOPS,
-    FunctionNode,
-    LoopNode,
-    dotted,
-    identifiers,
-    is_counted,
-    is_endless,
-    key_of,
-    last_name,
-    own_nodes,
-)
+from ._syntax import LOOPS, LoopNode, is_counted, is_endless, own_nodes
 from ._walk import Ends, Walk, is_quiet
-
-_LIMITER = re.compile(r"time_?out|timed_out|fail_after|move_on_after|fail_at|move_on_at|deadline|time_limit", re.I)
-_LIMITING_CALLS = frozenset({"wait_for", "func_timeout", "run_with_timeout", "with_timeout"})
-_ALARMS = frozenset({"alarm", "setitimer"})
 
 
 @dataclass(frozen=True)
@@ -110,16 +93,20 @@ def _is_input(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "input"
 
 
-def poll_loops_in(module: Module) -> Iterator[PollLoop]:
-    """Yield the loops that wait for a run: `while`, `for … in range(…)` and `for … in count()` around a poll."""
+def poll_loops_in(module: Module) -> list[PollLoop]:
+    """Return the loops that wait for a run: `while`, `for … in range(…)` and `for … in count()` around a poll."""
+    return module.once(_poll_loops, module)
+
+
+def _poll_loops(module: Module) -> list[PollLoop]:
+    loops: list[PollLoop] = []
     for node in module.nodes:
         if isinstance(node, ast.While) or (isinstance(node, LOOPS) and (is_counted(node) or is_endless(node))):
             parts: list[ast.AST] = [node.test, *node.body] if isinstance(node, ast.While) else [*node.body]
             polled = polled_in(module, *parts)
             if polled is not None and any(_nearest_loop(module, source) is node for source in polled.sources):
-                loop = PollLoop(module, node, polled)
-                if loop.is_for_one_status:
-                    yield loop
+                loops.append(PollLoop(module, node, polled))
+    return [loop for loop in loops if loop.is_for_one_status]
 
 
 def _nearest_loop(module: Module, source: ast.AST) -> ast.AST | None:
@@ -128,50 +115,3 @@ def _nearest_loop(module: Module, source: ast.AST) -> ast.AST | None:
         if isinstance(above, ast.While) or is_counted(above) or is_endless(above):
             return above
     return None
-
-
-def is_limited(module: Module, node: ast.AST) -> bool:
-    """Return whether `node` is under a timeout, or its function is called or decorated with a time limit."""
-    scope = module.scope_of(node)
-    for above in module.above(node):
-        if above is scope:
-            break
-        if _is_limiting_block(above):
-            return True
-    if any(isinstance(below, ast.Call) and last_name(below) in _ALARMS for below in own_nodes(*scope.body)):
-        return True
-    return not isinstance(scope, ast.Module) and _is_limited_function(module, scope)
-
-
-def _is_limited_function(module: Module, function: FunctionNode) -> bool:
-    if any(_LIMITER.search(word) for decorator in function.decorator_list for word in _words(decorator)):
-        return True
-    return any(_limits(node, function.name) for node in module.nodes)
-
-
-def _limits(node: ast.AST, name: str) -> bool:
-    """Return whether `node` limits the function `name`: by `wait_for(…)`, `timeout=…`, or a timeout block."""
-    if isinstance(node, ast.Call) and not _names(node.func, name):
-        has_limit = any(_LIMITER.search(word.arg or "") for word in node.keywords)
-        is_limiting = has_limit or last_name(node) in _LIMITING_CALLS
-        return is_limiting and any(_names(below, name) for below in ast.walk(node))
-    if isinstance(node, (ast.With, ast.AsyncWith)) and _is_limiting_block(node):
-        return any(_names(below, name) for below in own_nodes(*node.body))
-    return False
-
-
-def _is_limiting_block(node: ast.AST) -> bool:
-    return isinstance(node, (ast.With, ast.AsyncWith)) and any(
-        _LIMITER.search(name) for item in node.items for name in dotted(item.context_expr)[-2:]
-    )
-
-
-def _names(node: ast.AST, name: str) -> bool:
-    return (key_of(node) or "").rpartition(".")[2] == name
-
-
-def _words(node: ast.AST) -> Iterator[str]:
-    yield from identifiers(node)
-    for below in ast.walk(node):
-        if isinstance(below, ast.keyword):
-            yield below.arg or ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ._calls import Resource
 from ._module import Module
-from ._syntax import assignments, key_of, last_name, own_nodes
+from ._syntax import FunctionNode, assignments, key_of, last_name, own_nodes
 
 _STATUS = "status"
 _SAME_TEXT = frozenset({"str", "lower", "casefold", "strip", "upper", "cast"})
@@ -93,27 +93,36 @@ def _kept_by_helpers(module: Module, sources: frozenset[ast.expr]) -> Iterator[s
     """Yield `self.run`, if a method called here polls and keeps the run there."""
     for source in sources:
         helper = module.helper(source)
-        if helper is None:
-            continue
-        polls = {operation.node for operation in module.operations("retrieve", *helper.body)}
-        for name, value in assignments(own_nodes(*helper.body)):
-            if "." in name and any(node in polls for node in own_nodes(value)):
-                yield name
+        if helper is not None:
+            yield from module.once(_kept_by, module, helper)
+
+
+def _kept_by(module: Module, helper: FunctionNode) -> list[str]:
+    polls = {operation.node for operation in module.operations_of("retrieve", helper)}
+    return [
+        name
+        for name, value in assignments(own_nodes(*helper.body))
+        if "." in name and any(node in polls for node in own_nodes(value))
+    ]
 
 
 def _is_translated(module: Module, source: ast.expr) -> bool:
     """Return whether a poll's answer is passed to a conversion: `Status.from_api(…)`."""
     helper = module.helper(source)
     if helper is not None:
-        polls = [operation.node for operation in module.operations("retrieve", *helper.body)]
-        returned = [node.value for node in own_nodes(*helper.body) if isinstance(node, ast.Return) and node.value]
-        return any(_is_conversion(value) for value in returned) or any(_is_translated(module, poll) for poll in polls)
+        return module.once(_is_translated_by, module, helper)
     for above in module.above(source):
         if isinstance(above, ast.stmt):
             break
         if isinstance(above, ast.Call) and above.func is not source and _CONVERTS.search(last_name(above)):
             return True
     return False
+
+
+def _is_translated_by(module: Module, helper: FunctionNode) -> bool:
+    returned = [node.value for node in own_nodes(*helper.body) if isinstance(node, ast.Return) and node.value]
+    polls = [operation.node for operation in module.operations_of("retrieve", helper)]
+    return any(map(_is_conversion, returned)) or any(_is_translated(module, poll) for poll in polls)
 
 
 def _is_conversion(value: ast.expr) -> bool:

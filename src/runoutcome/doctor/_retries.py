@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeGuard
 
 from ._module import Module
 from ._syntax import LOOPS, SCOPES, assignments, identifiers, is_counted, key_of, keyword, last_name, own_nodes
 
 _LIBRARIES = frozenset({"tenacity", "backoff", "stamina", "retrying", "retry"})
 _BLOCKS = frozenset({"Retrying", "AsyncRetrying", "retry_context"})
+_CALLING = frozenset({"call", "wraps"})
 _DEEPEST = 2
 BROAD = frozenset({"Exception", "BaseException"})
 ALL_OF_THE_SDK = BROAD | {"APIError", "OpenAIError"}
@@ -53,11 +56,17 @@ class RetryLoop(Retry):
         following = loop.body[loop.body.index(node) + 1 :] if node in loop.body else []
         if any(isinstance(statement, (ast.Return, ast.Break)) for statement in [*node.body, *node.orelse, *following]):
             return True
-        inside = list(own_nodes(*node.body))
-        if any(isinstance(below, ast.Return) and below.lineno >= create.lineno for below in inside):
+        if self._last_return >= create.lineno:
             return True
-        assigned = {name for name, _ in assignments(inside)}
-        return isinstance(loop, ast.While) and any(key_of(below) in assigned for below in own_nodes(loop.test))
+        return isinstance(loop, ast.While) and any(key_of(below) in self._assigned for below in own_nodes(loop.test))
+
+    @cached_property
+    def _last_return(self) -> int:
+        return max((node.lineno for node in own_nodes(*self.body) if isinstance(node, ast.Return)), default=0)
+
+    @cached_property
+    def _assigned(self) -> frozenset[str]:
+        return frozenset(name for name, _ in assignments(own_nodes(*self.body)))
 
     def _counts(self, create: ast.expr) -> bool:
         """Return whether the counter of the loop is part of the create."""
@@ -65,14 +74,8 @@ class RetryLoop(Retry):
         return isinstance(target, ast.Name) and target.id in identifiers(create)
 
 
-def retries_in(module: Module) -> Iterator[Retry]:
-    """Yield the retries by a library, then those by a loop."""
-    yield from library_retries_in(module)
-    yield from _retry_loops_in(module)
-
-
 def library_retries_in(module: Module) -> Iterator[Retry]:
-    """Yield the functions under a decorator of a retry library, and the blocks in a loop of one."""
+    """Yield what a retry library runs again: functions it decorates, blocks in a loop of it, what it is handed."""
     for function in module.functions:
         for decorator in function.decorator_list:
             if _is_retry(module, decorator):
@@ -81,9 +84,40 @@ def library_retries_in(module: Module) -> Iterator[Retry]:
     for loop in loops:
         if last_name(loop.iter) in _BLOCKS and _is_retry(module, loop.iter):
             yield Retry(loop.lineno, loop.body, _caught(module, loop.iter))
+    for node in module.nodes:
+        if isinstance(node, ast.Call):
+            yield from _calls_through(module, node)
 
 
-def _retry_loops_in(module: Module) -> Iterator[RetryLoop]:
+def _calls_through(module: Module, call: ast.Call) -> Iterator[Retry]:
+    """Yield the retry of `Retrying(...)(make)`, `retryer(make)`, `retryer.call(make)`, `retry(...)(make)`."""
+    callee = call.func
+    if isinstance(callee, ast.Attribute) and callee.attr in _CALLING:
+        callee = callee.value
+    retry = module.constants.get((key_of(callee) or "").rpartition(".")[2], callee)
+    if isinstance(retry, ast.Call) and call.args and _is_retry(module, retry):
+        yield Retry(call.lineno, called(module, call.args[0]), _caught(module, retry))
+
+
+def called(module: Module, node: ast.expr) -> list[ast.stmt]:
+    """Return the statements that run when `node` is called: a function, lambda, bound method, or a partial of one."""
+    value = module.constants.get((key_of(node) or "").rpartition(".")[2])
+    node = value if isinstance(value, ast.Lambda) or is_partial(value) else node
+    target = node.args[0] if is_partial(node) and node.args else node
+    helper = module.helper(target)
+    if helper is not None:
+        return helper.body
+    if isinstance(target, ast.Lambda):
+        return [ast.Expr(target.body)]
+    return [ast.Expr(node)] if isinstance(target, (ast.Name, ast.Attribute)) else []
+
+
+def is_partial(node: ast.AST | None) -> TypeGuard[ast.Call]:
+    """Return whether `node` is `partial(...)`."""
+    return isinstance(node, ast.Call) and last_name(node) in ("partial", "partialmethod")
+
+
+def loop_retries_in(module: Module) -> Iterator[RetryLoop]:
     """Yield the `try` statements directly in a `while` or a `for … in range(…)` with a handler that goes on."""
     for node in module.nodes:
         if not isinstance(node, ast.Try):

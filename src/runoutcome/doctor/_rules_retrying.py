@@ -6,12 +6,13 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from ._calls import Operation, is_background
+from ._calls import Operation, background_names, is_background
 from ._conditions import NOTHING, Conditions
 from ._findings import Hit
+from ._handed import retries_in
 from ._module import Module
 from ._polled_run import PolledRun, polled_in
-from ._retries import ALL_OF_THE_SDK, BROAD, RetryLoop, classes, handlers, library_retries_in, retries_in
+from ._retries import ALL_OF_THE_SDK, BROAD, RetryLoop, classes, handlers, library_retries_in
 from ._syntax import dotted, identifiers, last_name, own_nodes
 from ._walk import Walk
 
@@ -119,15 +120,18 @@ def _raises_for_status(polled: PolledRun, call: ast.Call) -> bool:
 
 def _creates(module: Module, body: Sequence[ast.stmt]) -> list[Operation]:
     """Return the background creates in `body`, also those that a function of this file makes for it."""
-    calls = [node for node in own_nodes(*body) if isinstance(node, ast.Call)]
-    creates = (create for call in calls for create in module.operations("create", call.func, helped=True))
+    creates = module.operations("create", *body, helped=True)
     return [create for create in creates if create.resource == "responses" and _is_background(module, create)]
 
 
 def _is_background(module: Module, create: Operation) -> bool:
     helper = module.helper(create.node)
-    calls = [create.call] if helper is None else [inner.call for inner in module.operations("create", *helper.body)]
-    return any(call is not None and is_background(call, module.scope_of(call)) for call in calls)
+    if helper is not None and (create.call is None or create.call.func is not create.node):
+        return False  # mentioned only
+    calls = [create.call] if helper is None else [inner.call for inner in module.operations_of("create", helper)]
+    return any(
+        is_background(call, module.once(background_names, module.scope_of(call))) for call in calls if call is not None
+    )
 
 
 def _taken_on_any_error(module: Module, node: ast.Try) -> Iterator[list[ast.stmt]]:
@@ -153,7 +157,7 @@ def _is_chosen(statement: ast.stmt, errors: set[str | None]) -> bool:
 def _is_guarded(module: Module, poll: Operation, outer: ast.Try) -> bool:
     """Return whether a `try` of its own handles the exceptions of the poll."""
     helper = module.helper(poll.node)
-    polls = [poll] if helper is None else [poll, *module.operations("retrieve", *helper.body)]
+    polls = [poll] if helper is None else [poll, *module.operations_of("retrieve", helper)]
     for node in polls:
         for above in module.above(node.node):
             if above is outer:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from itertools import islice
 
 from ._conditions import NOTHING, Conditions
 from ._findings import Hit
+from ._limits import is_limited
 from ._module import Module
-from ._poll_loops import PollLoop, is_limited, poll_loops_in
+from ._poll_loops import PollLoop, poll_loops_in
 from ._polled_run import PolledRun, polled_in
-from ._syntax import identifiers, is_counted, key_of, own_nodes
+from ._syntax import FunctionNode, field_of, identifiers, is_counted, key_of, own_nodes
 from ._walk import Walk
 
 _OUTPUTS = frozenset({"output_text", "output"})
 _TAKERS = (ast.Return, ast.Yield, ast.Call, ast.keyword, ast.Tuple, ast.List, ast.Dict, ast.FormattedValue)
+_LOOKS = frozenset({"getattr", "hasattr", "isinstance", "bool", "type", "id"})
+"""Builtins that do nothing about a failure."""
 _STATUS_FIELDS = frozenset({"status", "error", "incomplete_details"})
 
 
@@ -48,39 +50,48 @@ def _listed(words: list[str]) -> str:
 
 def incomplete_ignored(module: Module) -> Iterator[Hit]:
     """Output that is read as whole though the run may have ended incomplete."""
-    for polled, body in _scopes(module):
-        words = {node.value for node in own_nodes(*body) if isinstance(node, ast.Constant)}
-        details = {node.attr for node in own_nodes(*body) if isinstance(node, ast.Attribute)}
-        if "failed" in words and "incomplete" not in words and "incomplete_details" not in details:
-            for node in _reads(polled, body, "incomplete"):
-                yield Hit(node.lineno, f"`.{node.attr}` is read here of a run that may have ended incomplete")
+    for polled, scope in _scopes(module):
+        words = {node.value for node in own_nodes(*scope.body) if isinstance(node, ast.Constant)}
+        fields = {name for name, _ in filter(None, map(field_of, own_nodes(*scope.body)))}
+        if "failed" in words and "incomplete" not in words and "incomplete_details" not in fields:
+            for node, name in _reads(polled, scope, "incomplete"):
+                yield Hit(node.lineno, f"`.{name}` is read here of a run that may have ended incomplete")
 
 
 def failure_ignored(module: Module) -> Iterator[Hit]:
     """Output that is read after a wait, without a look at how the run ended."""
-    loops = [loop for loop in poll_loops_in(module) if loop.polled.resource == "responses"]
-    for polled, body in _scopes(module):
-        own = [loop for loop in loops if module.scope_of(loop.node).body is body]
-        looped = {below for loop in own for below in own_nodes(loop.node)}
-        is_checked = any(
-            isinstance(node, ast.Attribute)
-            and node.attr in _STATUS_FIELDS
-            and node not in looped
-            and polled.mentions(node)
-            for node in own_nodes(*body)
-        )
-        if own and not is_checked:
-            for node in _reads(polled, body, "failed"):
-                if not _is_tested(module, node, body):
-                    yield Hit(node.lineno, f"`.{node.attr}` is read here of a run that may have failed")
+    looped_in: dict[FunctionNode | ast.Module, set[ast.AST]] = {}
+    for loop in poll_loops_in(module):
+        if loop.polled.resource == "responses":
+            looped_in.setdefault(module.scope_of(loop.node), set()).update(own_nodes(loop.node))
+    for polled, scope in _scopes(module):
+        if scope in looped_in and not _is_checked(polled, scope, looped_in[scope]):
+            for node, name in _reads(polled, scope, "failed"):
+                if not _is_tested(module, node, scope):
+                    yield Hit(node.lineno, f"`.{name}` is read here of a run that may have failed")
 
 
-def _scopes(module: Module) -> Iterator[tuple[PolledRun, list[ast.stmt]]]:
-    """Yield the functions (and the module itself) that poll a response, and keep it to themselves."""
+def _is_checked(polled: PolledRun, scope: FunctionNode | ast.Module, looped: set[ast.AST]) -> bool:
+    """Return whether a status of the run is read outside of the loops that wait for it."""
+    for node in own_nodes(*scope.body):
+        field = field_of(node) if node not in looped else None
+        if field is not None and field[0] in _STATUS_FIELDS and polled.mentions(field[1]):
+            return True
+    return False
+
+
+def _scopes(module: Module) -> list[tuple[PolledRun, FunctionNode | ast.Module]]:
+    """Return the functions (and the module itself) that poll a response, and keep it to themselves."""
+    return module.once(_find_scopes, module)
+
+
+def _find_scopes(module: Module) -> list[tuple[PolledRun, FunctionNode | ast.Module]]:
+    scopes: list[tuple[PolledRun, FunctionNode | ast.Module]] = []
     for scope in [module.tree, *module.functions]:
         polled = polled_in(module, *scope.body)
         if polled is not None and polled.resource == "responses" and not _hands_over(module, polled, scope.body):
-            yield polled, scope.body
+            scopes.append((polled, scope))
+    return scopes
 
 
 def _hands_over(module: Module, polled: PolledRun, body: list[ast.stmt]) -> bool:
@@ -89,29 +100,41 @@ def _hands_over(module: Module, polled: PolledRun, body: list[ast.stmt]) -> bool
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in polled.runs:
             parent = module.parents.get(node)
             is_kept = isinstance(parent, ast.Assign) and not any(isinstance(to, ast.Name) for to in parent.targets)
-            if is_kept or isinstance(parent, _TAKERS):
+            if is_kept or (isinstance(parent, _TAKERS) and not _only_looks(parent)):
                 return True
     return False
 
 
-def _is_tested(module: Module, read: ast.Attribute, body: list[ast.stmt]) -> bool:
+def _only_looks(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _LOOKS
+
+
+def _is_tested(module: Module, read: ast.expr, scope: FunctionNode | ast.Module) -> bool:
     """Return whether the output is kept under a name that some test is about: there may be no output."""
     parent = module.parents.get(read)
-    names = {key_of(target) for target in parent.targets} if isinstance(parent, ast.Assign) else set()
-    tests = (node.test for node in own_nodes(*body) if isinstance(node, (ast.If, ast.IfExp, ast.Assert)))
-    return any(key_of(below) in names for test in tests for below in own_nodes(test) if key_of(below))
+    targets = parent.targets if isinstance(parent, ast.Assign) else []
+    return not module.once(_tested_names, scope).isdisjoint(map(key_of, targets))
 
 
-def _reads(polled: PolledRun, body: list[ast.stmt], status: str) -> Iterator[ast.Attribute]:
+def _tested_names(scope: FunctionNode | ast.Module) -> frozenset[str]:
+    tests = [node.test for node in own_nodes(*scope.body) if isinstance(node, (ast.If, ast.IfExp, ast.Assert))]
+    return frozenset(filter(None, map(key_of, own_nodes(*tests))))
+
+
+def _reads(polled: PolledRun, scope: FunctionNode | ast.Module, status: str) -> Iterator[tuple[ast.expr, str]]:
     """Yield the reads of output that happen for certain for a run in `status`, without its status beside them."""
-    walk = Walk(Conditions(polled.module, polled, status, *body))
-    walk.block(body)
+    walk = Walk(Conditions(polled.module, polled, status, *scope.body))
+    walk.block(scope.body)
     for statement, reasons in walk.visited.items():
         if NOTHING in reasons:
-            attributes = [node for node in _certain(walk.conditions, statement) if isinstance(node, ast.Attribute)]
-            reads = (node for node in attributes if node.attr in _OUTPUTS and polled.mentions(node.value))
-            if not any(node.attr in _STATUS_FIELDS for node in attributes):
-                yield from islice(reads, 1)
+            fields = [(node, *field) for node in _certain(walk.conditions, statement) if (field := field_of(node))]
+            reads = [
+                (node, name)
+                for node, name, owner in fields
+                if isinstance(node, ast.expr) and name in _OUTPUTS and polled.mentions(owner)
+            ]
+            if not any(name in _STATUS_FIELDS for _, name, _ in fields):
+                yield from reads[:1]
 
 
 def _certain(conditions: Conditions, root: ast.AST) -> Iterator[ast.AST]:

@@ -58,6 +58,17 @@ def key_of(node: ast.AST) -> str | None:
     return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else None
 
 
+def field_of(node: ast.AST) -> tuple[str, ast.expr] | None:
+    """Return the name and the object of a field that is read: `run.status`, or `getattr(run, "status", None)`."""
+    if isinstance(node, ast.Attribute):
+        return node.attr, node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
+        name = node.args[1] if len(node.args) > 1 else None
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            return name.value, node.args[0]
+    return None
+
+
 def keyword(call: ast.Call, name: str) -> ast.expr | None:
     """Return the value of the keyword argument `name`."""
     return next((argument.value for argument in call.keywords if argument.arg == name), None)

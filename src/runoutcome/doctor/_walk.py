@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ._conditions import BOUND, NOTHING, OTHER, RUN, Conditions, Truth, Unknown, both, either
-from ._syntax import TRIES, dotted, is_endless, key_of, last_name, own_nodes
+from ._module import Module
+from ._syntax import TRIES, FunctionNode, dotted, is_endless, key_of, last_name, own_nodes
 
 Kind = Literal["fall", "break", "continue", "leave"]
 
@@ -45,16 +46,24 @@ class Walk:
     def __init__(self, conditions: Conditions) -> None:
         self.conditions = conditions
         self.visited: dict[ast.stmt, set[Unknown]] = {}
+        self._ends: dict[tuple[ast.stmt, Unknown], frozenset[End]] = {}
 
     def block(self, statements: Sequence[ast.stmt], reasons: Unknown = NOTHING) -> Ends:
         """Return the ends of `statements`."""
         ends: set[End] = set()
         states = {reasons}
         for statement in statements:
-            results = {end for state in states for end in self._statement(statement, state)}
+            results = {end for state in states for end in self._ends_of(statement, state)}
             ends |= {end for end in results if end.kind != "fall"}
             states = {end.reasons for end in results if end.kind == "fall"}
         return frozenset(ends | {End("fall", state) for state in states})
+
+    def _ends_of(self, statement: ast.stmt, reasons: Unknown) -> Ends:
+        """Return the ends of a statement, worked out once for the same reasons: blocks nest."""
+        key = (statement, reasons)
+        if key not in self._ends:
+            self._ends[key] = frozenset(self._statement(statement, reasons))
+        return self._ends[key]
 
     def _statement(self, node: ast.stmt, reasons: Unknown) -> Iterable[End]:
         if isinstance(node, ast.If):
@@ -167,16 +176,22 @@ class Walk:
     def _helper_doubt(self, helper: ast.FunctionDef | ast.AsyncFunctionDef, gets_run: bool) -> Unknown:
         module = self.conditions.module
         doubt = NOTHING
-        for node in own_nodes(*helper.body):
-            if isinstance(node, ast.Raise):
-                above = list(module.above(node))
-                inside = above[: above.index(helper)]
-                if any(isinstance(item, ast.ExceptHandler) for item in inside):
-                    continue
-                tests = [item.test for item in inside if isinstance(item, ast.If)]
-                is_bound = any("bound" in self.conditions.reasons(test) for test in tests)
-                doubt |= BOUND if is_bound else RUN if gets_run else OTHER
+        for tests in module.once(_raise_tests, module, helper):
+            is_bound = any("bound" in self.conditions.reasons(test) for test in tests)
+            doubt |= BOUND if is_bound else RUN if gets_run else OTHER
         return doubt
+
+
+def _raise_tests(module: Module, function: FunctionNode) -> list[list[ast.expr]]:
+    """Return the tests around each `raise` of a function that is not in a handler."""
+    raises: list[list[ast.expr]] = []
+    for node in own_nodes(*function.body):
+        if isinstance(node, ast.Raise):
+            above = list(module.above(node))
+            inside = above[: above.index(function)]
+            if not any(isinstance(item, ast.ExceptHandler) for item in inside):
+                raises.append([item.test for item in inside if isinstance(item, ast.If)])
+    return raises
 
 
 def is_quiet(node: ast.stmt) -> bool:

@@ -48,7 +48,11 @@ class Inbox:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Raises ValueError or TypeError for a secret that cannot be one; see `verify`."""
-        self._verifier = Verifier.of(secrets, tolerance_seconds)
+        verifier = Verifier.of(secrets, tolerance_seconds)
+        del secrets  # error trackers send the variables of every frame
+        if not isinstance(verifier, Verifier):
+            raise verifier
+        self._verifier = verifier
         self._seen: SeenIds = MemorySeenIds() if seen is None else seen
         self._on_notice = on_notice
         self._clock = clock

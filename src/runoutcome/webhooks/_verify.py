@@ -22,6 +22,8 @@ TOLERANCE_SECONDS = 300.0
 _PREFIX = "whsec_"
 _ID, _TIMESTAMP, _SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 _VERSION = "v1,"
+"""Before a signature, and with some providers before a secret."""
+_LEAST_BYTES = 24
 
 
 class HasItems(Protocol):
@@ -46,7 +48,8 @@ def verify(
 ) -> Notice:
     """Return the notice in a webhook whose signature holds by one of `secrets`.
 
-    `body` is the raw body of the request, not parsed. A secret is `whsec_` and base64, or any other text as it stands.
+    `body` is the raw body of the request, not parsed. A secret is `whsec_` and base64 (`v1,` before it is ignored), or
+    any other text as it stands; its key has at least 24 bytes, as the scheme demands.
     `now` is in seconds since the epoch, this machine's time if left out; the webhook may have been signed up to
     `tolerance_seconds` before or after. Raises WebhookSignatureError (also an `openai.InvalidWebhookSignatureError`) if
     no signature holds or the time is out of tolerance, WebhookError for a missing header or a body that is no event,
@@ -54,6 +57,8 @@ def verify(
     """
     verifier = Verifier.of(secrets, tolerance_seconds)
     del secrets  # error trackers send the variables of every frame
+    if not isinstance(verifier, Verifier):
+        raise verifier
     return verifier.verify(body, headers, time.time() if now is None else now)
 
 
@@ -65,18 +70,18 @@ class Verifier:
     tolerance_seconds: float
 
     @classmethod
-    def of(cls, secrets: str | Sequence[str] | None, tolerance_seconds: float) -> Verifier:
-        """Return a verifier by these secrets. Raises ValueError or TypeError for a secret that cannot be one."""
-        check_number(tolerance_seconds, "tolerance_seconds is a number of seconds")
-        if not tolerance_seconds >= 0:
-            raise ValueError(f"tolerance_seconds is 0 or more; got {tolerance_seconds!r}")
-        # None is the value of an environment variable that is not set.
-        one: object = secrets
-        is_one = not isinstance(one, Iterable) or isinstance(one, (str, bytes, bytearray, Mapping))
-        keys = tuple(map(_key, [one] if secrets is None or is_one else secrets))
-        if not keys:
-            raise ValueError("webhooks are verified with a secret, and an empty list of them was given")
-        return cls(keys, tolerance_seconds)
+    def of(cls, secrets: object, tolerance_seconds: float) -> Verifier | ValueError | TypeError:
+        """Return a verifier by these secrets, or the error to raise for one that cannot be a secret.
+
+        The error is returned, and without a traceback: every frame of it would show the secrets.
+        """
+        try:
+            check_number(tolerance_seconds, "tolerance_seconds is a number of seconds")
+            if not tolerance_seconds >= 0:
+                raise ValueError(f"tolerance_seconds is 0 or more; got {tolerance_seconds!r}")
+            return cls(_keys(secrets), tolerance_seconds)
+        except (ValueError, TypeError) as error:
+            return error.with_traceback(None)
 
     def verify(self, body: bytes | str, headers: Headers, now: float) -> Notice:
         """See `verify`."""
@@ -102,17 +107,27 @@ class Verifier:
         return read_notice(content, signing[_ID])
 
 
+def _keys(secrets: object) -> tuple[bytes, ...]:
+    is_one = isinstance(secrets, (str, bytes, bytearray, Mapping))
+    keys = tuple(map(_key, secrets if isinstance(secrets, Iterable) and not is_one else [secrets]))
+    if not keys:
+        raise ValueError("pass at least one webhook secret; got an empty list")
+    return keys
+
+
 def _key(secret: object) -> bytes:
-    if not isinstance(secret, str):
+    if not isinstance(secret, str):  # None is the value of an environment variable that is not set
         refuse_type(secret, f"a webhook secret is a text such as {_PREFIX}...")
     key = _decoded(secret)
     if not key:
         raise ValueError(f"a webhook secret is {_PREFIX} and base64, or any other text; this one is empty or cut")
+    if len(key) < _LEAST_BYTES:
+        raise ValueError(f"the key of a webhook secret has at least {_LEAST_BYTES} bytes; this one has {len(key)}")
     return key
 
 
 def _decoded(secret: str) -> bytes:
-    stripped = secret.strip()
+    stripped = secret.strip().removeprefix(_VERSION)
     if not stripped.startswith(_PREFIX):
         return _bytes(secret) if stripped else b""
     try:
@@ -141,9 +156,13 @@ def _content(body: object) -> bytes:
 def _signing_headers(headers: Any) -> dict[str, str]:
     """Return the headers by their lower-case names; of several with one name the first."""
     signing: dict[str, str] = {}
-    for name, value in headers.items() if hasattr(headers, "items") else headers:
-        # Django's META and WSGI have HTTP_WEBHOOK_ID.
-        signing.setdefault(_word(name).lower().replace("_", "-").removeprefix("http-"), _word(value))
+    try:
+        for name, value in headers.items() if hasattr(headers, "items") else headers:
+            # Django's META and WSGI have HTTP_WEBHOOK_ID.
+            signing.setdefault(_word(name).lower().replace("_", "-").removeprefix("http-"), _word(value))
+    except (TypeError, ValueError):
+        kind = type(headers).__name__
+        raise WebhookError(f"pass the headers of the request, as a mapping or as pairs; got {kind}") from None
     return signing
 
 

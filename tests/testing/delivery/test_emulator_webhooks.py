@@ -23,7 +23,7 @@ from runoutcome.testing import Emulator, EmulatorError, ManualClock, ScenarioErr
 
 Connect = Callable[[Emulator], OpenAI]
 SECRET = "whsec_" + base64.b64encode(b"the secret of this receiver").decode()
-OLD_SECRET = "whsec_" + base64.b64encode(b"the secret before it").decode()
+OLD_SECRET = "whsec_" + base64.b64encode(b"the secret before this one").decode()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import http.client
 import json
 import signal
 import socket
@@ -34,6 +35,41 @@ def test_it_listens_on_loopback_only(emulator: Emulator) -> None:
     assert emulator.base_url == f"http://127.0.0.1:{emulator.port}/v1"
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.2", emulator.port), timeout=1):
         pass
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/_emulator/state.json"),
+        ("GET", "/openapi.json"),
+        ("GET", "/v1/models"),
+        ("POST", "/v1/responses"),
+        ("GET", "/nowhere"),
+    ],
+)
+def test_a_name_of_another_site_is_refused(emulator: Emulator, method: str, path: str) -> None:
+    """A web page that points its own name at this machine reaches no page and no route, and is no client's request."""
+
+    def ask(host: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", emulator.port)
+        with contextlib.closing(connection):
+            connection.request(method, path, headers={"host": host, "authorization": "Bearer any"})
+            return connection.getresponse().status
+
+    before = emulator.requests
+    assert ask(f"attacker.example:{emulator.port}") == 421
+    assert emulator.requests == before
+    assert {ask(f"{name}:{emulator.port}") for name in ("localhost", "127.0.0.1", "[::1]")}.isdisjoint({421})
+
+
+def test_another_name_is_allowed_on_purpose() -> None:
+    """A client in another container has that machine's name in `Host`."""
+    with Emulator(allowed_hosts=["api-double"]) as emulator:
+        client = http.client.HTTPConnection("127.0.0.1", emulator.port)
+        with contextlib.closing(client):
+            client.request("GET", "/openapi.json", headers={"host": f"API-double:{emulator.port}"})
+            assert client.getresponse().status == 200
 
 
 def test_a_taken_port_is_a_clear_error(emulator: Emulator) -> None:

@@ -228,3 +228,12 @@ def test_a_flaky_proxy_spoils_one_poll_in_six() -> None:
     met = [plan.next("poll", 0) for _ in range(600)]
     assert 70 <= sum(fault is not None for fault in met) <= 140
     assert len({fault.word for fault in met if fault}) == 9
+
+
+def test_a_flaky_proxy_cuts_streams_of_creates() -> None:
+    """In `flaky-proxy` a create that streams is cut about as often as a stream that is opened later; others are not."""
+    scenario = load_scenario("flaky-proxy")
+    for streams, least, most in ((True, 180, 280), (False, 0, 0)):
+        plan = FaultPlan(scenario.faults, seed=scenario.seed)
+        met = [plan.next("create", 0, streams=streams) for _ in range(600)]
+        assert least <= sum(fault is not None and fault.is_of_a_stream for fault in met) <= most

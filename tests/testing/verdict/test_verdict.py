@@ -208,6 +208,57 @@ def test_a_stream_that_was_cut_and_not_taken_up_is_found(bench: Callable[..., Be
     assert (world.verdict().runs[0].streams, world.verdict().runs[0].faults) == (3, 2)
 
 
+def read_part(world: Bench) -> Any:
+    """The first event of a new run that streams; the rest is left unread."""
+    with world.client.responses.create(model="gpt-5", input="hi", background=True, stream=True) as events:
+        return next(iter(events))
+
+
+def read_again(world: Bench, run_id: str, **position: int) -> str:
+    """The type of the last event of another stream of the run."""
+    with world.client.responses.retrieve(run_id, stream=True, **position) as events:
+        return [event.type for event in events][-1]
+
+
+@pytest.mark.parametrize("position", [{}, {"starting_after": 0}], ids=["twice", "resumed"])
+def test_a_stream_that_is_opened_twice_is_ok(bench: Callable[..., Bench], position: dict[str, int]) -> None:
+    """A client may read one background stream twice, or leave it and resume; then the failure says what is next."""
+    failing = {"name": "failing", "code": "server_error", "weight": 0}
+    world = bench({"outcomes": [failing], "jobs": [{"match": {"nth": 1}, "outcome": "failing"}]})
+    for last in ("response.failed", "response.completed"):
+        first = read_part(world)
+        world.clock.advance(60)
+        assert read_again(world, first.response.id, **position) == last
+        assert read_again(world, first.response.id, **position) == last
+    assert world.kinds() == {}
+
+
+def test_the_failure_of_a_stream_is_judged_when_it_was_told(bench: Callable[..., Bench]) -> None:
+    """A run that a stream told to be retryable may be made again, and a final one may not, though both were pending."""
+    for code, kinds in (("server_error", {}), ("invalid_prompt", {"resubmitted_final": 1})):
+        world = bench(outcome(status="failed", code=code, queued_seconds=0.2, running_seconds=0))
+        for _ in range(2):
+            with world.client.responses.create(model="gpt-5", input="hi", background=True, stream=True) as events:
+                pending = next(iter(events))
+                world.clock.advance(1)
+                assert [pending.type, *(event.type for event in events)][-1] == "response.failed"
+        assert world.kinds() == kinds
+
+
+def test_a_second_run_beside_an_open_stream_is_found(bench: Callable[..., Bench]) -> None:
+    """A stream that tells the end later than the next create does not make that create right."""
+    world = bench()
+    with world.client.responses.create(model="gpt-5", input="hi", background=True, stream=True) as events:
+        next(iter(events))
+        read_part(world)
+        world.clock.advance(60)
+        assert [event.type for event in events][-1] == "response.completed"
+    world.poll(world.emulator.runs[1].id)
+    found = world.verdict().findings
+    assert [finding.kind for finding in found] == ["duplicate_run"]
+    assert "while the run before was queued" in found[0].text
+
+
 # Clients that pay twice
 
 

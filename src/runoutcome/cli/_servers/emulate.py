@@ -36,6 +36,9 @@ def emulate(
     state: Annotated[str | None, typer.Option(help="File that keeps the runs over a restart.")] = None,
     webhook_url: Annotated[str | None, typer.Option(help="Where to send webhooks: an http URL on 127.0.0.1.")] = None,
     webhook_secret: Annotated[str | None, typer.Option(help="What signs the webhooks: whsec_...")] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="Answer to this name in Host too, such as a container's; may be repeated.")
+    ] = None,
     verdict: Annotated[bool, typer.Option(help="When stopped, say what the client did wrong.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One line of JSON once it listens, and one for the verdict.")
@@ -67,6 +70,7 @@ def emulate(
         state_path=state,
         webhook_url=webhook_url,
         webhook_secret=webhook_secret,
+        allowed_hosts=allow_host or (),
         on_ready=on_ready,
         on_stop=stopped.append,
     )

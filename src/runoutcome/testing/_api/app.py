@@ -56,7 +56,7 @@ def create_app(ledger: Ledger, clock: Clock, record: Record, amend: Amend | None
             recorded = _recorded(name, request, effect, response, clock.now())
             record(recorded)
             if amend and isinstance(response, EventStream):
-                response.on_status = _amender(recorded, amend)
+                response.on_status = _amender(recorded, amend, clock)
             return response
 
         return Route(path, endpoint, methods=methods)
@@ -100,10 +100,10 @@ def _headers(started: float) -> dict[str, str]:
     }
 
 
-def _amender(recorded: RecordedRequest, amend: Amend) -> Callable[[str], None]:
+def _amender(recorded: RecordedRequest, amend: Amend, clock: Clock) -> Callable[[str], None]:
     def on_status(status: str) -> None:
         nonlocal recorded
-        before, recorded = recorded, replace(recorded, told=status)
+        before, recorded = recorded, replace(recorded, told=status, told_at=clock.now())
         amend(before, recorded)
 
     return on_status
@@ -138,6 +138,7 @@ def _recorded(route: RequestRoute, request: Request, effect: Effect, response: R
         fault=fault.word if fault else None,
         retry_after=_seconds(response.headers.get("retry-after")),
         told=status_at(run, now) if run and told else None,
+        told_at=now if run and told else None,
         monotonic=time.monotonic(),
     )
 

@@ -12,7 +12,6 @@ A table of a scenario has any of these fields:
 
 import base64
 import binascii
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from ..._catalog.validator import ValidationError, one_of, string, table
+from ..._host_check import is_loopback
 from .._errors import unknown
 from .outcome_words import split_words
 from .readers import checked, number, positive
@@ -135,7 +135,12 @@ def read_webhooks(value: object) -> Webhooks:
 
 
 def secret_bytes(secret: str) -> bytes:
-    """The key of the HMAC: `whsec_` and base64, or any other text as it stands. Raises ValueError for broken base64."""
+    """The key of the HMAC: `whsec_` and base64 (`v1,` before it is ignored), or any other text as it stands.
+
+    Raises ValueError for broken base64.
+    """
+    if secret.startswith(f"v1,{SECRET_PREFIX}"):
+        secret = secret.removeprefix("v1,")
     if not secret.startswith(SECRET_PREFIX):
         return secret.encode()
     try:
@@ -149,7 +154,7 @@ def loopback_address(url: str) -> SplitResult:
     parts = SplitResult("", "", "", "", "")
     try:
         parts = urlsplit(url)
-        local = parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
+        local = is_loopback(parts.hostname or "")
         usable = parts.scheme == "http" and parts.port != 0 and parts.username is None and url.isascii()
     except ValueError:
         local = usable = False

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..._host_check import HostCheck
 from .._api.app import create_app
 from .._delivery.event import Delivery, DeliverySettings
 from .._delivery.sender import WebhookSender
@@ -30,6 +32,7 @@ from .status_page import with_status_page
 from .transport import AsyncEmulatorTransport, EmulatorTransport
 
 _REQUESTS_KEPT = 100_000
+_HINT = "Another name is allowed by Emulator(allowed_hosts=[...]), or by runoutcome emulate --allow-host NAME."
 
 
 class Emulator:
@@ -39,8 +42,9 @@ class Emulator:
     `seed` replaces the scenario's own; `speed` divides every duration; `clock` replaces the wall clock; with
     `state_path` an emulator started later on the same file knows the runs of this one.
     `webhook_url`, on this machine, gets a webhook signed with `webhook_secret` for each background run that ends.
-    Listens on 127.0.0.1 and on no other address. Raises ScenarioError for a wrong scenario and EmulatorError
-    for a state file that cannot be used.
+    Listens on 127.0.0.1 and on no other address, and answers to names of this machine in `Host`, so that no web page
+    reaches it by a name of its own; `allowed_hosts` are further names, such as a container's. Raises ScenarioError for
+    a wrong scenario and EmulatorError for a state file that cannot be used.
     """
 
     __module__ = "runoutcome.testing"
@@ -56,6 +60,7 @@ class Emulator:
         state_path: str | os.PathLike[str] | None = None,
         webhook_url: str | None = None,
         webhook_secret: str | None = None,
+        allowed_hosts: Collection[str] = (),
     ) -> None:
         if not speed > 0:
             raise EmulatorError(f"speed divides durations, so it is more than 0; got {speed}")
@@ -71,6 +76,7 @@ class Emulator:
         self._requests: deque[RecordedRequest] = deque(maxlen=_REQUESTS_KEPT)
         self._lock = threading.Lock()
         self._app = with_status_page(create_app(self._ledger, self._clock, self._record, self._amend), self)
+        self._hosts = frozenset(allowed_hosts)
         self._thread = LoopThread()
         self._listener: Listener | None = None
 
@@ -155,7 +161,7 @@ class Emulator:
         if self._journal:
             self._journal.hold()
         try:
-            self._listener = Listener(self._app, self._port, self._thread)
+            self._listener = Listener(HostCheck(self._app, self._hosts, hint=_HINT), self._port, self._thread)
         except EmulatorError:
             self._release()
             raise

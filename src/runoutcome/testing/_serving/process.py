@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 
 from .._scenario.loader import ScenarioSource
@@ -20,6 +20,7 @@ def serve(
     state_path: str | os.PathLike[str] | None = None,
     webhook_url: str | None = None,
     webhook_secret: str | None = None,
+    allowed_hosts: Collection[str] = (),
     on_ready: Callable[[str], None] | None = None,
     on_stop: Callable[[Emulator], None] | None = None,
 ) -> None:
@@ -36,6 +37,7 @@ def serve(
         state_path=state_path,
         webhook_url=webhook_url,
         webhook_secret=webhook_secret,
+        allowed_hosts=allowed_hosts,
     )
     with _stop_signal() as stopped, emulator:
         if on_ready:

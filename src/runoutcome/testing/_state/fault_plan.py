@@ -65,16 +65,18 @@ class FaultPlan:
         *,
         subject: str = "",
         outcome: str | None = None,
+        streams: bool = True,
         own: tuple[Fault, ...] = (),
     ) -> Fault | None:
         """The fault of this call, its durations at the emulator's speed; None for a good response.
 
         `now` is in seconds (Unix); `subject` is the job of a create, else the id of a run; `own` are the faults of the
-        first, second, ... call about this subject, unless a rule decides.
+        first, second, ... call about this subject, unless a rule decides. A call that does not stream (`streams`) is
+        none of those that a fault of a stream counts.
         """
         self._calls[route, subject] += 1
         nth = self._calls[route, subject]
-        fault = self._ruled(route, (now - self._started_at) * self._speed, outcome)
+        fault = self._ruled(route, (now - self._started_at) * self._speed, outcome, streams=streams)
         if fault is None and nth <= len(own):
             fault = own[nth - 1]
         return None if fault is None or fault == _GOOD else fault.at_speed(self._speed)
@@ -83,10 +85,15 @@ class FaultPlan:
         """Count calls about a subject that were made before a restart: they have used up its own faults."""
         self._calls[route, subject] += calls
 
-    def _ruled(self, route: Route, elapsed: float, outcome: str | None) -> Fault | None:
+    def _ruled(self, route: Route, elapsed: float, outcome: str | None, *, streams: bool) -> Fault | None:
         fault: Fault | None = None
         for tally in self._tallies:
-            if tally.rule.route != route or tally.rule.outcome not in (None, outcome):
+            rule = tally.rule
+            if (
+                rule.route != route
+                or rule.outcome not in (None, outcome)
+                or (rule.fault.is_of_a_stream and not streams)
+            ):
                 continue
             tally.calls += 1
             if fault is None and tally.is_met(elapsed, self._seed):

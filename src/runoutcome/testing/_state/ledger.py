@@ -86,7 +86,8 @@ class Ledger:
         check_webhook_marker(self._scenario, request)
         own = create_faults_for(request)
         own = script.create_faults if own is None else own
-        fault = self.faults.next("create", self._now, subject=key, outcome=script.name, own=own)
+        streams = bool(request.get("stream"))
+        fault = self.faults.next("create", self._now, subject=key, outcome=script.name, own=own, streams=streams)
         if fault and not fault.applied:
             return Effect(None, fault, refused=request)
         run = self._add(f"resp_{secrets.token_hex(24)}", self._now, request, script)

@@ -39,5 +39,7 @@ class RecordedRequest:
     """Seconds that the response asked to wait."""
     told: str | None = None
     """The status that the client could read in the response (of a stream: in its last event), if any."""
+    told_at: float | None = None
+    """Seconds (Unix) at which the client could read `told`: for a stream later than `at`."""
     monotonic: float = 0.0
     """Seconds by the machine's own clock, which goes on while the emulator's clock stands still."""

@@ -92,6 +92,11 @@ def seconds_between(before: RecordedRequest, after: RecordedRequest) -> float:
     return max(after.at - before.at, after.monotonic - before.monotonic)
 
 
+def told_at(request: RecordedRequest) -> float:
+    """Seconds (Unix) at which the response told its status: a stream does so later than it was opened."""
+    return request.at if request.told_at is None else request.told_at
+
+
 def is_terminal(status: str | None) -> bool:
     """The status is the end of a run."""
     return status in Catalog.load().surfaces["response"].terminal

@@ -8,9 +8,9 @@ from itertools import pairwise
 from ..._outcome.classify import classify
 from .._state.body import response_body
 from .._state.recorded_request import RecordedRequest
-from .._state.runs import EmulatedRun
+from .._state.runs import EmulatedRun, status_at
 from .finding import Finding, finding
-from .history import is_terminal, seconds_between
+from .history import is_terminal, seconds_between, told_at
 from .pace import early_requests
 
 
@@ -30,18 +30,19 @@ def _second_create(
     """Findings about a create after the requests `about` the run before."""
     seconds = round(seconds_between(about[0], again), 3)
     both = {"runs": [about[0].response_id, again.response_id], "seconds": seconds}
-    end = next((request for request in about if is_terminal(request.told)), None)
-    last = about[-1]
+    ends = (request for request in about if is_terminal(request.told) and told_at(request) <= again.at)
+    end, last = next(ends, None), about[-1]
     if end is None and not any(_discards(request) for request in about):
         if last.route == "create" and last.told is None:
             text = f"created again {seconds:g} s after an answer without an id ({last.fault or last.status})"
             yield finding("blind_resend", job, text, **both)
         else:
-            known = last.told or f"answered with {last.fault or last.status}"
+            told = status_at(run, again.at) if run and told_at(last) > again.at else last.told
+            known = told or f"answered with {last.fault or last.status}"
             text = f"created again after {seconds:g} s, while the run before was {known}"
             yield finding("duplicate_run", job, text, **both)
     elif end is not None and run is not None and run.cancelled_at is None:
-        outcome = classify(response_body(run, end.at))
+        outcome = classify(response_body(run, told_at(end)))
         if not outcome.ok and not outcome.retryable:
             text = f"created again after {outcome.label}: {outcome.action}"
             yield finding("resubmitted_final", job, text, **both, code=outcome.code or outcome.reason)

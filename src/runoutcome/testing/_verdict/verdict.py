@@ -10,7 +10,7 @@ from typing import Any
 from .._state.recorded_request import RecordedRequest
 from .._state.runs import EmulatedRun, ended_at, status_at
 from .finding import KINDS, Finding, FindingKind
-from .history import RunHistory, histories, is_fault, jobs
+from .history import RunHistory, histories, is_fault, jobs, told_at
 from .jobs import job_findings
 from .pace import pace_findings, peak_per_second
 from .runs import run_findings
@@ -202,5 +202,5 @@ def _account(history: RunHistory, now: float) -> RunAccount:
         faults=sum(map(is_fault, history.reads)),
         cancels=len(history.of_route("cancel")),
         peak_polls_per_second=peak_per_second(polls),
-        lag_seconds=None if ended is None or not history.end else round(max(0.0, history.end.at - ended), 3),
+        lag_seconds=None if ended is None or not history.end else round(max(0.0, told_at(history.end) - ended), 3),
     )

@@ -76,7 +76,12 @@ def test_only_a_status_with_a_field_of_its_own_for_the_cause_does_not_decide() -
     output = {(entry.field, entry.value) for entry in others if entry.field.startswith("output")}
     decided = {(entry.field, entry.value) for entry in others} - output
     assert decided == {("status", "failed"), ("status", "incomplete")}
-    assert output == {("output", "refusal"), ("output", "empty"), ("output_file_id", "empty")}
+    assert output == {
+        ("output", "refusal"),
+        ("output", "empty"),
+        ("output", "failed_items"),
+        ("output_file_id", "empty"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_an_http_error(http_error: Callable[..., Exception], status: int, is_pol
     """An answer is an answer; which ones say nothing about the run is the waiting policy's table."""
     words = {"code": "a_code", "message": "m"}
     fault = read_fault(http_error(status, words, {"retry-after": "3"}))
-    assert fault == Fault("answered", "answered", status, True, 3.0, words)
+    assert fault == Fault("answered", "answered", status, from_api=True, is_json=True, retry_after=3.0, words=words)
     assert fault.is_poll_fault is is_poll_fault
 
 

@@ -10,6 +10,7 @@ import pytest
 from bodies import EXTRAS, http_response
 from runoutcome import Catalog, classify
 from runoutcome._operations.observation import NoRunBodyError, observe_answer
+from runoutcome._sdk.faults import read_fault
 from runoutcome._sdk.responses import Answer, native_http_library
 
 CATALOG = Catalog.load()
@@ -55,3 +56,23 @@ def test_the_carrier_of_these_tests_is_an_answer() -> None:
     """The same body as a raw HTTP response has the same outcome."""
     body = {**EXTRAS, "status": "queued"}
     assert classify(http_response(body)) == observe_answer(answer(json.dumps(body).encode()), CATALOG).outcome
+
+
+def test_an_error_in_a_run_that_goes_on_is_told() -> None:
+    """A pending body with an error is pending, and its outcome has the error's code and message."""
+    body = {
+        "id": "resp_1",
+        "object": "response",
+        "status": "in_progress",
+        "error": {"code": "slow_down", "message": "m"},
+    }
+    outcome = observe_answer(answer(json.dumps(body).encode()), CATALOG).outcome
+    assert (outcome.phase, outcome.action, outcome.code, outcome.message) == ("pending", "wait", "slow_down", "m")
+
+
+def test_an_error_in_place_of_a_run_keeps_its_words() -> None:
+    """An error envelope under 200 is no run body; the fault has the server's own code and message."""
+    content = json.dumps({"error": {"code": "server_error", "message": "No GPU."}}).encode()
+    with pytest.raises(NoRunBodyError, match=r"an error in place of the run \(server_error: No GPU\.\)") as caught:
+        observe_answer(answer(content), CATALOG)
+    assert read_fault(caught.value).words == {"code": "server_error", "message": "No GPU."}

@@ -7,7 +7,8 @@ from contextlib import nullcontext
 import pytest
 
 from runoutcome import SubmissionUnknownError
-from runoutcome._operations.effects import Admit, Submit, Tell
+from runoutcome._operations.effects import Admit, Steps, Submit, Tell
+from runoutcome._operations.stream_events import fault_in
 from runoutcome._operations.submit import submit, with_key
 
 
@@ -31,6 +32,26 @@ def test_an_answer_without_an_id_is_ambiguous(answer: object) -> None:
     """A 2xx that names no run may still have made one."""
     with pytest.raises(SubmissionUnknownError):
         answered(answer)
+
+
+def test_an_ambiguous_create_keeps_the_words_of_the_server() -> None:
+    """An error in place of a run, and an `error` event at the opening of a stream, are quoted in the exception."""
+    answer = '{"error": {"code": "server_error", "message": "No GPU."}}'
+    with pytest.raises(SubmissionUnknownError, match=r"without a response id: server_error: No GPU\."):
+        answered(answer)
+    event = {"type": "error", "error": {"code": "server_error", "message": "No GPU."}}
+    steps = submit({}, "key-1", 0, post=lambda params: opening(event))
+    next(steps)
+    with pytest.raises(SubmissionUnknownError, match=r"error event \(server_error: No GPU\.\)|server_error: No GPU\."):
+        steps.send(nullcontext())
+
+
+def opening(event: object) -> Steps[object]:
+    """A create whose stream begins with `event`."""
+    yield from ()
+    fault = fault_in(event)
+    assert fault is not None
+    raise fault
 
 
 def test_an_intent_is_told_before_each_post() -> None:

@@ -107,9 +107,14 @@ def test_an_unknown_status_keeps_the_raw_value() -> None:
 
 
 def test_a_pending_run_has_no_error_class() -> None:
-    """A pending run is no failure: no class, no error type, and the action is to wait."""
+    """A pending run is no failure: no class, no error type, the action is to wait; an error in it is told."""
     outcome = classify({**FAILED, "status": "queued", "error": {"code": "server_error"}})
-    assert (outcome.error_class, outcome.error_type, outcome.code, outcome.action) == (None, None, None, "wait")
+    assert (outcome.error_class, outcome.error_type, outcome.code, outcome.action) == (
+        None,
+        None,
+        "server_error",
+        "wait",
+    )
 
 
 def test_a_pending_run_has_no_result() -> None:

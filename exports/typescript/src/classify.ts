@@ -169,7 +169,10 @@ function judgeRun(reading: Reading, surface: Surface): Outcome {
   const status = reading.status ?? "";
   const field = Object.hasOwn(place.decided_by, status) ? place.decided_by[status] : undefined;
   if (field === undefined) {
-    return judgedByStatus(reading, surface);
+    const outcome = judgedByStatus(reading, surface);
+    if (reading.error === null || outcome.phase !== "pending") return outcome;
+    const { code, message, param } = readFailure(reading.error); // it decides nothing: the run goes on
+    return { ...outcome, code, message, param };
   }
   if (field === `${place.failure_field}.code`) {
     const own = place.failure_field === "error" ? reading.error : find(reading.run, place.failure_field);

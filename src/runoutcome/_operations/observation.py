@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from .._catalog.rows import HOME
 from .._errors.bases import Origin
 from .._errors.exceptions import OutputParseError
 from .._errors.raising import Require, is_accepted, lacks_output, make_error, origin_of
-from .._outcome.body import Reading, parse_json, read, read_head, word
+from .._outcome.body import HEAD_BYTES, Reading, parse_json, read, read_head, summary_of, word
 from .._outcome.classify import examine
 from .._outcome.judge import judge
 from .._outcome.outcome import Outcome
@@ -22,6 +23,8 @@ from .._sdk.responses import Answer, build_run
 from .._sdk.structured_output import TextFormat, complaints, unparsed
 
 _HINT = "openai-poll-after-ms"
+_ERROR = re.compile(rb'"error"[ \t\n\r]*:[ \t\n\r]*[{"]')
+"""An error beside a pending status; it is rare, so the whole body is read for it."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def _pending(answer: Answer, catalog: Catalog) -> Observation | None:
     if head is None or not isinstance(head.get("id"), str) or head.get("object") != place.object:
         return None
     status = head["status"]
-    if not isinstance(status, str) or status not in place.pending:
+    if not isinstance(status, str) or status not in place.pending or _ERROR.search(answer.content, 0, HEAD_BYTES):
         return None
     outcome = judge(Reading("run", head, place.object, status, None, word(head["id"])), place, catalog)
     origin = Origin(None, None, answer.status_code, answer.request_id, answer.url, answer.http_library)
@@ -89,7 +92,8 @@ def _observe(body: object, answer: Answer, catalog: Catalog) -> Observation:
     run = reading.run
     is_run = reading.kind == "run" and reading.object in (None, "response") and isinstance(run, dict)
     if not is_run or not isinstance(run.get("id"), str) or "status" not in run:
-        raise NoRunBodyError(f"HTTP {answer.status_code} with JSON that is no run")
+        kind = f"an error in place of the run ({summary_of(reading.error)})" if reading.error else "JSON that is no run"
+        raise NoRunBodyError(f"HTTP {answer.status_code} with {kind}", reading.error)
     outcome = judge(reading, catalog.surfaces[HOME], catalog)
     # The model is built once, not per poll.
     ended = build_run(run, answer.request_id) if outcome.phase == "terminal" else run

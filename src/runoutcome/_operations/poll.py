@@ -13,6 +13,7 @@ from .. import _sdk
 from .._catalog.catalog import Catalog
 from .._errors.exceptions import PollingLostError, RunGoneError, RunUnknownError, WaitTimeoutError
 from .._errors.raising import is_accepted
+from .._outcome.body import summary_of
 from .._outcome.outcome import Outcome
 from .._sdk.faults import Fault, NoRunBodyError, read_fault
 from .._sdk.responses import Answer
@@ -158,20 +159,21 @@ def _stop(
     token = replace(token, seen=token.seen or last is not None)
     response_id, text = token.response_id, token.dumps()
     outcome = last.outcome if last else None
-    status = outcome.status if outcome else "not known: no poll was answered"
+    status = _status(outcome)
     waited = wait.clock.monotonic() - state.started
     if stop.reason == "gone" and isinstance(cause, _sdk.NotFoundError):
         raise RunGoneError.of(cause, response_id, text, token.age_at(wait.clock.time())) from cause
     if stop.reason == "lost":
         raise PollingLostError(
             f"Polls of the run {response_id} failed for longer than the budget, the last one with "
-            f"{type(cause).__name__}. The run was left alone and may have completed: poll its token to go on.",
+            f"{described(cause)}. The run was left alone and may have completed: poll its token to go on.",
             response_id=response_id,
             token=text,
             key=token.key,
             outcome=outcome,
         ) from cause
     ending = "It was left alone and may still complete: poll its token to go on."
+    trouble = f" The last poll failed with {described(cause)}." if cause else ""
     if wait.on_timeout == "cancel":
         try:
             final = yield from cancel(wait.clock, wait.catalog, token, known=state.known, max_retries=0)
@@ -191,9 +193,8 @@ def _stop(
             return in_form(wait.expected.text_format, model_of(last.origin), last.outcome, text)
     if last is not None and last.outcome.phase == "unknown":
         raise RunUnknownError.of(last.outcome, replace(last.origin, run=model_of(last.origin))) from cause
-    seconds = f"{waited:,.0f}" if waited >= 10 else f"{waited:.1f}"
     raise WaitTimeoutError(
-        f"The run {response_id} had not ended after {seconds} s (status: {status}). {ending}",
+        f"The run {response_id} had not ended after {_seconds(waited)} s (status: {status}).{trouble} {ending}",
         response_id=response_id,
         token=text,
         key=token.key,
@@ -205,6 +206,22 @@ def _tell_change(wait: Wait, before: Observation | None, now: Observation | None
     changed = now is not None and (before is None or before.outcome.status != now.outcome.status)
     if wait.on_update is not None and changed and now is not None:
         yield Tell(wait.on_update, now.outcome)
+
+
+def described(fault: BaseException | None) -> str:
+    """The class of a fault, and the words of the server that came with it."""
+    words = summary_of(read_fault(fault).words) if fault is not None else None
+    return f"{type(fault).__name__} ({words})" if words else type(fault).__name__
+
+
+def _status(outcome: Outcome | None) -> str:
+    if outcome is None:
+        return "not known: no poll was answered"
+    return f"{outcome.status}, with the error {outcome.code}" if outcome.code else f"{outcome.status}"
+
+
+def _seconds(waited: float) -> str:
+    return f"{waited:,.0f}" if waited >= 10 else f"{waited:.1f}"
 
 
 def jitter() -> float:

@@ -238,6 +238,8 @@ class Follower:
         observation = self._judged(event) if is_last or kind in _CHANGES else None
         if is_last:
             yield from self.close()
+            if not isinstance(look(look(event, "response"), "id"), str):  # the connection speaks: the run confirms it
+                observation = yield from self._ask_run()
             if observation is None or observation.outcome.phase != "terminal":
                 return StreamBrokenError(f"the stream ended with {kind}, which tells no end")
         self._note(event)

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .._outcome.body import look, word
+from .._outcome.body import look, summary_of
 from .._sdk.event_stream import StreamBrokenError
 from .effects import Effect
 from .observation import Observation
@@ -40,6 +40,8 @@ def fault_in(event: object) -> StreamBrokenError | None:
         return StreamBrokenError("the stream ended before the run did")
     kind = look(event, "type")
     if kind == "error":
-        code = word(look(event, "code")) or word(look(look(event, "error"), "code")) or "no code"
-        return StreamBrokenError(f"the stream broke off with an error event ({code})")
+        words = look(event, "error") or event
+        fault = StreamBrokenError(f"the stream broke off with an error event ({summary_of(words) or 'no code'})")
+        fault.words = words
+        return fault
     return None if isinstance(kind, str) else StreamBrokenError("the stream brought something that is no event")

@@ -23,7 +23,7 @@ from urllib.parse import quote
 from .. import _sdk
 from .._errors.exceptions import SubmissionUnknownError
 from .._errors.retryable import is_retryable
-from .._outcome.body import look, parse_json
+from .._outcome.body import look, parse_json, summary_of
 from .._sdk.faults import Fault, read_fault
 from .._sdk.responses import build_run
 from .._waiting.attempts import attempt_key as attempt_key, split_key as split_key
@@ -68,7 +68,7 @@ def submit(
             else:
                 response = _recovered(response)
                 if not _has_id(response):
-                    raise submission_unknown(key, None)
+                    raise submission_unknown(key, None, look(response, "error"))
                 return response
         fate = fate_of(failure)
         if fate == "ambiguous":
@@ -169,9 +169,11 @@ def _has_id(response: object) -> bool:
     return isinstance(response_id, str) and bool(response_id) and response_id.isprintable()
 
 
-def submission_unknown(key: str, error: BaseException | None) -> SubmissionUnknownError:
-    """The error for a create that may have gone through."""
+def submission_unknown(key: str, error: BaseException | None, words: object = None) -> SubmissionUnknownError:
+    """The error for a create that may have gone through; `words` is the error object of an answer without an id."""
     cause = f"{type(error).__name__}" if error is not None else "an answer without a response id"
+    if summary := summary_of(words if error is None else read_fault(error).words):
+        cause = f"{cause}: {summary}"
     return SubmissionUnknownError(
         f"The create may or may not have gone through ({cause}); it was not sent again, because the run may be going "
         f"and paid for. Look for metadata {KEY}={key!r} in the provider's logs before you submit it again.",

@@ -21,6 +21,7 @@ _RUN_EVENT = "response."
 _WEBHOOK = "event"
 _NOTICES = ("batch.", "fine_tuning.job.", "eval.run.", "video.")
 _MAX_ENVELOPES = 3
+_MAX_SUMMARY_CHARS = 300
 _MAX_COUNT = 2**63  # no count is larger, and Python does not print an int of more than 4300 digits
 
 
@@ -170,6 +171,13 @@ def _unwrapped(error: object) -> object:
             break
         error = inner
     return error
+
+
+def summary_of(error: object) -> str | None:
+    """The code and the message of an error object in one line, cut; None where it has neither."""
+    failure = read_failure(error)
+    text = ": ".join(part for part in (failure.code or failure.type, failure.message) if part)
+    return f"{text[:_MAX_SUMMARY_CHARS]}…" if len(text) > _MAX_SUMMARY_CHARS else text or None
 
 
 def _with_cause(message: str | None, raw: object) -> str | None:

@@ -60,6 +60,10 @@ def _judge_row(row: Reading, catalog: Catalog) -> Outcome:
 def _judge_run(reading: Reading, surface: Surface, catalog: Catalog) -> Outcome:
     status = reading.status
     field = surface.decided_by.get(status or "")
+    if field is None and reading.error is not None and status in surface.pending:
+        failure = read_failure(reading.error)  # it decides nothing: the run goes on
+        words = {"code": failure.code, "message": failure.message, "param": failure.param}
+        return _from(lookup_value(catalog, surface.name, STATUS, status), reading, catalog, surface, "pending", **words)
     if field is None:
         return _judged_by_status(lookup_value(catalog, surface.name, STATUS, status), reading, catalog, surface)
     if field == surface.code_field:

@@ -36,6 +36,9 @@ _OTHER_LAST_EVENT = (ResponseFailedEvent, "response.failed")
 class StreamBrokenError(ConnectionError):
     """A stream that did not go on as it should; like any other poll fault it says nothing about the run."""
 
+    words: Any = None
+    """The error object of an `error` event."""
+
 
 class NoStreamError(StreamBrokenError):
     """One body came in place of a stream of events."""

@@ -36,7 +36,12 @@ _DEAD_LOOP = ("Event loop is closed", "attached to a different loop", "bound to 
 
 
 class NoRunBodyError(Exception):
-    """A 2xx answer to a poll that is no run body: HTML, `{}`, cut or empty JSON."""
+    """A 2xx answer to a poll that is no run body: HTML, `{}`, cut or empty JSON, an error in place of the run."""
+
+    def __init__(self, text: str, words: Any = None) -> None:
+        super().__init__(text)
+        self.words = words
+        """The error object in place of the run."""
 
 
 _READERS = ("json.decoder", "openai._models")
@@ -88,7 +93,7 @@ def read_fault(error: BaseException) -> Fault:
             words=error.body,
         )
     if isinstance(error, _GARBAGE) or _is_unreadable(error):
-        return Fault("garbage", "answered")
+        return Fault("garbage", "answered", words=getattr(error, "words", None))
     cause = error.__cause__ if isinstance(error, APIConnectionError) else error
     if _is_after_redirect(error, cause):
         return Fault("unreachable", is_redirected=True)
@@ -97,7 +102,7 @@ def read_fault(error: BaseException) -> Fault:
     if isinstance(cause, _http_classes(*_NO_CONNECTION)):
         return Fault("unreachable", "never")
     if isinstance(error, (APIConnectionError, *transport_errors())) or _met_dead_loop(error):
-        return Fault("unreachable")
+        return Fault("unreachable", words=getattr(error, "words", None))
     return Fault("foreign")
 
 

@@ -151,6 +151,10 @@ function judgeRow(row: Reading): Outcome {
     // Some servers put the code beside an error that is a text.
     const failure = typeof error === "string" ? { ...said, code: word(look(body, "code")) } : said;
     const verdict = isError ? lookupAnswer(ROW, failure, statusCode) : lookup(ROW, failure);
+    if (!isError && verdict.retryable && read(body, false).status === "completed") {
+      // It is paid for, and there.
+      return failed({ ...verdict, retryable: false, action: "continue" }, failure, told, ROW, phaseOf(ROW, "failed"));
+    }
     return failed(verdict, failure, told, ROW, phaseOf(ROW, "failed"));
   }
   const unanswered = entryOf(ROW, "response.status_code", "literal", `${statusCode}`);

@@ -9,6 +9,7 @@
 import { ENTRIES, RULES, type Action, type Entry, type ErrorType, type Rule } from "./catalog.js";
 import { classify, idOf, type Options, type Outcome } from "./classify.js";
 import type { Json } from "./json.js";
+import { read, readFailure } from "./reading.js";
 
 type ErrorLike = new (...args: any[]) => Error;
 
@@ -31,12 +32,14 @@ export interface ErrorBody {
   readonly code: string | null;
   readonly message: string;
   readonly param: string | null;
-  readonly type: ErrorType | null;
+  /** The server's own `error.type`; our `error_type` where it sent none. */
+  readonly type: string | null;
   readonly retryable: boolean;
   readonly action: Action;
 }
 
-export type RunError = Error & { readonly outcome: Outcome };
+/** `type` on it is the server's own word, as in the package; ours is `error_type`. */
+export type RunError = Error & { readonly outcome: Outcome; readonly error_type: ErrorType | null };
 
 /** The class that an outcome amounts to; `APIError` where the package has none. */
 export function errorClassFor(outcome: Outcome, classes: Classes): ErrorLike {
@@ -50,12 +53,14 @@ export function errorClassFor(outcome: Outcome, classes: Classes): ErrorLike {
 export function errorFor(body: Json, classes: Classes, options: Options = {}): RunError | null {
   const outcome = classify(body, options);
   if (outcome.ok || outcome.phase === "pending") return null;
-  return Object.assign(made(outcome, errorClassFor(outcome, classes), classes), { outcome });
+  const said = readFailure(read(body, options.surface === "batch.output_row").error).type;
+  const error = made(outcome, errorClassFor(outcome, classes), classes, said ?? outcome.error_type);
+  return Object.assign(error, { outcome, error_type: outcome.error_type });
 }
 
-function made(outcome: Outcome, cls: ErrorLike, classes: Classes): Error {
+function made(outcome: Outcome, cls: ErrorLike, classes: Classes, type: string | null): Error {
   if (cls === classes.ContentFilterFinishReasonError) return new cls();
-  const { code, param, error_type: type, retryable, action } = outcome;
+  const { code, param, retryable, action } = outcome;
   const message = outcome.message ?? describe(outcome);
   const error: ErrorBody = { code, message, param, type, retryable, action };
   const hasStatus = cls !== classes.APIError || outcome.error_class === "APIStatusError";

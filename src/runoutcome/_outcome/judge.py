@@ -9,7 +9,7 @@ from typing import Any
 from .._catalog.catalog import Catalog
 from .._catalog.lookup import Failure, Verdict, lookup, lookup_answer, lookup_reason, lookup_value
 from .._catalog.rows import HOME, STATUS, Entry, Surface
-from .body import Reading, find, look, read_counts, read_failure, read_usage, word
+from .body import Reading, find, look, read, read_counts, read_failure, read_usage, word
 from .outcome import Outcome, Phase
 from .output import Output, read_output
 from .retry_after import MAX_DELAY_SECONDS, delay_of
@@ -47,6 +47,8 @@ def _judge_row(row: Reading, catalog: Catalog) -> Outcome:
         verdict = lookup_answer(catalog, ROW, failure, answer.status_code or 0)
     elif row.error is not None:
         verdict = lookup(catalog, ROW, failure)
+        if verdict.retryable and read(answer.body).status == "completed":  # it is paid for, and there
+            verdict = verdict._replace(retryable=False, action="continue")
     elif catalog.entry(ROW, surface.status_field, "literal", str(answer.status_code)):
         verdict = lookup_value(catalog, ROW, surface.status_field, str(answer.status_code))
     elif answer.is_success and isinstance(answer.body, Mapping) and answer.body:

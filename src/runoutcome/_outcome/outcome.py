@@ -111,6 +111,8 @@ class Outcome:
             return own, own, _FETCH
         if self.retryable and not row.retryable:
             return row.title, row.cause, "The server itself says that submitting the same request again may succeed."
+        if self.action == "continue" and row.action != "continue":
+            return row.title, row.cause, "A completed run stands beside the error: read it, and submit nothing again."
         return row.title, row.cause, row.remedy
 
     @property

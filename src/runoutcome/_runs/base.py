@@ -185,7 +185,9 @@ def token_of(run: Run) -> tuple[ResumeToken, Any]:
         token = loads(run)
         check_id(token.response_id)
         return token, None
-    response_id = look(run, "id")
+    response_id, name = look(run, "id"), look(run, "object")
+    if isinstance(name, str) and name != "response":
+        raise TypeError(f"a run is a response id, a resume token or a response; got a {name[:60]}")
     if not isinstance(response_id, str) or not response_id:
         refuse_type(run, "a run is a response id, a resume token or a response")
     check_id(response_id)

@@ -9,7 +9,7 @@ import typer
 
 from .._catalog.overlays import catalog_in_use
 from .._errors import UserError
-from .._options import Quiet, Verbose, check_word, verbosity
+from .._options import Quiet, Require, Verbose, check_word, required, verbosity
 
 _DEFAULT_SCENARIO = "mixed"
 _POLICIES: dict[str, Literal["hold", "resubmit"]] = {"hold": "hold", "resubmit": "resubmit"}
@@ -30,11 +30,12 @@ def run(
         typer.Option(min=0, max=1e9, help="Seconds for one job. Default: 1 hour, or by completion window."),
     ] = None,
     ambiguous: Annotated[
-        str, typer.Option(help="A job whose POST may have gone through unanswered: hold, or resubmit it.")
+        str,
+        typer.Option(
+            metavar="|".join(_POLICIES), help="A job whose POST may have gone through unanswered: hold, or resubmit it."
+        ),
     ] = "hold",
-    require: Annotated[
-        str | None, typer.Option(help="output: a run that completes with a refusal, or with nothing, counts as failed.")
-    ] = None,
+    require: Require = None,
     forget_journal: Annotated[
         bool,
         typer.Option(
@@ -57,8 +58,7 @@ def run(
     run is paid for twice in silence: a job whose POST was in flight is held, and named to be looked up.
     """
     check_word("--ambiguous", ambiguous, _POLICIES)
-    if require is not None:
-        check_word("--require", require, ["output"])
+    needed = required(require)
     if scenario is not None and not emulate:
         raise UserError("--scenario is for the emulator: add --emulate; without it the API is used, which costs money")
     if base_url is not None and emulate:
@@ -74,7 +74,7 @@ def run(
         resubmit,
         AUTO if max_wait is None else max_wait,
         _POLICIES[ambiguous],
-        "output" if require else None,
+        needed,
     )
     settings = RunFile(
         jobs,

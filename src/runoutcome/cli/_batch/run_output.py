@@ -15,13 +15,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ..._catalog.rows import HOME
 from ..._errors.snapshot import cut
-from ..._outcome.outcome import Outcome
 from ...batch import JobReport, Progress
 from ...batch._refusals import Stop
 from .._options import Verbosity
 from .._output.console import print_line, print_table
+from .._output.outcomes import is_hollow
 from .._output.text import counted, visible
 
 _STOPS: Mapping[Stop, str] = {
@@ -124,14 +123,9 @@ def verdict(report: JobReport) -> str:
     """Return the word a job is counted under: the exception class, "completed" and with what, or why it has no end."""
     if report.end != "finished":
         return _WORDS[report.end]
-    if report.exception is None and report.outcome is not None and _is_hollow(report.outcome):
+    if report.exception is None and report.outcome is not None and is_hollow(report.outcome):
         return report.outcome.title.lower()
     return report.exception or "completed"
-
-
-def _is_hollow(outcome: Outcome) -> bool:
-    """Return whether a completed run has no output, or failed items beside it."""
-    return outcome.surface == HOME and (not outcome.has_output or bool(outcome.failed_items))
 
 
 def label_of(report: JobReport) -> str:
@@ -188,7 +182,7 @@ def _advice(report: JobReport) -> str:
         return f"Nothing was submitted. {reason}".strip()
     if report.end == "finished" and report.outcome is not None:
         if report.exception is None:
-            return report.outcome.remedy if _is_hollow(report.outcome) else "-"
+            return report.outcome.remedy if is_hollow(report.outcome) else "-"
         if report.outcome.entry is not None:
             message = report.outcome.message if report.outcome.phase == "unknown" else None
             return f"{report.outcome.remedy} Server message: {cut(message, 200)}" if message else report.outcome.remedy

@@ -14,7 +14,7 @@ from runoutcome import CATALOG_VERSION, __version__
 from runoutcome.cli._output.text import counted, sentence
 from runoutcome.testing import scenario_names
 
-COMMANDS = ("explain", "catalog", "check", "wait", "cancel", "run", "demo", "emulate", "doctor")
+COMMANDS = ("explain", "catalog", "check", "wait", "cancel", "run", "demo", "emulate", "doctor", "completion")
 
 
 def without(modules: list[str], *words: str) -> Done:

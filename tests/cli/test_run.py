@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command import REAL_TIME_SECONDS, call, complaint, signalled, started
+from command import call, complaint, started
+from job_files import job, read, submitted, wait_until, write
 from rich.console import Console
 
 from runoutcome import classify
@@ -19,45 +18,12 @@ from runoutcome.batch import JobLine, JobReport
 from runoutcome.cli._batch.run_output import job_line, print_totals
 from runoutcome.testing import Emulator
 
+ANSWERED = {
+    "object": "response",
+    "status": "completed",
+    "output": [{"type": "message", "content": [{"type": "output_text", "text": "Yes."}]}],
+}
 EXAMPLES = Path(__file__).parents[2] / "examples" / "research.jsonl"
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    """An emulator whose runs take less than half a second."""
-    with Emulator({"queued_seconds": 0.1, "running_seconds": 0.3}) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def settings(emulator: Emulator) -> dict[str, str]:
-    """The environment variables of a user who has set key and address."""
-    return {"OPENAI_BASE_URL": emulator.base_url, "OPENAI_API_KEY": "sk-secret-of-the-test"}
-
-
-def job(custom_id: str, outcome: str = "completed", **row: Any) -> dict[str, Any]:
-    """One line of a job file, with its outcome scripted."""
-    body = {"model": "gpt-5.5", "input": f"Research {custom_id}.", "metadata": {"emulate": outcome}}
-    return {"custom_id": custom_id, "method": "POST", "url": "/v1/responses", "body": body, **row}
-
-
-def write(path: Path, rows: list[Any]) -> Path:
-    """A file of these lines."""
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), "utf-8")
-    return path
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Waits for another process; a bound on a real wait, not a measure of speed."""
-    limit = time.monotonic() + REAL_TIME_SECONDS
-    while not condition():
-        assert time.monotonic() < limit, "it did not come to that"
-        time.sleep(0.01)
 
 
 def test_results_are_batch_output_rows_with_an_outcome(
@@ -123,7 +89,7 @@ def test_json_prints_the_summary_alone(tmp_path: Path, settings: dict[str, str])
 
 def test_one_job_and_one_fault_are_singular() -> None:
     """The lines of a job and of the totals count in words that fit the number."""
-    report = JobReport(JobLine(1, "a", {}), "finished", classify({"status": "completed"}), faults=("HTTP 503",))
+    report = JobReport(JobLine(1, "a", {}), "finished", classify(ANSWERED), faults=("HTTP 503",))
     assert job_line(report) == "a  completed  (1 poll fault survived)"
     console = Console(width=80)
     with console.capture() as capture:
@@ -166,22 +132,6 @@ def test_a_kill_loses_nothing_and_pays_for_nothing_twice(tmp_path: Path) -> None
         results = {row["custom_id"]: row["response"]["body"]["id"] for row in rows}
         assert {name: results[name] for name in known} == known
         assert 64 <= len(emulator.runs) <= 64 + is_posting
-
-
-def test_ctrl_c_leaves_the_runs_and_says_how_to_go_on(
-    tmp_path: Path, emulator: Emulator, settings: dict[str, str]
-) -> None:
-    """Ctrl-C ends the command with 130, cancels nothing, and prints a command that works."""
-    jobs = write(tmp_path / "jobs.jsonl", [job("slow", "stuck"), job("next")])
-    journal = tmp_path / "out.jsonl.runs"
-    with started("run", jobs, "-o", tmp_path / "out.jsonl", "--concurrency", 1, **settings) as process:
-        wait_until(lambda: journal.exists() and '"submitted"' in journal.read_text("utf-8"))
-        done = signalled(process)
-    assert done.returncode == 130, done
-    assert "Traceback" not in done.stderr
-    assert f"runoutcome run {jobs} -o {tmp_path / 'out.jsonl'} --concurrency 1" in done.stdout
-    assert not any(request.path.endswith("/cancel") for request in emulator.requests)
-    assert len(emulator.runs) == 1
 
 
 BROKEN: dict[str, tuple[list[Any], str]] = {
@@ -286,9 +236,3 @@ def test_a_copied_output_without_its_journal_is_refused(
     assert "--forget-journal" not in told.stdout
     assert call("run", jobs, "-o", copy, "--max-wait", 0, **settings).returncode == 3
     assert len(emulator.runs) == 3
-
-
-def submitted(output: Path) -> int:
-    """How many runs the journal of an output has."""
-    journal = output.with_name(output.name + ".runs")
-    return journal.read_text("utf-8").count('"submitted"') if journal.exists() else 0

@@ -200,3 +200,35 @@ def test_what_names_no_run_is_refused(given: str, said: str) -> None:
     """A text that is neither an id nor a token of this release is refused with what is wrong with it."""
     with pytest.raises(UserError, match=said):
         read_token(given)
+
+
+def test_quiet_and_verbose() -> None:
+    """Quiet prints the output alone, verbose a line for each poll that failed."""
+    faulty = {"outcomes": [{"name": "completed", "poll_faults": ["503", "503"]}], "running_seconds": 0.1}
+    with Emulator(faulty) as emulator, OpenAI(base_url=emulator.base_url, api_key="any") as client:
+        run_ids = [client.responses.create(model="gpt-5.5", input="hi", background=True).id for _ in range(3)]
+        normal, quiet, verbose = (
+            on(emulator, "wait", run_id, *words) for run_id, words in zip(run_ids, ([], ["-q"], ["-v"]), strict=True)
+        )
+    assert [done.returncode for done in (normal, quiet, verbose)] == [0, 0, 0]
+    assert quiet.stderr == ""
+    assert quiet.stdout
+    assert [done.stderr.count("HTTP 503") for done in (normal, verbose)] == [1, 2]
+
+
+def test_a_success_that_is_none_is_told() -> None:
+    """A completed run with a refusal says so without the model's words; with --require output it is a failure."""
+    refusal = [{"type": "message", "content": [{"type": "refusal", "refusal": "I cannot help with that."}]}]
+    with (
+        Emulator({"outcomes": [{"name": "completed", "body_fields": {"output": refusal}}]}) as emulator,
+        OpenAI(base_url=emulator.base_url, api_key="any") as client,
+    ):
+        run_id = client.responses.create(model="gpt-5.5", input="hi", background=True).id
+        returned = on(emulator, "wait", run_id)
+        refused = on(emulator, "wait", run_id, "--require", "output")
+        cancelled = on(emulator, "cancel", run_id, "--json")
+    assert (returned.returncode, returned.stdout) == (0, "")
+    assert "Completed with a refusal. The model refused and gave no answer." in returned.stderr
+    assert (refused.returncode, "RunRefusedError" in refused.stderr) == (1, True)
+    assert json.loads(cancelled.stdout)["outcome"]["has_refusal"] is True
+    assert not any("I cannot help" in done.stdout + done.stderr for done in (returned, refused, cancelled))

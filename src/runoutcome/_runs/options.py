@@ -69,7 +69,7 @@ class WaitOptions:
         if not isinstance(self.max_wait_seconds, Auto) and self.max_wait_seconds is not None:
             check_number(self.max_wait_seconds, "max_wait_seconds is a number of seconds, or None for no limit")
         if self.poll_interval_ms is not None:
-            check_number(self.poll_interval_ms, "poll_interval_ms is a number of milliseconds, or None")
+            check_number(self.poll_interval_ms, "poll_interval_ms is a number of milliseconds above 0, or None")
         if self.completion_window not in (None, "soonest"):
             expected = 'completion_window is "soonest", or a time such as "30m", "2h" or "8h"'
             check_type(self.completion_window, str, expected)

@@ -105,7 +105,7 @@ def policy_for(
     *,
     is_noticed: bool = False,
 ) -> WaitPolicy:
-    """The policy for a caller's arguments. Raises ValueError for a negative or non-finite number."""
+    """The policy for a caller's arguments. Raises ValueError for a number out of range."""
     window = window_seconds(completion_window)
     if max_wait_seconds == "auto":
         max_wait_seconds = window * WINDOW_MARGIN if window else DEFAULT_MAX_WAIT_SECONDS
@@ -113,8 +113,8 @@ def policy_for(
         raise ValueError(f"max_wait_seconds is 0 or more seconds, or None for no limit; got {max_wait_seconds!r}")
     interval = None
     if poll_interval_ms is not None:
-        if not 0 <= poll_interval_ms <= LONGEST_WAIT_SECONDS * 1000:
-            raise ValueError(f"poll_interval_ms is a number of milliseconds; got {poll_interval_ms!r}")
+        if not 0 < poll_interval_ms <= LONGEST_WAIT_SECONDS * 1000:
+            raise ValueError(f"poll_interval_ms is a number of milliseconds above 0; got {poll_interval_ms!r}")
         interval = max(MIN_INTERVAL_SECONDS, poll_interval_ms / 1000)
     cap = next((cap for length, cap in CAPS_BY_WINDOW if window and window >= length), CAP_SECONDS)
     return WaitPolicy(max_wait_seconds, interval, cap, is_noticed)

@@ -39,14 +39,18 @@ class JobLine:
 def read_jobs(path: Path) -> list[JobLine]:
     """Return the jobs of a file, in its order. Raises JobFileError for the first fault."""
     try:
-        lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
+        return parse_jobs(path.read_bytes(), str(path))
     except IsADirectoryError:
         raise JobFileError(f"{path} is a directory; name a file with one JSON object a line") from None
     except OSError as error:
         raise JobFileError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def parse_jobs(content: bytes, name: str) -> list[JobLine]:
+    """Return the jobs in the content of a file; its `name` stands in messages. Raises JobFileError for a fault."""
     jobs: list[JobLine] = []
     seen: dict[str, int] = {}
-    for number, raw in enumerate(lines, 1):
+    for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
         if not raw.strip():
             continue
         try:
@@ -57,10 +61,10 @@ def read_jobs(path: Path) -> list[JobLine]:
                     f"custom_id {job.custom_id!r} is used by line {first} already; give each job its own"
                 )
         except JobFileError as error:
-            raise JobFileError(f"{path}, line {number}: {error}") from None
+            raise JobFileError(f"{name}, line {number}: {error}") from None
         jobs.append(job)
     if not jobs:
-        raise JobFileError(f"{path} is empty; put one JSON object a line into it: custom_id, method, url and body")
+        raise JobFileError(f"{name} is empty; put one JSON object a line into it: custom_id, method, url and body")
     return jobs
 
 

@@ -4,23 +4,24 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .. import _sdk
 from .._errors.bases import RunError, WaitError
 from .._errors.exceptions import RunGoneError, SubmissionUnknownError
-from .._errors.raising import class_for
-from .._errors.retryable import is_retryable
+from .._errors.raising import Require, check_require, class_for
+from .._errors.retryable import retry_after
+from .._operations.interrupts import tell
 from .._operations.submit import split_key
 from .._outcome.classify import classify
 from .._outcome.outcome import Outcome
 from .._runs.aio import AsyncRuns
 from .._runs.options import AUTO, MaxWait
-from .._sdk.faults import read_fault
 from .._waiting.resume_token import loads
 from ._jobs import JobLine, check_sendable
-from ._rows import output_text, refused_row, run_row
+from ._refusals import QUOTA_FAILURES_IN_A_ROW, Stop, describe, is_empty_account, is_refused_for_now, stop_of
+from ._rows import output_text, refused_outcome, refused_row, run_row
 from ._store import Past, Store
 
 End = Literal["finished", "unfinished", "held", "not_submitted"]
@@ -47,10 +48,13 @@ class BatchOptions:
     """Seconds for one job, its resubmissions included."""
     on_ambiguous: Literal["hold", "resubmit"] = "hold"
     """Policy for a job whose last POST may have gone through, or whose run is gone: leave it alone, or run it again."""
+    require: Require | None = None
+    """With "output", a completed run that holds only a refusal, or nothing, has failed (see `raise_for_status`)."""
 
     def __post_init__(self) -> None:
         if self.concurrency < 1:
             raise ValueError(f"concurrency is the number of runs in flight at once, 1 or more; got {self.concurrency}")
+        check_require(self.require)
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,10 @@ class JobReport:
     partial_output: str = ""
     key: str | None = None
     """Key of a held job's POST, to find its run in the provider's logs."""
+    retry_after: float | None = None
+    """Seconds that the server asked to wait before the job is submitted."""
+    stop: Stop | None = None
+    """Reason why nothing more was submitted after this job."""
     earlier: tuple[str, ...] = ()
     """Ends of the runs before the last one: exception class and code."""
 
@@ -99,7 +107,9 @@ async def run_batch(
     """Run every job that has no result yet, and return a report of each, in the order they ended.
 
     When `stop` is set nothing more is submitted; a POST in flight is waited for, then the runs are left alone.
-    After an error that concerns every job (401, 403, quota, no connection) nothing more is submitted either.
+    After an error that concerns every job (401, 403, no such route, an empty account, a long `Retry-After`, no
+    connection) nothing more is submitted either. An exception, of a full disk for instance, carries `run_tokens`: the
+    resume tokens, by custom_id, of runs that were made and could not be noted.
     """
     batch = _Batch(runs, store, options, on_progress, stop)
     pending = sorted(
@@ -114,10 +124,10 @@ async def run_batch(
         stopper.cancel()
     for result in results:
         if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
+            tell(result, "run_tokens", batch.unnoted)
             raise result
     ended = {report.job.custom_id for report in batch.reports}
-    left = [JobReport(job, batch.state_of(job)) for job in pending if job.custom_id not in ended]
-    return [*batch.reports, *left]
+    return [*batch.reports, *(batch.report_left(job) for job in pending if job.custom_id not in ended)]
 
 
 @dataclass
@@ -131,7 +141,11 @@ class _Batch:
     stop: asyncio.Event
     nonce: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     halted: bool = False
+    quota_failures: int = 0
+    """Runs that ended for want of quota since the last that ended otherwise."""
     posting: set[str] = field(default_factory=set)
+    unnoted: dict[str, str] = field(default_factory=dict)
+    """Tokens of runs whose line could not be written, by custom_id."""
     reports: list[JobReport] = field(default_factory=list)
 
     async def work(self, queue: Iterable[JobLine]) -> None:
@@ -139,7 +153,7 @@ class _Batch:
             past = self.store.past.get(job.custom_id)
             if past is not None and past.token is None and past.event == "submitting":
                 if self.options.on_ambiguous == "hold":
-                    self._end(JobReport(job, "held", exception="SubmissionUnknownError", detail=_HELD, key=past.key))
+                    self._end(self.report_left(job))
                     continue
                 past = None
             if self.stop.is_set() or (self.halted and (past is None or past.token is None)):
@@ -167,6 +181,13 @@ class _Batch:
     def is_closed(self) -> bool:
         """True if nothing more is submitted."""
         return self.halted or self.stop.is_set()
+
+    def report_left(self, job: JobLine) -> JobReport:
+        """Return the report of a job that nothing is done about now."""
+        past, end = self.store.past.get(job.custom_id), self.state_of(job)
+        if end != "held" or past is None:
+            return JobReport(job, end)
+        return JobReport(job, end, exception="SubmissionUnknownError", detail=_HELD, key=past.key)
 
     def state_of(self, job: JobLine) -> End:
         past = self.store.past.get(job.custom_id)
@@ -197,6 +218,7 @@ class _Batch:
             key=None if "runoutcome_key" in metadata else f"{self.nonce}/{_short_name(job.custom_id)}",
             resume=past.token if past else None,
             resubmit=self.options.resubmit,
+            require=self.options.require,
             max_wait_seconds=self.options.max_wait_seconds,
             completion_window=window if isinstance(window, str) else None,
             on_submitting=record.submitting,
@@ -240,21 +262,24 @@ class _Batch:
             return record.report("unfinished", error, None)  # something about this run, which goes on
         if getattr(error, "run_key", None) is None:
             raise error
-        self.halted = True  # a hook of the client, say: it would break the next POST too
-        return record.report("held", error, None)
+        return record.report("held", error, None, "broken")  # by a hook of the client: it would break the next POST too
 
     def _refused(self, record: "_JobRecord", error: _sdk.APIStatusError | _sdk.APIConnectionError) -> JobReport:
         if getattr(error, "run_token", None) is not None:  # a poll was refused: the run goes on
-            self.halted = True
-            return record.report("unfinished", error, None)
-        outcome = classify({"error": error.body} if isinstance(error.body, dict) else None, catalog=self.runs.catalog)
-        if _concerns_every_job(error, outcome) or is_retryable(error):
-            self.halted = self.halted or _concerns_every_job(error, outcome)
-            return record.report("not_submitted", error, outcome)
+            return record.report("unfinished", error, None, "refused")
+        outcome = refused_outcome(record.job, error, self.runs.catalog)
+        stop = stop_of(error, outcome)
+        if stop or is_refused_for_now(error, outcome):
+            return record.report("not_submitted", error, outcome, stop)
         self.store.add_result(refused_row(record.job, error, outcome, record.attempts))
         return record.report("finished", error, outcome)
 
     def _end(self, report: JobReport) -> None:
+        if report.end == "finished" and report.outcome is not None:
+            self.quota_failures = self.quota_failures + 1 if is_empty_account(report.outcome) else 0
+            if self.quota_failures >= QUOTA_FAILURES_IN_A_ROW:
+                report = replace(report, stop="refused")
+        self.halted = self.halted or report.stop is not None
         self.reports.append(report)
         self.on_progress(Progress(report.job, "ended", report))
 
@@ -287,7 +312,9 @@ class _JobRecord:
         self._batch.posting.discard(self.job.custom_id)
 
     def submitted(self, token: str) -> None:
+        self._batch.unnoted[self.job.custom_id] = token
         self._batch.store.note(self.job, "submitted", token=token)
+        del self._batch.unnoted[self.job.custom_id]
         self._batch.posting.discard(self.job.custom_id)
 
     def update(self, outcome: Outcome) -> None:
@@ -301,30 +328,38 @@ class _JobRecord:
         status = getattr(error, "status_code", None)
         self._faults.append(f"HTTP {status}" if status is not None else str(error) or type(error).__name__)
 
-    def report(self, end: End, error: BaseException | None, outcome: Outcome | None) -> JobReport:
+    def report(
+        self, end: End, error: BaseException | None, outcome: Outcome | None, stop: Stop | None = None
+    ) -> JobReport:
         ended_badly = isinstance(error, RunError) and end == "finished"
-        cause = f" ({error.__cause__})" if isinstance(error, _sdk.APIConnectionError) else ""
         response_id = (outcome.response_id if outcome else None) or self._response_id
         return JobReport(
             self.job,
             end,
             outcome,
             exception=type(error).__name__ if error is not None else None,
-            detail=f"{error}{cause}" if error is not None else "",
+            detail=_detail(error),
             response_id=response_id or getattr(error, "response_id", None),
             attempts=self.attempts,
             faults=tuple(self._faults),
             partial_output=output_text(getattr(error, "run", None)) or "",
             key=getattr(error, "key", None) or getattr(error, "run_key", None),
+            retry_after=_wish(error, outcome) if end == "not_submitted" else None,
+            stop=stop,
             earlier=tuple(self._endings[:-1] if ended_badly else self._endings),
         )
 
 
-def _concerns_every_job(error: _sdk.APIStatusError | _sdk.APIConnectionError, outcome: Outcome) -> bool:
-    """Return whether the next job would be refused for the same reason: no connection, no API, a bad key, no quota."""
-    fault = read_fault(error)
-    is_elsewhere = fault.status_code in (404, 405) and not fault.from_api
-    return fault.status_code in (None, 401, 403) or is_elsewhere or outcome.action == "fix_account"
+def _detail(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    return describe(error) if isinstance(error, (_sdk.APIStatusError, _sdk.APIConnectionError)) else str(error)
+
+
+def _wish(error: BaseException | None, outcome: Outcome | None) -> float | None:
+    """Return the seconds that a refusal asks to wait, by its headers or its body."""
+    wishes = [retry_after(error) if error else None, outcome.retry_after_requested if outcome else None]
+    return max((wish for wish in wishes if wish is not None), default=None)
 
 
 def _short_name(custom_id: str) -> str:

@@ -146,8 +146,10 @@ class Store:
             raise
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        # A full disk fails the last flush too, and what failed first says more.
+        with contextlib.suppress(*() if error is None else (OSError,)):
+            self.close()
 
     def close(self) -> None:
         """Close both files, which releases the lock."""
@@ -213,9 +215,13 @@ def _append(file: IO[bytes] | None, *rows: dict[str, Any]) -> None:
     if file is None:
         raise RuntimeError("the store is not open")
     texts = [json.dumps(row, ensure_ascii=False).translate(_LINE_BREAKS) for row in rows]
-    file.write(b"".join(text.encode("utf-8", "backslashreplace") + b"\n" for text in texts))
-    file.flush()
-    os.fsync(file.fileno())
+    try:
+        file.write(b"".join(text.encode("utf-8", "backslashreplace") + b"\n" for text in texts))
+        file.flush()
+        os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = file.name
+        raise
 
 
 def _rows(path: Path, kind: Literal["result", "journal"]) -> Iterator[dict[str, Any]]:

@@ -14,12 +14,11 @@ from ._batch.run import demo, run
 from ._catalog.catalog import catalog_app
 from ._catalog.check import EXIT_CODES as _CHECK_CODES, check
 from ._catalog.explain import explain
+from ._completion import NAME, completion
 from ._doctor import EXIT_CODES as _DOCTOR_CODES, doctor
 from ._errors import Exit, exit_codes, guarded
 from ._runs.wait import cancel, wait
 from ._servers.emulate import EXIT_CODES as _EMULATE_CODES, emulate
-
-NAME = "runoutcome"
 
 # rich's help panels fold words in a narrow terminal; plain help never does.
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,6 +40,7 @@ app.command(epilog=_DEMO, short_help="Watch failures being told apart. No key, n
 app.command(epilog=_EMULATE_CODES)(emulate)
 app.command(epilog=_DOCTOR_CODES)(doctor)
 app.command(epilog=_CHECK_CODES)(check)
+app.command(epilog=_INPUT_ONLY, short_help="Print a completion script for a shell.")(completion)
 
 
 @app.callback(invoke_without_command=True, epilog=exit_codes())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import IntEnum
+from typing import TextIO
 
 import typer
 
@@ -39,7 +40,7 @@ MEANINGS = {
     Exit.DONE: "done",
     Exit.ENDED_BADLY: "a run ended, but not completed; or a check found something",
     Exit.USAGE: "bad usage or input",
-    Exit.UNFINISHED: "not finished (timed out, lost, unknown): go on with the token",
+    Exit.UNFINISHED: "not finished (timed out, lost, held, unknown): go on with the token or the same command",
     Exit.REFUSED: "the API refused (401, 403, 404, ...)",
     Exit.INTERRUPTED: "interrupted",
 }
@@ -72,14 +73,14 @@ def guarded(call: Callable[[], object]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        _forget_output()
+        forget_output(sys.stdout)
         return Exit.OUTPUT_CLOSED
     except Exception as error:
         user_error = as_user_error(error)
         if user_error is None:
             raise
         if isinstance(error, OSError):
-            _forget_output()
+            forget_output(sys.stdout)
         with suppress(OSError):
             print_line(stderr(), f"runoutcome: {user_error.message}")
         return user_error.exit_code
@@ -92,18 +93,22 @@ def as_user_error(error: Exception) -> UserError | None:
         return error
     format_message = getattr(error, "format_message", None)  # of click, or of the copy of click inside newer typer
     if format_message is not None:
-        return _usage_error(str(format_message()), getattr(error, "ctx", None))
+        return _usage_error(error, str(format_message()), getattr(error, "ctx", None))
     if isinstance(error, EmulatorError):
         return UserError(str(error))
     user_error = _api_error(error)
     if user_error is None and isinstance(error, OSError):
         line = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
-        token = getattr(error, "run_token", None)  # a run was made, and its id could not be written down
-        return UserError(f"{line}. A run is going that could not be noted; its token: {token}" if token else line)
+        token = getattr(error, "run_token", None)
+        return UserError(f"{line}. The run goes on; its token: {token}" if token else line)
     return user_error
 
 
-def _usage_error(message: str, context: typer.Context | None) -> UserError:
+def _usage_error(error: Exception, message: str, context: typer.Context | None) -> UserError:
+    possibilities: Sequence[str] | None = getattr(error, "possibilities", None)
+    if possibilities and (name := getattr(error, "option_name", None)):
+        message = f"No such option: {name}. Did you mean {possibilities[0]}?"
+    message = message.replace("argument(s)", "arguments")
     line = sentence(_one_line(message).replace("Value error, ", ""))
     return UserError(f"{line} Try: {context.command_path} --help" if context else line)
 
@@ -145,7 +150,8 @@ def _one_line(text: str) -> str:
     return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
 
 
-def _forget_output() -> None:
-    """Send the interpreter's last flush, on its way out, to a file that takes it."""
-    with suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def forget_output(*streams: TextIO) -> None:
+    """Send what is still to be printed, as the interpreter's last flush, to a file that takes it."""
+    for stream in streams:
+        with suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -9,12 +9,19 @@ import typer
 
 from .._catalog.overlays import catalog_in_use
 from .._errors import UserError
+from .._options import Quiet, Require, Verbose, check_word, required, verbosity
 
+_DEFAULT_SCENARIO = "mixed"
 _POLICIES: dict[str, Literal["hold", "resubmit"]] = {"hold": "hold", "resubmit": "resubmit"}
 
 
 def run(
-    jobs: Annotated[Path, typer.Argument(help="Jobs, one JSON object a line, in the OpenAI Batch input format.")],
+    jobs: Annotated[
+        str,
+        typer.Argument(
+            help="Jobs, one JSON object a line, in the OpenAI Batch input format; or - to read them from stdin."
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Results, in the Batch output format; appended to.")],
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Runs in flight at once.")] = 16,
     resubmit: Annotated[int, typer.Option(min=0, help="Further runs for a job that fails retryably.")] = 2,
@@ -23,8 +30,12 @@ def run(
         typer.Option(min=0, max=1e9, help="Seconds for one job. Default: 1 hour, or by completion window."),
     ] = None,
     ambiguous: Annotated[
-        str, typer.Option(help="A job whose POST may have gone through unanswered: hold, or resubmit it.")
+        str,
+        typer.Option(
+            metavar="|".join(_POLICIES), help="A job whose POST may have gone through unanswered: hold, or resubmit it."
+        ),
     ] = "hold",
+    require: Require = None,
     forget_journal: Annotated[
         bool,
         typer.Option(
@@ -32,35 +43,49 @@ def run(
         ),
     ] = False,
     emulate: Annotated[bool, typer.Option("--emulate", help="Use the emulator: no key, no cost.")] = False,
-    scenario: Annotated[str, typer.Option(help="With --emulate: a scenario's name or TOML file.")] = "mixed",
+    scenario: Annotated[
+        str | None,
+        typer.Option(help=f"With --emulate: a scenario's name or TOML file. Default: {_DEFAULT_SCENARIO}."),
+    ] = None,
     base_url: Annotated[str | None, typer.Option(help="API address; default OPENAI_BASE_URL, else OpenAI's.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON summary; progress goes to stderr.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Run every job of a file as a background run, and write what became of each.
 
     Ctrl-C leaves the runs alone; the same command again goes on where it stopped, also after a crash or a kill. No
     run is paid for twice in silence: a job whose POST was in flight is held, and named to be looked up.
     """
-    policy = _POLICIES.get(ambiguous)
-    if policy is None:
-        raise UserError(f"--ambiguous is hold or resubmit; got {ambiguous!r}")
+    check_word("--ambiguous", ambiguous, _POLICIES)
+    needed = required(require)
+    if scenario is not None and not emulate:
+        raise UserError("--scenario is for the emulator: add --emulate; without it the API is used, which costs money")
+    if base_url is not None and emulate:
+        raise UserError("--base-url and --emulate exclude each other: the emulator has its own address")
+    amount = verbosity(quiet=quiet, verbose=verbose)
     catalog = catalog_in_use()
     from ..._runs.options import AUTO  # not above: it loads the SDK, which most commands do without
     from ...batch import BatchOptions
-    from .job_file import run_file
+    from .job_file import RunFile, run_file
 
-    options = BatchOptions(concurrency, resubmit, AUTO if max_wait is None else max_wait, policy)
-    emulated = scenario if emulate else None
-    run_file(
+    options = BatchOptions(
+        concurrency,
+        resubmit,
+        AUTO if max_wait is None else max_wait,
+        _POLICIES[ambiguous],
+        needed,
+    )
+    settings = RunFile(
         jobs,
         output,
-        options,
-        catalog,
-        scenario=emulated,
+        scenario=(scenario or _DEFAULT_SCENARIO) if emulate else None,
         base_url=base_url,
         forget_journal=forget_journal,
         as_json=as_json,
+        verbosity=amount,
     )
+    run_file(settings, options, catalog)
 
 
 def demo() -> None:

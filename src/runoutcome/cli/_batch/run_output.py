@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,26 +17,44 @@ from rich.text import Text
 
 from ..._errors.snapshot import cut
 from ...batch import JobReport, Progress
+from ...batch._refusals import Stop
+from .._options import Verbosity
 from .._output.console import print_line, print_table
+from .._output.outcomes import is_hollow
 from .._output.text import counted, visible
 
+_STOPS: Mapping[Stop, str] = {
+    "refused": "Stopped: the API refused for a reason that concerns every job. Nothing more was submitted.",
+    "limited": "Stopped: the API asks for a long wait. Nothing more was submitted.",
+    "unreachable": "Stopped: no connection to the API was made. Nothing more was submitted.",
+    "broken": "Stopped: a request failed on this side. Nothing more was submitted.",
+}
+_LONGEST_WAIT_SECONDS = 366 * 86_400
 _WORDS = {"finished": "ended", "unfinished": "not finished", "held": "held", "not_submitted": "not submitted"}
 
 
 class ProgressView:
     """Progress of `total` jobs: a live table on a terminal, one plain line per job elsewhere.
 
-    Use as a context manager; call it with each `Progress`.
+    Verbose, it prints each step of a job too; quiet, nothing. Use as a context manager; call it with each `Progress`.
     """
 
     def __init__(
-        self, console: Console, total: int, *, skipped: int = 0, now: Callable[[], float] = time.monotonic
+        self,
+        console: Console,
+        total: int,
+        *,
+        skipped: int = 0,
+        verbosity: Verbosity = Verbosity.NORMAL,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console, self._total, self._skipped, self._now = console, total, skipped, now
+        self._is_quiet, self._is_verbose = verbosity is Verbosity.QUIET, verbosity is Verbosity.VERBOSE
         self._started = now()
         self._states: dict[str, str] = {}
         self._ended: Counter[str] = Counter()
-        self._live = Live(self, console=console, refresh_per_second=8, transient=True) if console.is_terminal else None
+        is_live = console.is_terminal and not self._is_quiet
+        self._live = Live(self, console=console, refresh_per_second=8, transient=True) if is_live else None
 
     def __enter__(self) -> ProgressView:
         if self._live:
@@ -50,16 +69,22 @@ class ProgressView:
 
     def __call__(self, progress: Progress) -> None:
         """Record one step of a job, and print a line at its end."""
-        if progress.report is None:
-            self._states[progress.job.custom_id] = progress.step
+        custom_id, report = progress.job.custom_id, progress.report
+        if report is None:
+            if self._is_verbose and self._states.get(custom_id) != progress.step:
+                self._print(f"{custom_id}  {progress.step}")
+            self._states[custom_id] = progress.step
             return
-        self._states.pop(progress.job.custom_id, None)
-        self._ended[verdict(progress.report)] += 1
-        line = visible(job_line(progress.report))
+        self._states.pop(custom_id, None)
+        self._ended[verdict(report)] += 1
+        if not self._is_quiet:
+            self._print(job_line(report, is_verbose=self._is_verbose))
+
+    def _print(self, line: str) -> None:
         if self._console.is_terminal:
             print_line(self._console, line)
         else:
-            self._console.print(Text(line), soft_wrap=True, highlight=False)
+            self._console.print(Text(visible(line)), soft_wrap=True, highlight=False)
 
     def __rich__(self) -> Table:
         counts = Counter(self._states.values())
@@ -84,16 +109,23 @@ def time_left(done: int, total: int, elapsed_seconds: float) -> str:
     """Return the time for the rest at the pace so far, in words; unknown before the first job has ended."""
     if done == 0:
         return "unknown yet"
-    seconds = round(elapsed_seconds / done * (total - done))
-    minutes, hours = seconds // 60, seconds // 3600
-    return f"about {seconds} s" if minutes < 2 else f"about {minutes} min" if hours < 2 else f"about {hours} h"
+    return f"about {duration(elapsed_seconds / done * (total - done))}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the largest unit that it has two of: `90 s`, `45 min`, `30 h`."""
+    whole = round(seconds)
+    minutes, hours = whole // 60, whole // 3600
+    return f"{whole} s" if minutes < 2 else f"{minutes} min" if hours < 2 else f"{hours} h"
 
 
 def verdict(report: JobReport) -> str:
-    """Return the word a job is counted under: the exception class, "completed", or why it has not ended."""
-    if report.end == "finished":
-        return report.exception or "completed"
-    return _WORDS[report.end]
+    """Return the word a job is counted under: the exception class, "completed" and with what, or why it has no end."""
+    if report.end != "finished":
+        return _WORDS[report.end]
+    if report.exception is None and report.outcome is not None and is_hollow(report.outcome):
+        return report.outcome.title.lower()
+    return report.exception or "completed"
 
 
 def label_of(report: JobReport) -> str:
@@ -102,8 +134,8 @@ def label_of(report: JobReport) -> str:
     return (outcome.code or outcome.reason or outcome.status or "") if outcome else ""
 
 
-def job_line(report: JobReport) -> str:
-    """Return one job in one line: its id, its end, and what it took."""
+def job_line(report: JobReport, *, is_verbose: bool = False) -> str:
+    """Return one job in one line: its id, its end, and what it took; verbose, with the run's id and each poll fault."""
     words = [report.job.custom_id, verdict(report)]
     label = label_of(report)
     if report.end != "finished" and report.exception:
@@ -115,7 +147,10 @@ def job_line(report: JobReport) -> str:
     elif report.attempts > 1:
         words.append(f"(run {report.attempts})")
     if report.faults:
-        words.append(f"({counted(len(report.faults), 'poll fault')} survived)")
+        names = f": {', '.join(report.faults)}" if is_verbose else ""
+        words.append(f"({counted(len(report.faults), 'poll fault')} survived{names})")
+    if is_verbose and report.response_id:
+        words.append(report.response_id)
     return "  ".join(words)
 
 
@@ -128,7 +163,7 @@ def print_summary(console: Console, reports: Sequence[JobReport]) -> None:
         kinds[kind] += 1
         advice.setdefault(kind, (_retryable(report), _advice(report)))
     rows = [
-        (word if label in ("", word) else f"{word} {label}", str(count), *advice[word, label])
+        (word if label in ("", "completed", word) else f"{word} {label}", str(count), *advice[word, label])
         for (word, label), count in kinds.most_common()
     ]
     if rows:
@@ -143,23 +178,44 @@ def _retryable(report: JobReport) -> str:
 
 def _advice(report: JobReport) -> str:
     if report.end == "not_submitted":
-        return f"Nothing was submitted. {report.detail}".strip()
+        reason = "" if report.stop else report.detail  # why a batch stopped is said below the table
+        return f"Nothing was submitted. {reason}".strip()
     if report.end == "finished" and report.outcome is not None:
         if report.exception is None:
-            return "-"
+            return report.outcome.remedy if is_hollow(report.outcome) else "-"
         if report.outcome.entry is not None:
             message = report.outcome.message if report.outcome.phase == "unknown" else None
             return f"{report.outcome.remedy} Server message: {cut(message, 200)}" if message else report.outcome.remedy
     return report.detail or "Run the same command again to go on."
 
 
+def print_stop(console: Console, reports: Sequence[JobReport]) -> Stop | None:
+    """Print why nothing more was submitted, and when the server wants to be asked again; return the reason."""
+    stopping = next((report for report in reports if report.stop), None)
+    if stopping is not None and stopping.stop is not None:
+        print_line(console, f"{_STOPS[stopping.stop]} {stopping.detail}")
+    wait = _longest_wait(reports)
+    if wait:
+        at = datetime.now().astimezone() + timedelta(seconds=wait)
+        print_line(console, f"The API asks to wait {duration(wait)}: run it again after {at:%Y-%m-%d %H:%M %Z}.")
+    return stopping.stop if stopping else None
+
+
+def _longest_wait(reports: Sequence[JobReport]) -> float | None:
+    waits = [report.retry_after for report in reports if report.retry_after is not None]
+    return min(max(waits), _LONGEST_WAIT_SECONDS) if waits else None
+
+
 def print_totals(console: Console, reports: Sequence[JobReport], skipped: int, output: Path | None) -> None:
     """Print the number of jobs and how they ended, in one line."""
-    finished = sum(report.end == "finished" for report in reports)
-    completed = sum(verdict(report) == "completed" for report in reports)
-    parts = [f"{completed} completed", f"{finished - completed} ended otherwise"]
-    if len(reports) > finished:
-        parts.append(f"{len(reports) - finished} not finished")
+    finished = [report for report in reports if report.end == "finished"]
+    completed = [report for report in finished if report.exception is None]
+    hollow = Counter(verdict(report).removeprefix("completed ") for report in completed)
+    apart = ", ".join(f"{count} {word}" for word, count in sorted(hollow.items()) if word != "completed")
+    parts = [f"{len(completed)} completed" + (f" ({apart})" if apart else "")]
+    parts.append(f"{len(finished) - len(completed)} ended otherwise")
+    if len(reports) > len(finished):
+        parts.append(f"{len(reports) - len(finished)} not finished")
     if skipped:
         parts.append(f"{skipped} of them had a result already")
     results = f" Results: {output}" if output else ""
@@ -167,24 +223,32 @@ def print_totals(console: Console, reports: Sequence[JobReport], skipped: int, o
 
 
 def summary_data(reports: Sequence[JobReport], skipped: int) -> dict[str, Any]:
-    """Return the summary as data, for `--json`."""
+    """Return the summary as data, for `--json`. It holds no text of a model."""
     return {
         "jobs": len(reports),
         "skipped": skipped,
         "by_end": dict(Counter(report.end for report in reports)),
         "by_outcome": dict(Counter(verdict(report) for report in reports)),
-        "reports": [
-            {
-                "custom_id": report.job.custom_id,
-                "end": report.end,
-                "exception": report.exception,
-                "code": label_of(report) or None,
-                "retryable": report.outcome.retryable if report.outcome else False,
-                "action": report.outcome.action if report.outcome else "none",
-                "response_id": report.response_id,
-                "runs": report.attempts,
-                "poll_faults": list(report.faults),
-            }
-            for report in reports
-        ],
+        "stop": next((report.stop for report in reports if report.stop), None),
+        "retry_after_seconds": _longest_wait(reports),
+        "reports": [_report_data(report) for report in reports],
+    }
+
+
+def _report_data(report: JobReport) -> dict[str, Any]:
+    outcome = report.outcome
+    return {
+        "custom_id": report.job.custom_id,
+        "end": report.end,
+        "exception": report.exception,
+        "code": label_of(report) or None,
+        "retryable": outcome.retryable if outcome else False,
+        "action": outcome.action if outcome else "none",
+        "has_refusal": outcome is not None and outcome.refusal is not None,
+        "has_output": outcome is not None and outcome.has_output,
+        "failed_items": [{"type": item.type, "code": item.code} for item in outcome.failed_items] if outcome else [],
+        "response_id": report.response_id,
+        "key": report.key,
+        "runs": report.attempts,
+        "poll_faults": list(report.faults),
     }

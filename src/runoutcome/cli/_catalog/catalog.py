@@ -47,7 +47,12 @@ catalog_app.command(epilog=_DIFF_CODES, short_help="Compare two versions of the 
 @catalog_app.callback(invoke_without_command=True, epilog=exit_codes(Exit.DONE, Exit.USAGE))
 def catalog(
     context: typer.Context,
-    form: Annotated[Format | None, typer.Option("--format", help="How to print it. Default: table.")] = None,
+    form: Annotated[
+        Format | None,
+        typer.Option(
+            "--format", metavar="|".join(form.value for form in Format), help="How to print it. Default: table."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Print the catalog, compare its versions, or write its pages."""

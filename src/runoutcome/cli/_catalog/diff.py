@@ -48,7 +48,12 @@ def diff(
         ),
     ] = None,
     new: Annotated[str, typer.Argument(metavar="B", help="The same.")] = CURRENT,
-    form: Annotated[Format | None, typer.Option("--format", help="How to print it. Default: table.")] = None,
+    form: Annotated[
+        Format | None,
+        typer.Option(
+            "--format", metavar="|".join(form.value for form in Format), help="How to print it. Default: table."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Compare two versions of the catalog, or of an overlay: what changed, and is it breaking, minor or a patch."""

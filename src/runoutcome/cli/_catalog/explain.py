@@ -15,6 +15,7 @@ from ..._outcome.outcome import Outcome
 from ...contract._sample import outcome_of
 from .._errors import Exit, UserError
 from .._output.console import print_json, print_line, print_pairs, stderr, stdout
+from .._output.outcomes import without_texts
 from .overlays import VARIABLE, catalog_in_use, overlaid
 from .subject import Line, outcome_of_body, read_subject
 
@@ -53,7 +54,7 @@ def _explain(
 
     meanings = [Meaning.of(outcome, catalog) for outcome in outcomes]
     if as_json:
-        outcome = of_body.to_dict() if of_body else None
+        outcome = without_texts(of_body) if of_body else None
         print_json({"what": what, "outcome": outcome, "explanations": [to_dict(meaning) for meaning in meanings]})
         return
     console = stdout()

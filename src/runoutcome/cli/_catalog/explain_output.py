@@ -15,6 +15,7 @@ from ...contract._address import docs_of, value_of
 from ...contract._meaning import Meaning, advice, basis, http, other_view, since
 from .._errors import UserError
 from .._output.console import fitting_columns, print_line, print_pairs, print_table, select
+from .._output.outcomes import without_texts
 from .._output.text import Cell, counted
 from .subject import Line, outcome_of_body
 
@@ -164,7 +165,7 @@ class Row:
             "custom_id": self.custom_id,
             "exception": self.meaning.exception,
             "docs": docs_of(outcome.entry) if outcome.entry else None,
-            "outcome": outcome.to_dict(),
+            "outcome": without_texts(outcome),
         }
 
 

@@ -15,7 +15,9 @@ from ..._waiting.resume_token import check_id, loads
 from .._catalog.overlays import catalog_in_use
 from .._catalog.subject import read_stdin
 from .._errors import Exit, UserError
+from .._options import Quiet, Require, Verbose, Verbosity, required, verbosity
 from .._output.console import print_command, print_json, print_line, stderr, stdout
+from .._output.outcomes import without_texts
 
 if TYPE_CHECKING:  # the commands import it when they run: the others do without the SDK
     from ..._errors.raising import Accept
@@ -37,18 +39,21 @@ def wait(
     accept: Annotated[
         str | None, typer.Option(help="Other states to take as good, by comma: incomplete, cancelled, pending.")
     ] = None,
+    require: Require = None,
     as_json: AsJson = False,
     base_url: BaseUrl = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Wait until a run ends, and print its output text. Needs OPENAI_API_KEY. Ctrl-C leaves the run alone."""
     token = read_token(run)
     too_long = 1e9 < (max_wait or 0) < math.inf or (interval_ms or 0) > 1e9
     if too_long or math.isnan(max_wait or 0) or not math.isfinite(interval_ms or 0):
         raise UserError(f"--max-wait and --interval-ms are numbers up to 1e9; got {max_wait} and {interval_ms}")
+    needed, amount = required(require), verbosity(quiet=quiet, verbose=verbose)
     catalog = catalog_in_use()
-    again = _command(
-        "wait", token, max_wait=max_wait, interval_ms=interval_ms, accept=accept, json=as_json, base_url=base_url
-    )
+    options = {"max_wait": max_wait, "interval_ms": interval_ms, "accept": accept, "require": require}
+    again = _command("wait", token, **options, json=as_json, base_url=base_url, quiet=quiet, verbose=verbose)
     with _interruptible("The run was left alone. To go on:", again):
         from ..._errors.bases import RunError, WaitError
         from ..._errors.exceptions import RunGoneError
@@ -64,8 +69,9 @@ def wait(
                 max_wait_seconds=AUTO if max_wait is None else None if max_wait == math.inf else max_wait,
                 poll_interval_ms=interval_ms,
                 accept=accepted,
-                on_update=print_status,
-                on_fault=FaultPrinter(),
+                require=needed,
+                on_update=None if amount is Verbosity.QUIET else print_status,
+                on_fault=None if amount is Verbosity.QUIET else FaultPrinter(is_verbose=amount is Verbosity.VERBOSE),
             )
         except (RunError, WaitError, RunGoneError) as error:
             ending = Ending.raised(token, error)
@@ -90,7 +96,7 @@ def cancel(run: Run, as_json: AsJson = False, base_url: BaseUrl = None) -> None:
         outcome = classify(Runs(sync_client(base_url), catalog=catalog).cancel(token), catalog=catalog)
     if as_json:
         print_json(
-            {"response_id": outcome.response_id, "outcome": outcome.to_dict(), "run_token": loads(token).dumps()}
+            {"response_id": outcome.response_id, "outcome": without_texts(outcome), "run_token": loads(token).dumps()}
         )
     elif outcome.status == "cancelled":  # the catalog's advice is for those who did not ask for it
         print_line(stdout(), f"{outcome.response_id} is cancelled.")

@@ -16,6 +16,7 @@ from ..._waiting.resume_token import loads
 from ...batch._rows import output_text
 from .._errors import Exit, exit_of
 from .._output.console import print_command, print_line, print_pairs, stderr
+from .._output.outcomes import is_hollow
 from .._output.text import visible
 
 
@@ -25,17 +26,18 @@ def print_status(outcome: Outcome) -> None:
 
 
 class FaultPrinter:
-    """Prints a line for a poll fault, once for each kind of fault: a silent wait looks like one that hangs."""
+    """Prints a line for a poll fault, verbose for each, else once for each kind: a silent wait looks like a hang."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_verbose: bool = False) -> None:
+        self._is_verbose = is_verbose
         self._last = ""
 
     def __call__(self, fault: BaseException) -> None:
-        """Print the fault, unless it is like the last one."""
+        """Print the fault, unless it is like the last one and this is not verbose."""
         status = getattr(fault, "status_code", None)
         cause = f" ({fault.__cause__})" if fault.__cause__ else ""
         text = f"HTTP {status}" if status else f"{fault}{cause}"
-        if text != self._last:
+        if self._is_verbose or text != self._last:
             print_line(stderr(), f"A poll failed, and is made again: {text}")
             self._last = text
 
@@ -97,7 +99,9 @@ class Ending:
             print_command(console, f"{again} --accept {self.outcome.status}")
 
     def _show_output(self) -> None:
-        text = self.output_text
+        text, outcome = self.output_text, self.outcome
+        if outcome is not None and is_hollow(outcome):
+            print_line(stderr(), f"{outcome.title}. {outcome.cause} {outcome.remedy}")
         if not text:
             print_line(stderr(), "The run has no output text.")
             return

@@ -1,0 +1,42 @@
+"""Job files and their outputs, for the tests of `run`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from command import REAL_TIME_SECONDS
+
+
+def job(custom_id: str, outcome: str = "completed", **row: Any) -> dict[str, Any]:
+    """One line of a job file, with its outcome scripted."""
+    body = {"model": "gpt-5.5", "input": f"Research {custom_id}.", "metadata": {"emulate": outcome}}
+    return {"custom_id": custom_id, "method": "POST", "url": "/v1/responses", "body": body, **row}
+
+
+def write(path: Path, rows: list[Any]) -> Path:
+    """A file of these lines."""
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Waits for another process; a bound on a real wait, not a measure of speed."""
+    limit = time.monotonic() + REAL_TIME_SECONDS
+    while not condition():
+        assert time.monotonic() < limit, "it did not come to that"
+        time.sleep(0.01)
+
+
+def submitted(output: Path) -> int:
+    """How many runs the journal of an output has."""
+    journal = output.with_name(output.name + ".runs")
+    return journal.read_text("utf-8").count('"submitted"') if journal.exists() else 0

@@ -40,7 +40,7 @@ class HostCheck:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
-        else:
+        elif (await receive())["type"] != "http.disconnect":  # a request that is cut is answered by the server itself
             await _refuse(send, self._reason(sent))
 
     def _is_allowed(self, sent: str) -> bool:

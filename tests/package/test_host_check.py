@@ -14,7 +14,9 @@ from runoutcome._host_check import HostCheck
 pytestmark = pytest.mark.once
 
 
-def ask(*hosts: bytes, kind: str = "http", allowed: tuple[str, ...] = ()) -> list[MutableMapping[str, Any]]:
+def ask(
+    *hosts: bytes, kind: str = "http", allowed: tuple[str, ...] = (), received: str = "http.request"
+) -> list[MutableMapping[str, Any]]:
     """What a request with these `Host` headers is answered."""
     sent: list[MutableMapping[str, Any]] = []
 
@@ -25,7 +27,7 @@ def ask(*hosts: bytes, kind: str = "http", allowed: tuple[str, ...] = ()) -> lis
         sent.append(message)
 
     async def receive() -> MutableMapping[str, Any]:
-        raise AssertionError
+        return {"type": received}
 
     scope = {"type": kind, **({} if kind == "lifespan" else {"headers": [(b"host", host) for host in hosts]})}
     asyncio.run(HostCheck(app, allowed, hint="Ask for more.")(scope, receive, send))
@@ -71,6 +73,11 @@ def test_every_host_counts() -> None:
     """One name that is not allowed among several, and no name at all, are refused."""
     assert ask(b"localhost", b"example.com")[0]["status"] == 421
     assert ask()[0]["status"] == 421
+
+
+def test_a_client_that_has_left_gets_no_answer() -> None:
+    """Nothing is sent for a request that was cut."""
+    assert ask(b"example.com", received="http.disconnect") == []
 
 
 def test_other_scopes() -> None:

@@ -5,6 +5,9 @@ from typing import Any
 
 from .._catalog.validator import nearest
 
+_MOST_LISTED, _FEW = 40, 6
+_MOST_SHOWN = 100
+
 
 class EmulatorError(Exception):
     """The emulator cannot start, or its state file cannot be read."""
@@ -36,8 +39,17 @@ class ApiError(Exception):
 
 
 def unknown(kind: str, word: str, allowed: Iterable[str], also: str = "") -> str:
-    """A sentence that refuses a word, suggests the nearest one and lists what is allowed."""
+    """A sentence that refuses a word, suggests the nearest one and lists what is allowed, or the first of very many."""
     choices = tuple(allowed)
-    guess = nearest(word, choices)
-    listed = ", ".join(choices) + (f", {also}" if also else "")
-    return f"unknown {kind} '{word}'" + (f"; did you mean '{guess}'?" if guess else ".") + f" Allowed: {listed}"
+    guess = nearest(word, choices) or next((choice for choice in choices if len(word) > 2 and word in choice), None)
+    rest = len(choices) - _FEW if len(choices) > _MOST_LISTED else 0
+    listed = ", ".join(
+        [*choices[: len(choices) - rest], *([f"{rest} more words"] if rest else []), *([also] if also else [])]
+    )
+    refused = f"unknown {kind} '{cut(word)}'"
+    return refused + (f"; did you mean '{guess}'?" if guess else ".") + f" Allowed: {listed}"
+
+
+def cut(text: str) -> str:
+    """A text for a message, cut after 100 characters."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"

@@ -277,6 +277,7 @@ def test_every_answer_has_the_headers_of_the_api(client: OpenAI) -> None:
         ({"metadata": {"emulate": "completed,,failed"}}, "metadata.emulate", "empty place"),
         ({"metadata": {"emulate": "failed:"}}, "metadata.emulate", "failed:CODE"),
         ({"model": "emulate-nothing"}, "model", "Allowed: completed, cancelled,"),
+        ({"model": "emulate-compleeted"}, "model", "unknown outcome 'compleeted'; did you mean 'completed'?"),
         ({"metadata": {"emulate_create": "503,x"}}, "metadata.emulate_create", "unknown fault 'x'"),
     ],
 )
@@ -288,3 +289,4 @@ def test_a_bad_marker_is_refused_with_what_is_allowed(
     with pytest.raises(openai.BadRequestError, match=said) as caught:
         client.responses.create(**arguments)
     assert caught.value.param == param
+    assert len(str(caught.value)) < 700

@@ -367,7 +367,7 @@ def test_a_scripted_retry_after_can_be_any_text(text: str) -> None:
     assert api.requests[-1].retry_after is None
 
 
-LINES = b"Host: x\r\nAuthorization: Bearer any\r\n"
+LINES = b"Host: localhost\r\nAuthorization: Bearer any\r\n"
 
 
 @pytest.mark.parametrize(

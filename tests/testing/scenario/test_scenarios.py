@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -271,6 +272,19 @@ def test_runs_of_quota_fail(connect: Connect, clock: ManualClock) -> None:
         ),
         ("[[faults]]\nroute = 'cancel'\nfault = 'stream-eof'", "fault: 'stream-eof' is for streams only"),
         ("[[faults]]\nroute = 'poll'\nfault = 503\noutcome = 'x'", "[[faults]] no. 1: outcome: unknown outcome 'x'"),
+        (
+            "[[jobs]]\nmatch = {}\noutcome = 'rate_limit_exceded'",
+            "[[jobs]] no. 1: outcome: unknown outcome 'rate_limit_exceded'; did you mean 'rate_limit_exceeded'?",
+        ),
+        ("[[jobs]]\nmatch = {}\noutcome = 'quota'", "unknown outcome 'quota'; did you mean 'insufficient_quota'?"),
+        (
+            "[[outcomes]]\nname = 'rate_limt_exceeded'",
+            "line 2: [[outcomes]] no. 1: name: 'rate_limt_exceeded' is not an outcome by itself; did you mean 'rate_limit_",
+        ),
+        ("seed = " + "[" * 101 + "]" * 101, "line 1: nested more than 100 deep"),
+        ("seed = 1\nx = " + "{a = " * 100_000, "line 2: nested more than 100 deep"),
+        (".".join("a" * 5_000) + " = 1", "unknown key 'a'"),
+        ("seed = '" + "x" * 1_000 + "'", "seed: expected a whole number, got 'xxxxx"),
     ],
 )
 def test_a_wrong_file_is_an_error_that_says_where(tmp_path: Path, toml: str, said: str) -> None:
@@ -281,6 +295,35 @@ def test_a_wrong_file_is_an_error_that_says_where(tmp_path: Path, toml: str, sai
         Emulator(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert said in str(caught.value)
+    assert len(str(caught.value)) < len(str(path)) + 700
+
+
+def test_what_is_no_usual_file_is_refused(tmp_path: Path) -> None:
+    """A pipe or a device may never end, and nobody writes a scenario of a megabyte: none of them is read."""
+    pipe, large = tmp_path / "pipe.toml", tmp_path / "large.toml"
+    os.mkfifo(pipe)
+    with large.open("wb") as file:
+        file.truncate(2**40)
+    for path, reason in ((pipe, "not a regular file"), ("/dev/zero", "not a regular file"), (large, "larger than")):
+        with pytest.raises(ScenarioError, match=reason):
+            load_scenario(path)
+
+
+def test_a_mapping_that_nests_too_deeply_is_refused() -> None:
+    """A value that cannot be sent as JSON is a wrong scenario, not an error of the interpreter."""
+    value: Any = 1
+    for _ in range(100_000):
+        value = [value]
+    with pytest.raises(ScenarioError, match="nested too deeply"):
+        load_scenario({"outcomes": [{"name": "deep", "raw_error": value}]})
+
+
+def test_a_name_that_is_an_outcome_says_how_it_ends() -> None:
+    """A table that gives a known word a weight or durations keeps its meaning."""
+    outcomes = [{"name": "rate_limit_exceeded", "running_seconds": 2}, {"name": "stuck"}, {"name": "mine"}]
+    quota, stuck, mine = load_scenario({"outcomes": outcomes}).outcomes
+    assert (quota.status, quota.code, quota.running_seconds) == ("failed", "rate_limit_exceeded", 2)
+    assert (stuck.status, mine.status) == ("stuck", "completed")
 
 
 def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:

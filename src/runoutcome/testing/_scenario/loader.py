@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
+from difflib import get_close_matches
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_args
 
-from ..._catalog.validator import ValidationError, items, one_of, string, table, whole_number
+from ..._catalog.validator import Path as Steps, ValidationError, items, one_of, string, table, whole_number
 from .._errors import ScenarioError, unknown
 from .fault import parse_fault
+from .outcome_words import builtin_outcome, outcome_words
 from .readers import (
     checked,
     code,
@@ -33,7 +38,7 @@ from .readers import (
 )
 from .scenario import Scenario, check_names
 from .script import DURATIONS, QUEUED_SECONDS, RUNNING_SECONDS, FaultRule, JobRule, OutcomeScript, Route, Span
-from .toml_lines import lines_of
+from .toml_lines import lines_of, too_deep
 from .webhooks import read_webhooks
 
 if sys.version_info >= (3, 11):
@@ -46,7 +51,14 @@ ScenarioSource = Scenario | Mapping[str, Any] | str | os.PathLike[str]
 _SHIPPED = files("runoutcome") / "data" / "scenarios"
 _SUFFIX = ".toml"
 _NAME = re.compile(r"[\w.-]+")
+LARGEST_BYTES = 1024 * 1024
+_DEEPEST = 100
+_NEAR = 0.85
+"""Likeness above which a name is a slip of a word."""
 _ERROR_KEYS = ("code", "message", "type", "param", "raw_error", "error_headers")
+_ENDS = ("status", "reason", "raw_body", "body_fields", *_ERROR_KEYS)
+"""Keys that say how a run ends."""
+_PLAIN = {"name", "weight", "queued_seconds", "running_seconds"}
 _CANCEL_STATUSES = (200, 400, 409)
 
 
@@ -64,29 +76,48 @@ def load_scenario(source: ScenarioSource) -> Scenario:
     if isinstance(source, Scenario):
         return source
     if isinstance(source, Mapping):
-        return Scenario(name="scenario", **checked(_fields, source, "scenario"))
+        return _scenario("scenario", source)
     if isinstance(source, str) and _NAME.fullmatch(source) and not source.endswith(_SUFFIX):
         if source not in scenario_names():
             raise ScenarioError(unknown("scenario", source, scenario_names(), "or the path of a .toml file"))
         return _from_toml((_SHIPPED / (source + _SUFFIX)).read_bytes(), source)
     path = Path(source)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ScenarioError(f"{path}: cannot be read: {error.strerror}") from error
-    return _from_toml(content, str(path))
+    return _from_toml(_read(path), str(path))
 
 
 scenario_names.__module__ = load_scenario.__module__ = "runoutcome.testing"
 
 
+def _read(path: Path) -> bytes:
+    """The content of a regular file of a usual size: a pipe or a device may never end."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ScenarioError(f"{path}: cannot be read: not a regular file")
+        if status.st_size > LARGEST_BYTES:
+            raise ScenarioError(f"{path}: cannot be read: larger than {LARGEST_BYTES // 1024} KiB")
+        return path.read_bytes()
+    except OSError as error:
+        raise ScenarioError(f"{path}: cannot be read: {error.strerror}") from error
+
+
 def _from_toml(content: bytes, name: str) -> Scenario:
     try:
         toml = content.decode()
-        values = tomllib.loads(toml)
+        line = too_deep(toml, _DEEPEST)
+        values = tomllib.loads(toml) if line is None else {}
     except ValueError as error:
         raise ScenarioError(f"{name}: not TOML: {error}") from error
-    return Scenario(name=name, **checked(_fields, values, name, lines_of(toml)))
+    if line is not None:
+        raise ScenarioError(f"{name}: line {line}: nested more than {_DEEPEST} deep")
+    return _scenario(name, values, lines_of(toml))
+
+
+def _scenario(name: str, values: Mapping[str, Any], lines: Mapping[Steps, int] = MappingProxyType({})) -> Scenario:
+    try:
+        return Scenario(name=name, **checked(_fields, values, name, lines))
+    except RecursionError:
+        raise ScenarioError(f"{name}: nested too deeply") from None
 
 
 def _fields(value: object) -> dict[str, Any]:
@@ -130,10 +161,18 @@ def _outcome_fields(value: object) -> dict[str, Any]:
     fields = _OUTCOME(value)
     if "missing_until_seconds" in fields and "missing_from_seconds" not in fields:
         raise ValidationError.at("missing_until_seconds", problem="needs missing_from_seconds")
+    name = fields["name"]
+    if fields.keys() <= _PLAIN and builtin_outcome(name) is None:
+        slip = next(iter(get_close_matches(name, outcome_words(), n=1, cutoff=_NEAR)), None)
+        if slip is not None:
+            problem = f"'{name}' is not an outcome by itself; did you mean '{slip}'? Else say how it ends, by `status`"
+            raise ValidationError.at("name", problem=problem)
     return fields
 
 
 def _outcome(fields: Mapping[str, Any]) -> OutcomeScript:
+    if not any(key in fields for key in _ENDS) and (script := builtin_outcome(fields["name"])):
+        return replace(script, **_with_spans(fields))  # the name says how it ends
     values: dict[str, Any] = {"status": _implied_status(fields)}
     return OutcomeScript(**values | _with_spans(fields))
 

@@ -42,7 +42,7 @@ _FIELDS = (STATUS, INCOMPLETE_REASON, FAILURE_CODE)
 # The words that most scenarios use.
 _FIRST = ("completed", "cancelled", "expired", "failed", "incomplete", STUCK)
 
-OUTCOME_FORMS = "failed:CODE, incomplete:REASON, status:WORD, the id of a catalog row"
+OUTCOME_FORMS = "failed:CODE, incomplete:REASON, status:WORD, any row of `runoutcome catalog` by its value or id"
 
 
 def outcome_words() -> tuple[str, ...]:

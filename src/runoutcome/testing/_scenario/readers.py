@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from ..._catalog.validator import Path, Problem, Reader, ValidationError, whole_number
-from .._errors import ScenarioError, unknown
+from .._errors import ScenarioError, cut, unknown
 from .fault import Fault, parse_fault
 from .outcome_words import split_words
 from .script import Seconds
@@ -29,7 +29,7 @@ def checked(reader: Reader[T], value: object, source: str, lines: Mapping[Path, 
 def _error(problem: Problem, source: str, lines: Mapping[Path, int]) -> ScenarioError:
     path, line = problem.path, line_of(problem.path, lines)
     sentence = {
-        "expected": f"expected {problem.text}, got {problem.value!r}",
+        "expected": f"expected {problem.text}, got {cut(repr(problem.value))}",
         "missing": "is missing",
         "word": unknown("word", str(problem.value), problem.allowed),
         "key": unknown("key", str(problem.value), problem.allowed),

@@ -47,6 +47,17 @@ def line_of(path: Path, lines: Mapping[Path, int]) -> int | None:
     return next((lines[path[:length]] for length in range(len(path), 0, -1) if path[:length] in lines), None)
 
 
+def too_deep(toml: str, most: int) -> int | None:
+    """The first line, from 1, on which brackets are nested more than `most` deep; None without one."""
+    number, depth = 1, 0
+    for token in _TOKEN.finditer(toml):
+        depth += (token[0] in "[{") - (token[0] in "]}")
+        if depth > most:
+            return number
+        number += token[0].count("\n")
+    return None
+
+
 def _statements(toml: str) -> Iterator[tuple[int, int]]:
     """Number and offset of each line that does not begin within a value."""
     yield 1, 0

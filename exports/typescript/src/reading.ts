@@ -43,6 +43,9 @@ export function read(body: Json, isRow: boolean): Reading {
   if (look(body, "status") !== null && kind === null && look(body, "object") === null) return readRun(body, null);
   if (typeof kind === "string") {
     if (kind.startsWith("response.")) return readEvent(body, kind.slice("response.".length));
+    const turn = look(body, "turn");
+    const turnObject = look(turn, "object");
+    if (kind.startsWith("agent.session.turn.") && typeof turnObject === "string") return readRun(turn, turnObject);
     const told = word(look(look(body, "data"), "id"));
     if (told !== null && NOTICES.some((start) => kind.startsWith(start))) {
       return { ...NOTHING, kind: "notice", status: kind.slice(kind.lastIndexOf(".") + 1), responseId: told };

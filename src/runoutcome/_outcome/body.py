@@ -18,6 +18,7 @@ Kind = Literal["run", "row", "event", "notice", "none"]
 run. `notice`: a status and an id only. `none`: none of these."""
 
 _RUN_EVENT = "response."
+_TURN_EVENT = "agent.session.turn."
 _WEBHOOK = "event"
 _NOTICES = ("batch.", "fine_tuning.job.", "eval.run.", "video.")
 _MAX_ENVELOPES = 3
@@ -103,6 +104,10 @@ def _read_nameless(obj: object) -> Reading:
         return _read_run(obj, None)
     if isinstance(kind, str) and kind.startswith(_RUN_EVENT):
         return _read_event(obj, kind.removeprefix(_RUN_EVENT))
+    if isinstance(kind, str) and kind.startswith(_TURN_EVENT):
+        turn = look(obj, "turn")
+        name = look(turn, "object")
+        return _read_run(turn, name) if isinstance(name, str) else Reading("none")
     if isinstance(kind, str) and kind.startswith(_NOTICES) and (run_id := word(look(look(obj, "data"), "id"))):
         return Reading("notice", status=kind.rpartition(".")[2], response_id=run_id)
     if kind == "error":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 import sys
 from collections.abc import Callable, Collection
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from types import CodeType, FrameType, ModuleType
 from typing import Any, TypeVar
@@ -22,16 +22,21 @@ def interrupt_everywhere(
     new: Callable[[], _T],
     act: Callable[[_T], object],
     check: Callable[[_T, Interrupt | None], object],
+    *,
+    has_begun: Callable[[_T], bool] = lambda state: True,
+    everywhere: bool = False,
 ) -> int:
     """Call `act` again and again, each time with an `Interrupt` at a later point of `modules`, until none is left.
 
     Each call has a fresh value of `new`, and `check` is called with it and with what was raised. Gives the number of
     points. They are those where Python itself looks for signals: at the start of a function, where a generator goes on,
-    after a call, and where a loop begins again.
+    after a call, and where a loop begins again; with `everywhere` they are all bytecodes. Left out is what the two
+    outermost functions do after their last call: nothing can guard their return, and since 3.11 no signal comes there.
+    `has_begun` says whether points count already.
     """
     for number in count():
         state = new()
-        tracer = _Tracer({module.__file__ for module in modules}, number)
+        tracer = _Tracer({module.__file__ for module in modules}, number, partial(has_begun, state), everywhere)
         interrupt: Interrupt | None = None
         previous = sys.gettrace()
         sys.settrace(tracer.trace)
@@ -50,8 +55,13 @@ def interrupt_everywhere(
 class _Tracer:
     """Raises an `Interrupt` at the point of this number."""
 
-    def __init__(self, files: Collection[str | None], number: int) -> None:
-        self._files, self.left = files, number
+    def __init__(
+        self, files: Collection[str | None], number: int, has_begun: Callable[[], bool], everywhere: bool
+    ) -> None:
+        self._files, self.left, self._has_begun, self._everywhere = files, number, has_begun, everywhere
+        self._called: list[FrameType] = []
+        """Functions that a test has called."""
+        self._outermost: list[FrameType] = []
 
     def trace(self, frame: FrameType, event: str, argument: Any) -> Any:
         """Look at the start of a function, and have it traced further."""
@@ -59,15 +69,27 @@ class _Tracer:
             return None
         frame.f_trace = self._trace_code  # first: from Python 3.12 on the next line heeds it
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        is_ours = frame.f_back is not None and frame.f_back.f_code.co_filename in self._files
+        if not is_ours:
+            self._called.append(frame)
+        if not is_ours or frame.f_back in self._called:
+            self._outermost.append(frame)
         self._pass()
         return self._trace_code
 
     def _trace_code(self, frame: FrameType, event: str, argument: Any) -> Any:
-        if event == "opcode" and frame.f_lasti in _points(frame.f_code):
+        if event == "opcode" and self._is_point(frame):
             self._pass()
         return self._trace_code
 
+    def _is_point(self, frame: FrameType) -> bool:
+        if frame in self._outermost and frame.f_lasti in _ends(frame.f_code):
+            return False
+        return self._everywhere or frame.f_lasti in _points(frame.f_code)
+
     def _pass(self) -> None:
+        if not self._has_begun():
+            return
         self.left -= 1
         if self.left == -1:
             raise Interrupt
@@ -88,3 +110,16 @@ def _points(code: CodeType) -> frozenset[int]:
             points.add(instruction.offset)
         is_after_call = name.startswith("CALL")
     return frozenset(points)
+
+
+@cache
+def _ends(code: CodeType) -> frozenset[int]:
+    """The offsets in a code object that come after its last call, up to where it returns."""
+    ends, tail = set[int](), list[int]()
+    for instruction in dis.get_instructions(code):
+        tail.append(instruction.offset)
+        if instruction.opname.startswith("CALL"):
+            tail.clear()
+        elif "RETURN" in instruction.opname:
+            ends.update(tail)
+    return frozenset(ends)

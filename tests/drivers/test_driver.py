@@ -173,7 +173,7 @@ def test_an_interrupt_between_two_effects_reaches_the_steps() -> None:
 
 @both
 @pytest.mark.parametrize(
-    "effect", [Pause(1.0), Poll("id", 1.0), Submit({}), Tell(print, 1)], ids=lambda e: type(e).__name__
+    "effect", [Pause(1.0), Poll("id", 1.0), Submit({}, "key-1"), Tell(print, 1)], ids=lambda e: type(e).__name__
 )
 def test_effects_are_values(colour: Colour, effect: Any) -> None:
     """An effect is frozen: what was asked for cannot be changed on its way."""

@@ -75,3 +75,26 @@ def test_no_interrupt_loses_a_run(catalog: Catalog, limit: int | None) -> None:
         assert interrupt or call.results == list(RUNS)
 
     assert interrupt_everywhere([_many], Call, act, check) > 50
+
+
+@pytest.mark.parametrize("limit", [None, 1, 2])
+def test_an_interrupt_names_the_runs_of_a_list_that_were_not_drawn(catalog: Catalog, limit: int | None) -> None:
+    """A list names all its runs: those that wait for their turn are in `.run_tokens`, too."""
+    scheduler: Any = InlineScheduler()
+
+    def act(call: Call) -> None:
+        def begin_noted(run: str) -> tuple[ResumeToken, Steps[Any]]:
+            call.created.append(run)
+            return begin(run)
+
+        for result in poll_many(scheduler, list(RUNS), begin_noted, catalog, limit):
+            call.results.append(result.run)
+
+    def check(call: Call, interrupt: Interrupt | None) -> None:
+        tokens = getattr(interrupt, "run_tokens", ())
+        assert {*call.results, *(loads(token).response_id for token in tokens)} == set(RUNS)
+
+    def has_begun(call: Call) -> bool:
+        return bool(call.created)
+
+    assert interrupt_everywhere([_many], Call, act, check, has_begun=has_begun) > 50

@@ -437,7 +437,7 @@ def test_refused_keys_are_raised_at_once(status: int, when: str) -> None:
 
 def test_a_run_that_is_gone() -> None:
     """A real 404 for a run that was seen is RunGoneError, as from `poll`."""
-    server = Server(events_of(8), [Stream(most=2), Stream(refusal=http_failure(404))], polls=[http_failure(404)])
+    server = Server(events_of(8), [Stream(most=2), Stream(refusal=http_failure(404))], polls=[http_failure(404)] * 2)
     with pytest.raises(RunGoneError) as caught:
         play(server)
     assert loads(caught.value.token or "").cursor == 1

@@ -16,7 +16,7 @@ def answered(answer: object) -> object:
     """What a create gives when the SDK makes this of the answer."""
     steps = submit({"model": "m"}, "key-1", 0)
     assert next(steps) == Admit()
-    assert steps.send(nullcontext()) == Submit({"model": "m"})
+    assert steps.send(nullcontext()) == Submit({"model": "m"}, "key-1")
     with pytest.raises(StopIteration) as end:
         steps.send(answer)
     return end.value.value
@@ -59,7 +59,7 @@ def test_an_intent_is_told_before_each_post() -> None:
     steps = submit({}, "key-1", 0, on_submitting=print)
     assert next(steps) == Admit()
     assert steps.send(nullcontext()) == Tell(print, "key-1")
-    assert steps.send(None) == Submit({})
+    assert steps.send(None) == Submit({}, "key-1")
 
 
 def test_a_window_is_kept_with_the_run() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from inspect import GEN_CLOSED, getgeneratorstate
+from itertools import starmap
 from typing import Any, TypeVar, cast
 
 from .. import _sdk
@@ -27,6 +28,7 @@ from .._operations.effects import (
     SubmitStream,
     Tell,
 )
+from .._operations.last_post import LastPost
 from .._sdk import event_loop, event_stream
 from .._sdk.responses import Answer
 from .._sdk.worker_threads import Workers
@@ -50,30 +52,43 @@ class Driver:
     notices: Notices | None = None
 
     def run(self, steps: Steps[_T]) -> _T:
-        """Run `steps` to their end, and return what they return."""
+        """Run `steps` to their end, and return what they return. What leaves after a create names its run."""
+        post = LastPost()
+        try:
+            return self._run(steps, post)
+        except BaseException as error:
+            post.label(error)
+            raise
+
+    def _run(self, steps: Steps[_T], post: LastPost) -> _T:
         listener, slot = NoticeListener(self.clock, self.notices), self.submits.slot()
         errors: list[BaseException] = []  # one at most; popped, since a variable would tie it to this frame
         try:
-            while True:
-                try:
-                    effect = steps.throw(errors.pop()) if errors else steps.send(None)
-                    while True:
-                        if isinstance(effect, Pause):
-                            result = listener.sleep(effect.seconds, effect.response_id)
+            with slot, slot:  # an interrupt ends one of the two exits at most
+                while True:
+                    try:
+                        if errors:
+                            effect = steps.throw(errors.pop())
+                            post.forget_unanswered()
                         else:
-                            if isinstance(effect, Poll):
-                                listener.listen(effect.response_id)
-                            result = self.carry_out(effect, slot)
-                        effect = steps.send(result)
-                except BaseException as raised:  # the steps decide about all, Ctrl-C too
-                    if getgeneratorstate(steps) != GEN_CLOSED:
-                        errors.append(raised)
-                    elif isinstance(raised, StopIteration):
-                        return cast(_T, raised.value)
-                    else:
-                        raise
+                            effect = steps.send(None)
+                        while True:
+                            if isinstance(effect, Pause):
+                                result = listener.sleep(effect.seconds, effect.response_id)
+                            else:
+                                if isinstance(effect, Poll):
+                                    listener.listen(effect.response_id)
+                                post.note(effect)
+                                result = self.carry_out(effect, slot)
+                            effect = steps.send(result)
+                    except BaseException as raised:  # the steps decide about all, Ctrl-C too
+                        if getgeneratorstate(steps) != GEN_CLOSED:
+                            errors.append(raised)
+                        elif isinstance(raised, StopIteration):
+                            return cast(_T, raised.value)
+                        else:
+                            raise
         finally:
-            self.submits.leave(slot)  # an interrupt may have come before the steps had it
             listener.close()
 
     def carry_out(self, effect: Immediate, slot: Slot | None = None) -> Any:
@@ -85,8 +100,10 @@ class Driver:
                 slot = slot or self.submits.slot()
                 self.submits.enter(slot)
                 return slot
-            case Submit(params):
-                return self.client.with_options(max_retries=0).responses.create(**params)
+            case Submit(params, _, answers):
+                create = partial(self.client.with_options(max_retries=0).responses.create, **params)
+                answers.extend(starmap(create, ((),)))  # one call, in C: no interrupt comes between answer and deque
+                return answers[0]
             case SubmitStream(params):
                 return event_stream.submit_stream(self.client, params)
             case OpenStream(response_id, starting_after, read_seconds):
@@ -128,30 +145,43 @@ class AsyncDriver:
     """Raises where the run could not be polled; called before a submission."""
 
     async def run(self, steps: Steps[_T]) -> _T:
-        """Run `steps` to their end, and return what they return."""
+        """Run `steps` to their end, and return what they return. What leaves after a create names its run."""
+        post = LastPost()
+        try:
+            return await self._run(steps, post)
+        except BaseException as error:
+            post.label(error)
+            raise
+
+    async def _run(self, steps: Steps[_T], post: LastPost) -> _T:
         listener, slot = AsyncNoticeListener(self.clock, self.notices), self.submits.slot()
         errors: list[BaseException] = []  # one at most; popped, since a variable would tie it to this frame
         try:
-            while True:
-                try:
-                    effect = steps.throw(errors.pop()) if errors else steps.send(None)
-                    while True:
-                        if isinstance(effect, Pause):
-                            result = await listener.sleep(effect.seconds, effect.response_id)
+            with slot, slot:  # an interrupt ends one of the two exits at most
+                while True:
+                    try:
+                        if errors:
+                            effect = steps.throw(errors.pop())
+                            post.forget_unanswered()
                         else:
-                            if isinstance(effect, Poll):
-                                listener.listen(effect.response_id)
-                            result = await self.carry_out(effect, slot)
-                        effect = steps.send(result)
-                except BaseException as raised:  # the steps decide about all, Ctrl-C too
-                    if getgeneratorstate(steps) != GEN_CLOSED:
-                        errors.append(raised)
-                    elif isinstance(raised, StopIteration):
-                        return cast(_T, raised.value)
-                    else:
-                        raise
+                            effect = steps.send(None)
+                        while True:
+                            if isinstance(effect, Pause):
+                                result = await listener.sleep(effect.seconds, effect.response_id)
+                            else:
+                                if isinstance(effect, Poll):
+                                    listener.listen(effect.response_id)
+                                post.note(effect)
+                                result = await self.carry_out(effect, slot)
+                            effect = steps.send(result)
+                    except BaseException as raised:  # the steps decide about all, Ctrl-C too
+                        if getgeneratorstate(steps) != GEN_CLOSED:
+                            errors.append(raised)
+                        elif isinstance(raised, StopIteration):
+                            return cast(_T, raised.value)
+                        else:
+                            raise
         finally:
-            self.submits.leave(slot)  # an interrupt may have come before the steps had it
             listener.close()
 
     async def carry_out(self, effect: Immediate, slot: Slot | None = None) -> Any:
@@ -164,8 +194,9 @@ class AsyncDriver:
                 slot = slot or self.submits.slot()
                 await self.submits.enter(slot)
                 return slot
-            case Submit(params):
-                return await self.client.with_options(max_retries=0).responses.create(**params)
+            case Submit(params, _, answers):
+                answers.append(await self.client.with_options(max_retries=0).responses.create(**params))
+                return answers[0]
             case SubmitStream(params):
                 return await event_stream.submit_stream_async(self.client, params)
             case OpenStream(response_id, starting_after, read_seconds):

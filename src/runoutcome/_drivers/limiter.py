@@ -54,14 +54,17 @@ class _LimiterBase:
         return Slot(self)
 
     def leave(self, slot: Slot) -> None:
-        """End a request, whether it waits, is in flight or has left before."""
+        """End a request, whether it waits, is in flight or has left before.
+
+        It takes no lock, which an interrupt could keep: each step is one of Python's own, and can be made again.
+        """
         self.pace.leave(slot)
         self._turns.pop(slot, None)
         self._tell_first()
 
     def _admit(self, slot: Slot, now: float) -> float:
         """Return 0 if the request is in flight now; otherwise the seconds to wait, or infinity until it is told."""
-        is_first = next(iter(self._turns), slot) is slot
+        is_first = self._first() in (None, slot)
         delay = self.pace.enter(slot, now) if is_first else math.inf
         if delay == 0:
             self._turns.pop(slot, None)
@@ -69,9 +72,18 @@ class _LimiterBase:
         return delay
 
     def _tell_first(self) -> None:
-        for turn in self._turns.values():
+        first = self._first()
+        turn = None if first is None else self._turns.get(first)
+        if turn is not None:
             turn.set()
-            break
+
+    def _first(self) -> Slot | None:
+        while self._turns:
+            try:
+                return next(iter(self._turns))
+            except (RuntimeError, StopIteration):  # another thread has left meanwhile
+                continue
+        return None
 
     def _seconds_left(self, deadline: float) -> float:
         seconds = deadline - self._clock.monotonic()
@@ -108,13 +120,13 @@ class Limiter(_LimiterBase):
             delay = self._admit(slot, now)
             if delay > 0:
                 self._turns.setdefault(slot, threading.Event()).clear()
+                delay = self._admit(slot, now)  # again: what left before that has told nobody
             return delay
 
     def leave(self, slot: Slot) -> None:
         """End a request, whether it waits, is in flight or has left before."""
         if self._process == os.getpid():  # otherwise the slot is that of the other process
-            with self._lock:
-                super().leave(slot)
+            super().leave(slot)
 
 
 class AsyncLimiter(_LimiterBase):

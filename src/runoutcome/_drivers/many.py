@@ -96,10 +96,13 @@ class PendingRuns:
         """Forget a run: its result is handed on."""
         del self._entries[run]
 
-    def add_tokens(self, error: BaseException) -> None:
-        """Note the tokens of the runs, in their order, on an exception that leaves."""
+    def add_tokens(self, error: BaseException, rest: Iterable[Any]) -> None:
+        """Note the tokens of the runs, in their order, on an exception that leaves; `rest` was not drawn yet."""
         with suppress(Exception):
             self.add(self._drawn[0])  # an interrupt came just after it was drawn
+        for run in rest:
+            with suppress(Exception):  # it names no run
+                self.add(run)
         tell(error, "run_tokens", tuple(entry.token.dumps() for entry in self._entries.values()))
 
 
@@ -132,7 +135,7 @@ def poll_many(
     except GeneratorExit:
         raise
     except BaseException as error:
-        pending.add_tokens(error)
+        pending.add_tokens(error, source if is_collection else ())
         if is_asked_for(on_interrupt, error):
             scheduler.remove(pending)
             cancel_many(scheduler.driver, [run.response_id for run in pending], error)
@@ -182,7 +185,7 @@ async def poll_many_async(
     except GeneratorExit:
         raise
     except BaseException as error:
-        pending.add_tokens(error)
+        pending.add_tokens(error, source if is_collection else ())
         if is_asked_for(on_interrupt, error):
             feed.stop()  # no more runs than these
             await scheduler.remove(pending)

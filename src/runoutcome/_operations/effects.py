@@ -6,6 +6,7 @@ its exception thrown into them. A driver carries the effects out, so there is on
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -28,10 +29,19 @@ class Admit:
 
 
 @dataclass(frozen=True)
-class Submit:
-    """One POST, without the SDK's own retries; gives what the SDK made of the answer."""
+class Post:
+    """Base of the two creates."""
 
     params: dict[str, Any] = field(repr=False)
+    key: str
+    """The `runoutcome_key` of the run."""
+    answers: deque[Any] = field(default_factory=deque[Any], repr=False, compare=False)
+    """Holds what names the run from the moment it is there: an interrupt may come before the steps get it."""
+
+
+@dataclass(frozen=True)
+class Submit(Post):
+    """One POST, without the SDK's own retries; gives what the SDK made of the answer."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +55,8 @@ class Cancel:
 
 
 @dataclass(frozen=True)
-class SubmitStream:
+class SubmitStream(Post):
     """One POST that opens a stream, without the SDK's own retries; gives the open stream."""
-
-    params: dict[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -100,12 +100,12 @@ class _Opened:
     events: list[Any]
 
 
-def _posting(idle_seconds: float) -> Callable[[dict[str, Any]], Steps[Any]]:
+def _posting(idle_seconds: float) -> Callable[[SubmitStream], Steps[Any]]:
     """The POST of a create that opens a stream; it has gone through once the id of the run has come."""
 
-    def post(params: dict[str, Any]) -> Steps[Any]:
+    def post(effect: SubmitStream) -> Steps[Any]:
         try:
-            handle = yield SubmitStream(params)
+            handle = yield effect
         except NoStreamError as error:
             return error.answer.content.decode("utf-8", "replace")  # `submit` finds the run in it
         events: list[Any] = []
@@ -117,7 +117,8 @@ def _posting(idle_seconds: float) -> Callable[[dict[str, Any]], Steps[Any]]:
                 events.append(event)
                 response_id = look(look(event, "response"), "id")
                 if isinstance(response_id, str) and response_id:
-                    return _Opened(response_id, handle, events)
+                    effect.answers.append(_Opened(response_id, handle, events))
+                    return effect.answers[0]
         except GeneratorExit:
             raise
         except BaseException:

@@ -27,7 +27,7 @@ from .._outcome.body import look, parse_json, summary_of
 from .._sdk.faults import Fault, read_fault
 from .._sdk.responses import build_run
 from .._waiting.attempts import attempt_key as attempt_key, split_key as split_key
-from .effects import Admit, Pause, Steps, Submit, Tell
+from .effects import Admit, Pause, Steps, Submit, SubmitStream, Tell
 from .interrupts import tell
 
 KEY = "runoutcome_key"
@@ -46,7 +46,7 @@ def submit(
     max_retries: int,
     on_submitting: Callable[[str], Any] | None = None,
     on_refused: Callable[[str], Any] | None = None,
-    post: Callable[[dict[str, Any]], Steps[Any]] | None = None,
+    post: Callable[[SubmitStream], Steps[Any]] | None = None,
     time_left: Callable[[], float] = lambda: math.inf,
 ) -> Steps[Any]:
     """Steps of one create; gives the SDK's response, whose id is known to be there, or what else `post` gives.
@@ -62,7 +62,10 @@ def submit(
             if on_submitting is not None:
                 yield Tell(on_submitting, key)
             try:
-                response = (yield Submit(dict(params))) if post is None else (yield from post(dict(params)))
+                if post is None:
+                    response = yield Submit(dict(params), key)
+                else:
+                    response = yield from post(SubmitStream(dict(params), key))
             except BaseException as error:  # noqa: BLE001 - raised again below, unless the POST is sent again
                 failure = error
             else:

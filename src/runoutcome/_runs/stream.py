@@ -53,12 +53,12 @@ class _StreamBase(Generic[_T]):
             raise RuntimeError(f"a stream begins with its with statement: write `{self._usage}`")
         return self._entered
 
-    def _enter(self) -> None:
+    def _entering(self) -> Steps[None]:
+        """Steps that make the run, or find it, and begin to follow it."""
         if self._is_entered:
             raise RuntimeError("a stream is followed once; make another with Runs.stream(stream.token)")
         self._is_entered = True
-
-    def _started(self, follower: Follower) -> None:
+        follower = yield from self._begin
         self._entered, self._steps = follower, follower.follow()
 
     def _next(self) -> Steps[Any]:
@@ -119,8 +119,7 @@ class RunStream(_StreamBase[_T]):
     _driver: Driver
 
     def __enter__(self) -> "RunStream[_T]":
-        self._enter()
-        self._started(self._driver.run(self._begin))
+        self._driver.run(self._entering())
         return self
 
     def __exit__(
@@ -157,8 +156,7 @@ class AsyncRunStream(_StreamBase[_T]):
     _usage = "async with runs.stream(...) as stream:"
 
     async def __aenter__(self) -> "AsyncRunStream[_T]":
-        self._enter()
-        self._started(await self._driver.run(self._begin))
+        await self._driver.run(self._entering())
         return self
 
     async def __aexit__(

@@ -229,7 +229,8 @@ class Runs(RunsBase):
         waited for at once, and the next is drawn from `runs` when one has ended and its result was taken: a generator
         that submits them is held back so. Each run has `max_wait_seconds` from when it was drawn. The other arguments
         are those of `poll`; functions are called in the thread that iterates. Whoever stops iterating leaves the runs
-        alone; what is raised meanwhile (Ctrl-C, an error of `runs` itself) carries `.run_tokens` of those not ended.
+        alone; what is raised meanwhile (Ctrl-C, an error of `runs` itself) carries `.run_tokens` of those not ended;
+        of a list also of those not drawn yet.
         With `on_interrupt="cancel"` Ctrl-C, `SystemExit` and the cancellation of the task first have the server asked
         to stop each of them (10 seconds at most for all), and carry the ids of those that did as `.runs_cancelled`.
         Raises ValueError for arguments that make no sense, and TypeError for what names no run, or is a single one.

@@ -279,7 +279,7 @@ def test_runs_of_quota_fail(connect: Connect, clock: ManualClock) -> None:
         ("[[jobs]]\nmatch = {}\noutcome = 'quota'", "unknown outcome 'quota'; did you mean 'insufficient_quota'?"),
         (
             "[[outcomes]]\nname = 'rate_limt_exceeded'",
-            "line 2: [[outcomes]] no. 1: name: 'rate_limt_exceeded' is not an outcome by itself; did you mean 'rate_limit_",
+            "line 2: [[outcomes]] no. 1: name: 'rate_limt_exceeded' is not an outcome by itself; did you mean",
         ),
         ("seed = " + "[" * 101 + "]" * 101, "line 1: nested more than 100 deep"),
         ("seed = 1\nx = " + "{a = " * 100_000, "line 2: nested more than 100 deep"),

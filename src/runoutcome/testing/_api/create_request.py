@@ -10,7 +10,9 @@ from typing import Any, NoReturn, cast
 from .._errors import ApiError
 from .._state.request import JsonObject, metadata_of
 from .._state.schema_example import example_of
+from .input_checks import check_json_mode, check_messages
 from .parameters import check_choice, check_include, check_metadata, check_range, check_type, refuse
+from .strict_schema import check_strict
 
 # The model of a request that leaves it to a stored prompt.
 PROMPT_MODEL = "gpt-5.5"
@@ -69,6 +71,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "truncation": ("auto", "disabled"),
         "background_options.completion_window": ("soonest", "2h", "8h"),
         "text.format.type": ("text", "json_schema", "json_object"),
+        "reasoning.effort": ("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+        "service_tier": ("auto", "default", "flex", "scale", "priority", "fast", "ultrafast"),
     }
 )
 INPUTS = ("input", "prompt", "previous_response_id", "conversation")
@@ -94,6 +98,7 @@ def parse_create(raw: bytes) -> JsonObject:
     check_include(request.get("include") or ())
     check_metadata(metadata_of(request))
     _check_items("input", request.get("input"), "type", "role", "id")
+    check_messages(request)
     _check_items("tools", request.get("tools"), "type")
     _check_tools(request)
     _check_text(request)
@@ -166,7 +171,10 @@ def _check_tools(request: Mapping[str, Any]) -> None:
             if tool.get("name") is None:
                 _missing(f"tools[{index}].name")
             check_type(f"tools[{index}].name", tool["name"], _STRING)
-            _check_schema(f"tools[{index}].parameters", tool.get("parameters"))
+            param = f"tools[{index}].parameters"
+            _check_schema(param, tool.get("parameters"))
+            if tool.get("strict") is True:
+                check_strict(param, f"function '{tool['name']}'", tool.get("parameters"), "invalid_function_parameters")
             names.append(tool["name"])
     choice = request.get("tool_choice")
     if isinstance(choice, str):
@@ -187,6 +195,10 @@ def _check_text(request: Mapping[str, Any]) -> None:
             if form.get(name) is None:
                 _missing(f"text.format.{name}")
         _check_schema("text.format.schema", form["schema"])
+        if form.get("strict") is True:
+            owner = f"response_format '{form['name']}'"
+            check_strict("text.format.schema", owner, form["schema"], "invalid_json_schema")
+    check_json_mode(request, form)
 
 
 def _check_schema(param: str, schema: object) -> None:

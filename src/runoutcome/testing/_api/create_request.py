@@ -84,11 +84,9 @@ _SCHEMA_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, Value
 
 def parse_create(raw: bytes) -> JsonObject:
     """The body of a create request, with a model. Raises ApiError (400) where the API would."""
-    request = _object(raw)
+    request = parse_fields(raw)
     if request.get("model") is None and request.get("prompt") is None:
         _missing("model")
-    for param, types in TYPES.items():
-        check_type(param, request.get(param), types)
     if all(request.get(param) is None for param in INPUTS):
         _missing("input")
     for param, bounds in RANGES.items():
@@ -97,16 +95,25 @@ def parse_create(raw: bytes) -> JsonObject:
         check_choice(param, _at(request, param), allowed)
     check_include(request.get("include") or ())
     check_metadata(metadata_of(request))
-    _check_items("input", request.get("input"), "type", "role", "id")
     check_messages(request)
-    _check_items("tools", request.get("tools"), "type")
+    check_items("tools", request.get("tools"), "type")
     _check_tools(request)
     _check_text(request)
     _check_mode(request)
     return {**request, "model": request.get("model") or PROMPT_MODEL}
 
 
-def _object(raw: bytes) -> JsonObject:
+def parse_fields(raw: bytes) -> JsonObject:
+    """The body of a request with parameters of a create, none of them required. Raises ApiError (400) for a type."""
+    request = parse_object(raw)
+    for param, types in TYPES.items():
+        check_type(param, request.get(param), types)
+    check_items("input", request.get("input"), "type", "role", "id")
+    return request
+
+
+def parse_object(raw: bytes) -> JsonObject:
+    """The JSON object in a body. Raises ApiError (400)."""
     try:
         parsed: object = json.loads(raw, parse_constant=_no_number)
         # 1e999 and half of a surrogate pair are JSON, but cannot be sent back.
@@ -153,7 +160,7 @@ def _at(request: Mapping[str, Any], path: str) -> Any:
     return value.get(name)
 
 
-def _check_items(param: str, items: object, *strings: str) -> None:
+def check_items(param: str, items: object, *strings: str) -> None:
     """Require objects; these fields of theirs are strings or left out."""
     if isinstance(items, list):
         for index, item in enumerate(cast("list[JsonObject]", items)):
@@ -185,7 +192,7 @@ def _check_tools(request: Mapping[str, Any]) -> None:
         refuse("tool_choice", "Tool choice 'function' not found in 'tools' parameter.")
     elif choice is not None and choice.get("type") == "allowed_tools":
         check_type("tool_choice.tools", choice.get("tools"), _ARRAY)
-        _check_items("tool_choice.tools", choice.get("tools"), "type", "name")
+        check_items("tool_choice.tools", choice.get("tools"), "type", "name")
 
 
 def _check_text(request: Mapping[str, Any]) -> None:

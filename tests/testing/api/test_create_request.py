@@ -10,10 +10,11 @@ from hypothesis import given, settings, strategies as st
 
 from runoutcome.testing import EmulatedRun, OutcomeScript
 from runoutcome.testing._api.create_request import parse_create
-from runoutcome.testing._api.input_items import input_items_page
+from runoutcome.testing._api.item_pages import items_page
 from runoutcome.testing._api.stream_events import stream_events
 from runoutcome.testing._errors import ApiError
 from runoutcome.testing._state.body import response_body
+from runoutcome.testing._state.input_items import listed_items, request_items
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-100, 10**7) | st.floats(-5, 5) | st.text(max_size=8),
@@ -106,7 +107,7 @@ def test_a_run_of_any_request_can_be_answered_for(request: Any, status: str) -> 
         response_body(run, run.created_at),
         response_body(run, run.created_at + 2),
         stream_events(run),
-        input_items_page(run, {"limit": "100"}),
+        items_page(listed_items(request_items(body), run.id), {"limit": "100"}),
     ):
         json.dumps(answer, allow_nan=False).encode()
 

@@ -65,7 +65,6 @@ def test_a_body_that_is_no_json_object_is_refused(emulator: Emulator, data: byte
         ({"model": None}, "model"),
         ({"model": 5}, "model"),
         ({"background": "yes"}, "background"),
-        ({"background": True, "store": False}, "store"),
         ({"input": None}, "input"),
         ({"input": 5}, "input"),
         ({"input": ["hi"]}, "input[0]"),

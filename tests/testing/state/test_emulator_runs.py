@@ -263,6 +263,30 @@ def test_a_cancelled_run_can_complete_all_the_same(connect: Callable[[Emulator],
     assert (flipped.status, bool(flipped.output_text), flipped.usage is None) == ("completed", True, False)
 
 
+@pytest.mark.parametrize("where", ["scenario", "outcome"])
+def test_a_cancel_can_take_its_time(connect: Callable[[Emulator], OpenAI], where: str) -> None:
+    """With `cancelling_seconds` a cancelled run goes on for a while, and ends as cancelled with a usage of zero."""
+    clock = ManualClock()
+    keys = {"cancelling_seconds": 30, "running_seconds": 10}
+    scenario = keys if where == "scenario" else {"outcomes": [{"name": "slow", **keys}]}
+    with Emulator(scenario, clock=clock) as emulator:
+        client = connect(emulator)
+        run = created(client, "slow" if where == "outcome" else "completed")
+        clock.advance(5)
+        for _ in range(2):  # a second cancel changes nothing
+            assert client.responses.cancel(run.id).status == "in_progress"
+            clock.advance(14.9)
+        pending = client.responses.retrieve(run.id)
+        assert (pending.status, pending.usage) == ("in_progress", None)
+        clock.advance(0.2)
+        cancelled = client.responses.retrieve(run.id)
+        Response.model_validate(body(client, run.id))
+        assert client.responses.cancel(run.id).status == "cancelled"
+    assert (cancelled.status, cancelled.output) == ("cancelled", [])
+    assert cancelled.usage is not None
+    assert (cancelled.usage.input_tokens, cancelled.usage.output_tokens, cancelled.usage.total_tokens) == (0, 0, 0)
+
+
 def test_a_run_is_kept_for_thirty_days(client: OpenAI, clock: ManualClock) -> None:
     """A stored run can be retrieved for 30 days, and is unknown afterwards."""
     run = created(client)
@@ -274,9 +298,9 @@ def test_a_run_is_kept_for_thirty_days(client: OpenAI, clock: ManualClock) -> No
 
 
 def test_an_unstored_background_run_is_kept_for_ten_minutes(connect: Callable[[Emulator], OpenAI]) -> None:
-    """Where a server takes `store` false in the background, the run can be polled for 10 minutes after its end."""
+    """A background run with `store` false can be polled for 10 minutes after its end."""
     clock = ManualClock()
-    with Emulator({"unstored_background": "keep", "queued_seconds": 0, "running_seconds": 50}, clock=clock) as emulator:
+    with Emulator({"queued_seconds": 0, "running_seconds": 50}, clock=clock) as emulator:
         client = connect(emulator)
         run = client.responses.create(model="gpt-5", input="hi", background=True, store=False)
         clock.advance(649)

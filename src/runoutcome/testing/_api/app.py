@@ -19,6 +19,7 @@ from .._state.ledger import Effect, Ledger
 from .._state.recorded_request import RecordedRequest, RequestRoute
 from .._state.request import request_key, runoutcome_key
 from .._state.runs import Clock, status_at
+from .conversation_endpoints import ConversationEndpoints
 from .endpoints import Endpoints, Handled
 from .event_stream import EventStream
 from .http_responses import DroppedConnection, StalledResponse, error_response
@@ -28,6 +29,8 @@ Amend = Callable[[RecordedRequest, RecordedRequest], None]
 Handler = Callable[[Request], Awaitable[Handled]]
 
 _SECONDS = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?", re.ASCII)
+# The API's own addresses, and those of Azure with and without a version in the path.
+_BASES = ("/v1", "/openai/v1", "/openai")
 _VERSION = "2020-10-01"
 _ORGANIZATION = "emulated"
 # Routes whose response is the body of a run.
@@ -40,7 +43,7 @@ def create_app(ledger: Ledger, clock: Clock, record: Record, amend: Amend | None
     `record` is called before each response is sent; `amend` with the record of a stream and its replacement, whenever
     the stream tells the client a status.
     """
-    endpoints = Endpoints(ledger, clock)
+    endpoints, conversations = Endpoints(ledger, clock), ConversationEndpoints(ledger, clock)
 
     def route(path: str, methods: list[str], handle: Handler, name: RequestRoute = "other") -> Route:
         async def endpoint(request: Request) -> Response:
@@ -61,15 +64,26 @@ def create_app(ledger: Ledger, clock: Clock, record: Record, amend: Amend | None
 
         return Route(path, endpoint, methods=methods)
 
-    routes = [
-        route("/v1/responses", ["POST"], endpoints.create, "create"),
-        route("/v1/responses/{id}", ["GET"], endpoints.poll, "poll"),
-        route("/v1/responses/{id}", ["DELETE"], endpoints.delete, "delete"),
-        route("/v1/responses/{id}/cancel", ["POST"], endpoints.cancel, "cancel"),
-        route("/v1/responses/{id}/input_items", ["GET"], endpoints.input_items, "input_items"),
-        route("/v1/models", ["GET"], endpoints.models, "models"),
-        route("/v1/models/{name:path}", ["GET"], endpoints.models, "models"),
+    calls: list[tuple[str, str, Handler, RequestRoute]] = [
+        ("POST", "/responses", endpoints.create, "create"),
+        ("POST", "/responses/input_tokens", endpoints.input_tokens, "input_tokens"),
+        ("POST", "/responses/compact", endpoints.compact, "compact"),
+        ("GET", "/responses/{id}", endpoints.poll, "poll"),
+        ("DELETE", "/responses/{id}", endpoints.delete, "delete"),
+        ("POST", "/responses/{id}/cancel", endpoints.cancel, "cancel"),
+        ("GET", "/responses/{id}/input_items", endpoints.input_items, "input_items"),
+        ("GET", "/models", endpoints.models, "models"),
+        ("GET", "/models/{name:path}", endpoints.models, "models"),
+        ("POST", "/conversations", conversations.create, "conversations"),
+        ("GET", "/conversations/{conversation}", conversations.retrieve, "conversations"),
+        ("POST", "/conversations/{conversation}", conversations.update, "conversations"),
+        ("DELETE", "/conversations/{conversation}", conversations.delete, "conversations"),
+        ("POST", "/conversations/{conversation}/items", conversations.add_items, "conversations"),
+        ("GET", "/conversations/{conversation}/items", conversations.list_items, "conversations"),
+        ("GET", "/conversations/{conversation}/items/{item}", conversations.retrieve_item, "conversations"),
+        ("DELETE", "/conversations/{conversation}/items/{item}", conversations.delete_item, "conversations"),
     ]
+    routes = [route(base + path, [method], handle, name) for base in _BASES for method, path, handle, name in calls]
 
     async def unknown(request: Request) -> Handled:
         method, path = request.method, request.scope["path"]

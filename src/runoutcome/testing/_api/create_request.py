@@ -10,7 +10,9 @@ from typing import Any, NoReturn, cast
 from .._errors import ApiError
 from .._state.request import JsonObject, metadata_of
 from .._state.schema_example import example_of
+from .input_checks import check_json_mode, check_messages
 from .parameters import check_choice, check_include, check_metadata, check_range, check_type, refuse
+from .strict_schema import check_strict
 
 # The model of a request that leaves it to a stored prompt.
 PROMPT_MODEL = "gpt-5.5"
@@ -69,6 +71,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "truncation": ("auto", "disabled"),
         "background_options.completion_window": ("soonest", "2h", "8h"),
         "text.format.type": ("text", "json_schema", "json_object"),
+        "reasoning.effort": ("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+        "service_tier": ("auto", "default", "flex", "scale", "priority", "fast", "ultrafast"),
     }
 )
 INPUTS = ("input", "prompt", "previous_response_id", "conversation")
@@ -80,11 +84,9 @@ _SCHEMA_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, Value
 
 def parse_create(raw: bytes) -> JsonObject:
     """The body of a create request, with a model. Raises ApiError (400) where the API would."""
-    request = _object(raw)
+    request = parse_fields(raw)
     if request.get("model") is None and request.get("prompt") is None:
         _missing("model")
-    for param, types in TYPES.items():
-        check_type(param, request.get(param), types)
     if all(request.get(param) is None for param in INPUTS):
         _missing("input")
     for param, bounds in RANGES.items():
@@ -93,15 +95,25 @@ def parse_create(raw: bytes) -> JsonObject:
         check_choice(param, _at(request, param), allowed)
     check_include(request.get("include") or ())
     check_metadata(metadata_of(request))
-    _check_items("input", request.get("input"), "type", "role", "id")
-    _check_items("tools", request.get("tools"), "type")
+    check_messages(request)
+    check_items("tools", request.get("tools"), "type")
     _check_tools(request)
     _check_text(request)
     _check_mode(request)
     return {**request, "model": request.get("model") or PROMPT_MODEL}
 
 
-def _object(raw: bytes) -> JsonObject:
+def parse_fields(raw: bytes) -> JsonObject:
+    """The body of a request with parameters of a create, none of them required. Raises ApiError (400) for a type."""
+    request = parse_object(raw)
+    for param, types in TYPES.items():
+        check_type(param, request.get(param), types)
+    check_items("input", request.get("input"), "type", "role", "id")
+    return request
+
+
+def parse_object(raw: bytes) -> JsonObject:
+    """The JSON object in a body. Raises ApiError (400)."""
     try:
         parsed: object = json.loads(raw, parse_constant=_no_number)
         # 1e999 and half of a surrogate pair are JSON, but cannot be sent back.
@@ -148,7 +160,7 @@ def _at(request: Mapping[str, Any], path: str) -> Any:
     return value.get(name)
 
 
-def _check_items(param: str, items: object, *strings: str) -> None:
+def check_items(param: str, items: object, *strings: str) -> None:
     """Require objects; these fields of theirs are strings or left out."""
     if isinstance(items, list):
         for index, item in enumerate(cast("list[JsonObject]", items)):
@@ -166,7 +178,10 @@ def _check_tools(request: Mapping[str, Any]) -> None:
             if tool.get("name") is None:
                 _missing(f"tools[{index}].name")
             check_type(f"tools[{index}].name", tool["name"], _STRING)
-            _check_schema(f"tools[{index}].parameters", tool.get("parameters"))
+            param = f"tools[{index}].parameters"
+            _check_schema(param, tool.get("parameters"))
+            if tool.get("strict") is True:
+                check_strict(param, f"function '{tool['name']}'", tool.get("parameters"), "invalid_function_parameters")
             names.append(tool["name"])
     choice = request.get("tool_choice")
     if isinstance(choice, str):
@@ -177,7 +192,7 @@ def _check_tools(request: Mapping[str, Any]) -> None:
         refuse("tool_choice", "Tool choice 'function' not found in 'tools' parameter.")
     elif choice is not None and choice.get("type") == "allowed_tools":
         check_type("tool_choice.tools", choice.get("tools"), _ARRAY)
-        _check_items("tool_choice.tools", choice.get("tools"), "type", "name")
+        check_items("tool_choice.tools", choice.get("tools"), "type", "name")
 
 
 def _check_text(request: Mapping[str, Any]) -> None:
@@ -187,6 +202,10 @@ def _check_text(request: Mapping[str, Any]) -> None:
             if form.get(name) is None:
                 _missing(f"text.format.{name}")
         _check_schema("text.format.schema", form["schema"])
+        if form.get("strict") is True:
+            owner = f"response_format '{form['name']}'"
+            check_strict("text.format.schema", owner, form["schema"], "invalid_json_schema")
+    check_json_mode(request, form)
 
 
 def _check_schema(param: str, schema: object) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from .._errors import ApiError
 from .._state.body import response_body
+from .._state.input_items import listed_items, request_items
 from .._state.ledger import Effect, Ledger
-from .._state.request import JsonObject
+from .._state.request import JsonObject, prompt_text, token_count
 from .._state.runs import PENDING, Clock, status_at
-from .create_request import parse_create
+from .compaction import compaction
+from .create_request import parse_create, parse_fields
 from .event_stream import EventStream
 from .http_responses import body_response
-from .input_items import input_items_page
+from .item_pages import items_page
 from .parameters import check_include, refuse
 from .rate_limits import RateLimits
 
@@ -70,8 +72,19 @@ class Endpoints:
     async def input_items(self, request: Request) -> Handled:
         """List the input items of a run: one page."""
         effect = self._ledger.read("input_items", request.path_params["id"])
-        page = input_items_page(effect.run, request.query_params) if effect.run else {}
+        run = effect.run
+        items = listed_items(request_items(run.request), run.id) if run else []
+        page = items_page(items, request.query_params)
         return effect, body_response(page, effect.fault)
+
+    async def input_tokens(self, request: Request) -> Handled:
+        """Count the tokens of an input, roughly."""
+        tokens = token_count(prompt_text(parse_fields(await request.body())))
+        return Effect(), JSONResponse({"object": "response.input_tokens", "input_tokens": tokens})
+
+    async def compact(self, request: Request) -> Handled:
+        """Compact an input: its messages by the user, and one item in place of the rest. No run is made."""
+        return Effect(), JSONResponse(compaction(parse_create(await request.body()), self._clock.now()))
 
     async def models(self, request: Request) -> Handled:
         """List the models, or retrieve the one in the path."""

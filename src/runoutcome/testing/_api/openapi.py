@@ -33,9 +33,9 @@ def openapi_document() -> JsonObject:
     return {
         "openapi": "3.1.0",
         "info": {"title": "runoutcome emulator", "version": "1", "description": _DESCRIPTION},
-        "servers": [{"url": "/"}],
+        "servers": [{"url": "/"}, {"url": "/openai", "description": "Azure's addresses; the `/v1` may be left out."}],
         "security": [{"bearer": []}, {"apiKey": []}],
-        "paths": {**_api_paths(), **_page_paths()},
+        "paths": {**_api_paths(), **_conversation_paths(), **_page_paths()},
         "components": {
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "Any token that is not empty."},
@@ -60,16 +60,16 @@ def _api_paths() -> JsonObject:
         _query_parameter("include", {"type": "array", "items": {"enum": list(INCLUDABLE)}}),
         _query_parameter("include_obfuscation", _FLAG),
     ]
-    page = [
-        run_id,
-        _query_parameter("order", {"enum": ["asc", "desc"]}),
-        _query_parameter("limit", {"type": "integer", "minimum": 1, "maximum": 100}),
-        _query_parameter("after", _TEXT, "The id of an item."),
-    ]
+    page = [run_id, *_page_parameters()]
     body = {"required": True, "content": _json("CreateResponse")}
+    count = {"required": True, "content": {"application/json": {"schema": _OBJECT}}}
     model = [_path_parameter("model")]
     return {
         "/v1/responses": {"post": _operation("createResponse", response, 400, requestBody=body)},
+        "/v1/responses/input_tokens": {
+            "post": _operation("countInputTokens", _json("InputTokens"), 400, requestBody=count)
+        },
+        "/v1/responses/compact": {"post": _operation("compactInput", _json("Compaction"), 400, requestBody=body)},
         "/v1/responses/{id}": {
             "get": _operation("retrieveResponse", response, 400, 404, parameters=poll),
             "delete": _operation("deleteResponse", _json("Deleted"), 404, parameters=[run_id]),
@@ -83,6 +83,39 @@ def _api_paths() -> JsonObject:
         "/v1/models": {"get": _operation("listModels", _json("ModelList"))},
         "/v1/models/{model}": {"get": _operation("retrieveModel", _json("Model"), 404, parameters=model)},
     }
+
+
+def _conversation_paths() -> JsonObject:
+    whole, items = _json("Conversation"), _json("ItemPage")
+    ids = [_path_parameter("conversation")]
+    item = {"parameters": [*ids, _path_parameter("item")]}
+    body = {"content": {"application/json": {"schema": _OBJECT}}}
+    required = {"requestBody": {"required": True, **body}, "parameters": ids}
+    page = [*ids, *_page_parameters()]
+    return {
+        "/v1/conversations": {"post": _operation("createConversation", whole, 400, requestBody=body)},
+        "/v1/conversations/{conversation}": {
+            "get": _operation("retrieveConversation", whole, 404, parameters=ids),
+            "post": _operation("updateConversation", whole, 400, 404, **required),
+            "delete": _operation("deleteConversation", _json("DeletedConversation"), 404, parameters=ids),
+        },
+        "/v1/conversations/{conversation}/items": {
+            "get": _operation("listItems", items, 400, 404, parameters=page),
+            "post": _operation("createItems", items, 400, 404, **required),
+        },
+        "/v1/conversations/{conversation}/items/{item}": {
+            "get": _operation("retrieveItem", {"application/json": {"schema": _OBJECT}}, 404, **item),
+            "delete": _operation("deleteItem", whole, 404, **item),
+        },
+    }
+
+
+def _page_parameters() -> list[JsonObject]:
+    return [
+        _query_parameter("order", {"enum": ["asc", "desc"]}),
+        _query_parameter("limit", {"type": "integer", "minimum": 1, "maximum": 100}),
+        _query_parameter("after", _TEXT, "The id of an item."),
+    ]
 
 
 def _page_paths() -> JsonObject:
@@ -155,6 +188,16 @@ def _schemas() -> JsonObject:
         "Response": _response_schema(),
         "Usage": _object(input_tokens=_COUNT, output_tokens=_COUNT, total_tokens=_COUNT),
         "Event": _object(type=_TEXT, sequence_number=_COUNT),
+        "InputTokens": _object(object={"const": "response.input_tokens"}, input_tokens=_COUNT),
+        "Compaction": _object(
+            id=_TEXT,
+            object={"const": "response.compaction"},
+            created_at=_COUNT,
+            output=_array(_object(id=_TEXT, type=_TEXT)),
+            usage=_ref("Usage"),
+        ),
+        "Conversation": _object(id=_TEXT, object={"const": "conversation"}, created_at=_COUNT, metadata=_OBJECT),
+        "DeletedConversation": _object(id=_TEXT, object={"const": "conversation.deleted"}, deleted={"const": True}),
         "Deleted": _object(id=_TEXT, object={"const": "response"}, deleted={"const": True}),
         "ItemPage": page,
         "Model": model,

@@ -30,7 +30,7 @@ def stream_events(run: EmulatedRun) -> list[TimedEvent]:
     timed = list(_planned(replace(run, cancelled_at=None)))
     if (cancelled := run.cancelled_at) is not None:
         timed = [(at, event) for at, event in timed if has_come(at, cancelled) and not is_end(event)]
-        timed.append((cancelled, _lifecycle(run, _LAST, "cancelled")))
+        timed.append((cancelled + run.outcome.cancelling_seconds, _lifecycle(run, _LAST, "cancelled")))
     return [(at, {**event, "sequence_number": number}) for number, (at, event) in enumerate(timed)]
 
 

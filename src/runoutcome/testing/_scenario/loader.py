@@ -123,7 +123,7 @@ def _scenario(name: str, values: Mapping[str, Any], lines: Mapping[Steps, int] =
 def _fields(value: object) -> dict[str, Any]:
     """Reader of a whole scenario: the fields of a `Scenario`."""
     fields = _SCENARIO(value)
-    defaults = {"queued_seconds": QUEUED_SECONDS, "running_seconds": RUNNING_SECONDS}
+    defaults = {"queued_seconds": QUEUED_SECONDS, "running_seconds": RUNNING_SECONDS, "cancelling_seconds": 0.0}
     durations = {name: fields.get(name, seconds) for name, seconds in defaults.items()}
     lists = {name: tuple(fields.get(name, ())) for name in ("outcomes", "jobs", "faults")}
     lists["outcomes"] = tuple(_outcome({**durations, **outcome}) for outcome in lists["outcomes"])
@@ -241,7 +241,7 @@ _SCENARIO = table(
     {
         "description": text,
         "seed": whole_number,
-        **{name: _SECONDS[name] for name in ("queued_seconds", "running_seconds")},
+        **{name: _SECONDS[name] for name in ("queued_seconds", "running_seconds", "cancelling_seconds")},
         "outcomes": items(_outcome_fields),
         "jobs": items(read_job),
         "faults": items(read_fault_rule),

@@ -32,10 +32,12 @@ class Scenario:
     webhooks: Webhooks = Webhooks()
     cancel_finished: int = 400
     """The HTTP status of a cancel of an ended run: 200, 400 or 409; an outcome's `cancel_status` comes before it."""
-    unstored_background: str = "refuse"
-    """Treatment of a background create with `store` false: `refuse` it, or `keep` the run for a while."""
+    unstored_background: str = "keep"
+    """Treatment of a background create with `store` false: `keep` the run for a while after its end, or `refuse` it."""
+    cancelling_seconds: float = 0.0
+    """Seconds for which a run goes on after its cancel; an outcome's own come before it."""
     spans: Mapping[str, Span] = field(default_factory=dict[str, Span], hash=False)
-    """`queued_seconds` or `running_seconds` as spans, for outcomes that are named by a word alone."""
+    """Durations above as spans, for outcomes that are named by a word alone."""
 
     def __post_init__(self) -> None:
         checked(lambda scenario: check_names(scenario.outcomes, scenario.jobs, scenario.faults), self, self.name)
@@ -48,6 +50,7 @@ class Scenario:
             _builtin(word, self._named),
             queued_seconds=self.queued_seconds,
             running_seconds=self.running_seconds,
+            cancelling_seconds=self.cancelling_seconds,
             spans=self.spans,
         )
 

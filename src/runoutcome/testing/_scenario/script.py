@@ -21,7 +21,7 @@ Seconds = float | Span
 """A duration, or the span it is drawn from for each run."""
 DURATIONS = (
     *("queued_seconds", "running_seconds", "expires_after_seconds", "hidden_seconds"),
-    *("missing_from_seconds", "missing_until_seconds", "completes_despite_cancel_seconds"),
+    *("missing_from_seconds", "missing_until_seconds", "cancelling_seconds", "completes_despite_cancel_seconds"),
 )
 """The durations of an outcome."""
 
@@ -73,8 +73,10 @@ class OutcomeScript:
     """None: the id is never known again."""
     cancel_status: int | None = None
     """The HTTP status of a cancel of the ended run: 200, 400 or 409; None is the API's own."""
+    cancelling_seconds: float = 0.0
+    """Seconds from its cancel, in which the run is still pending; then it is cancelled, with a usage of zero tokens."""
     completes_despite_cancel_seconds: float | None = None
-    """Seconds from its cancel; afterwards the run is completed all the same."""
+    """Seconds from its end as cancelled; afterwards the run is completed all the same."""
     spans: Mapping[str, Span] = field(default_factory=dict[str, Span], hash=False)
     """Spans that replace durations above, by their names; drawn for each run."""
 

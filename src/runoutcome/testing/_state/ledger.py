@@ -17,8 +17,10 @@ from .fault_plan import FaultPlan
 from .journal import Journal
 from .outcome_choice import check_webhook_marker, create_faults_for, outcomes_for
 from .outcome_queue import OutcomeQueue
-from .request import request_key
+from .output import output_of
+from .request import JsonObject, request_key
 from .runs import PENDING, Clock, EmulatedRun, is_forgotten, is_streamable, status_at
+from .tool_calls import check_tool_calls, input_items
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class Ledger:
         status = status_at(run, self._now)
         cancel_status = run.outcome.cancel_status or self._scenario.cancel_finished
         if status in PENDING:
-            run = self._change(run, "cancelled")
+            run = run if run.cancelled_at is not None else self._change(run, "cancelled")
         elif status != "cancelled" and cancel_status != 200:
             raise ApiError(cancel_status, f"Cannot cancel a {status} response.")
         return Effect(run, fault)
@@ -163,6 +165,20 @@ class Ledger:
                 param="previous_response_id",
                 code="previous_response_not_found",
             )
+        earlier = self._earlier_items(previous)
+        if earlier is not None:
+            check_tool_calls(request, earlier)
+
+    def _earlier_items(self, previous: str | None) -> list[JsonObject] | None:
+        """The items before a run that follows on `previous`; None if some are not known."""
+        items: list[JsonObject] = []
+        while previous is not None:
+            run = self._known(previous)
+            if run is None or run.outcome.raw_body is not None or run.request.get("conversation"):
+                return None
+            items = [*input_items(run.request), *output_of(run, status_at(run, self._now)), *items]
+            previous = run.request.get("previous_response_id")
+        return items
 
     def _fault(self, route: Route, run: EmulatedRun) -> Fault | None:
         own = run.outcome.faults_on(route)

@@ -29,7 +29,9 @@ def output_of(run: EmulatedRun, status: str) -> list[JsonObject]:
 
 
 def usage_of(run: EmulatedRun, status: str) -> JsonObject | None:
-    """The tokens of a run that has ended with `status`; None without output."""
+    """The tokens of a run that has ended with `status`; zero after a slow cancel, else None without output."""
+    if status == "cancelled" and run.outcome.cancelling_seconds:
+        return usage(0, 0)
     if status not in _WITH_OUTPUT:
         return None
     limit = run.request.get("max_output_tokens")
@@ -38,11 +40,16 @@ def usage_of(run: EmulatedRun, status: str) -> JsonObject | None:
     if limit is not None:
         ran_out = status == "incomplete" and run.outcome.reason == "max_output_tokens"
         output_tokens = limit if ran_out else min(output_tokens, limit)
+    return usage(input_tokens, output_tokens, min(reasoning, output_tokens))
+
+
+def usage(input_tokens: int, output_tokens: int, reasoning_tokens: int = 0) -> JsonObject:
+    """A usage of so many tokens."""
     return {
         "input_tokens": input_tokens,
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
         "output_tokens": output_tokens,
-        "output_tokens_details": {"reasoning_tokens": min(reasoning, output_tokens)},
+        "output_tokens_details": {"reasoning_tokens": reasoning_tokens},
         "total_tokens": input_tokens + output_tokens,
     }
 

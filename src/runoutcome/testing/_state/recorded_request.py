@@ -3,7 +3,19 @@
 from dataclasses import dataclass
 from typing import Literal
 
-RequestRoute = Literal["create", "poll", "stream", "cancel", "delete", "input_items", "models", "other"]
+RequestRoute = Literal[
+    "create",
+    "poll",
+    "stream",
+    "cancel",
+    "delete",
+    "input_items",
+    "input_tokens",
+    "compact",
+    "models",
+    "conversations",
+    "other",
+]
 """Call of the API; `stream` is a poll with `stream=true`, `other` a path the API does not have."""
 
 

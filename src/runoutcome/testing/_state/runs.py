@@ -96,10 +96,11 @@ class EmulatedRun:
 
 def status_at(run: EmulatedRun, now: float) -> str:
     """The status of the run at `now` (Unix seconds)."""
-    if run.cancelled_at is not None:
-        flip = run.outcome.completes_despite_cancel_seconds
-        return "cancelled" if flip is None or now + _GRAIN < run.cancelled_at + flip else "completed"
-    elapsed = now - run.created_at + _GRAIN
+    if run.cancelled_at is not None and has_come(run.cancelled_at + run.outcome.cancelling_seconds, now):
+        ended, flip = ended_at(run), run.outcome.completes_despite_cancel_seconds
+        return "cancelled" if flip is None or ended is None or not has_come(ended, now) else "completed"
+    # Until a cancel takes effect, the run stays as it was at that time.
+    elapsed = (now if run.cancelled_at is None else run.cancelled_at) - run.created_at + _GRAIN
     if run.outcome.status == STUCK or elapsed < run.outcome.queued_seconds:
         return "queued"
     if elapsed < run.outcome.queued_seconds + run.outcome.running_seconds:
@@ -110,7 +111,8 @@ def status_at(run: EmulatedRun, now: float) -> str:
 def ended_at(run: EmulatedRun) -> float | None:
     """Unix seconds of the end of the run, in the future or the past; None if it never ends."""
     if run.cancelled_at is not None:
-        return run.cancelled_at + (run.outcome.completes_despite_cancel_seconds or 0.0)
+        later = run.outcome.completes_despite_cancel_seconds or 0.0
+        return run.cancelled_at + run.outcome.cancelling_seconds + later
     if run.outcome.status in (STUCK, *PENDING):
         return None
     return run.created_at + run.outcome.queued_seconds + run.outcome.running_seconds

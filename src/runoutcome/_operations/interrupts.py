@@ -23,10 +23,15 @@ CANCEL_SECONDS = 10.0
 
 @contextmanager
 def carrying(token: str) -> Generator[None]:
-    """A block whose exceptions, Ctrl-C and cancellation included, carry the resume token as `.run_token`."""
+    """A block whose exceptions, Ctrl-C and cancellation included, carry the resume token as `.run_token`.
+
+    The traceback of an interrupt shows the token, too.
+    """
     try:
         yield
     except BaseException as error:
+        if not isinstance(error, (Exception, GeneratorExit)) and not hasattr(error, "run_token"):
+            note(error, f"resume the wait with the token {token}")
         if not (isinstance(error, Portable) and error.run_token):
             tell(error, "run_token", token)
         raise

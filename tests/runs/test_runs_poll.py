@@ -8,6 +8,7 @@ import pickle
 import random
 import socket
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Any
@@ -1293,3 +1294,12 @@ def test_a_fault_is_told_before_the_sleep_it_causes(worlds: OpenWorld) -> None:
         ("request", ("GET", 200)),
         ("end", None),
     ]
+
+
+def test_a_traceback_is_short(worlds: OpenWorld) -> None:
+    """Between the caller and a run's error stand at most four frames of runoutcome."""
+    world = worlds()
+    with pytest.raises(RunError) as caught:
+        world.call("poll", world.submitted("server_error"))
+    ours = [frame for frame in traceback.extract_tb(caught.value.__traceback__) if "/runoutcome/_" in frame.filename]
+    assert len(ours) <= 4

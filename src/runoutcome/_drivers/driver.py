@@ -11,6 +11,7 @@ from itertools import starmap
 from typing import Any, TypeVar, cast
 
 from .. import _sdk
+from .._errors.portable import Portable
 from .._errors.retryable import retry_after
 from .._operations.effects import (
     Admit,
@@ -39,6 +40,11 @@ _T = TypeVar("_T")
 MAX_HOLD_SECONDS = 60.0
 
 
+def without_steps(error: BaseException) -> BaseException:
+    """`error`; an exception of ours without the frames of the steps inside, which tell a reader nothing."""
+    return error.with_traceback(None) if isinstance(error, Portable) else error
+
+
 @dataclass(frozen=True)
 class Driver:
     """Carries out effects with a sync client."""
@@ -56,9 +62,9 @@ class Driver:
         post = LastPost()
         try:
             return self._run(steps, post)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again
             post.label(error)
-            raise
+            raise without_steps(error)  # noqa: B904 - the same exception
 
     def _run(self, steps: Steps[_T], post: LastPost) -> _T:
         listener, slot = NoticeListener(self.clock, self.notices), self.submits.slot()
@@ -149,9 +155,9 @@ class AsyncDriver:
         post = LastPost()
         try:
             return await self._run(steps, post)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again
             post.label(error)
-            raise
+            raise without_steps(error)  # noqa: B904 - the same exception
 
     async def _run(self, steps: Steps[_T], post: LastPost) -> _T:
         listener, slot = AsyncNoticeListener(self.clock, self.notices), self.submits.slot()

@@ -8,21 +8,25 @@
 
 import { ENTRIES, RULES, type Action, type Entry, type ErrorType, type Rule } from "./catalog.js";
 import { classify, idOf, type Options, type Outcome } from "./classify.js";
+import { PlainError, type ErrorFields } from "./fields.js";
 import type { Json } from "./json.js";
 
 type ErrorLike = new (...args: any[]) => Error;
 
-/** The client class of the `openai` package, or its module `openai/error`: whatever has its error classes by name. */
+/**
+ * The client class of the `openai` package, or its module `openai/error`: whatever has its error classes by name. A
+ * class that is left out is replaced by `APIError`, and that one by a plain error with the same fields.
+ */
 export interface Classes {
-  readonly APIError: ErrorLike;
-  readonly BadRequestError: ErrorLike;
-  readonly AuthenticationError: ErrorLike;
-  readonly PermissionDeniedError: ErrorLike;
-  readonly NotFoundError: ErrorLike;
-  readonly ConflictError: ErrorLike;
-  readonly UnprocessableEntityError: ErrorLike;
-  readonly RateLimitError: ErrorLike;
-  readonly InternalServerError: ErrorLike;
+  readonly APIError?: ErrorLike;
+  readonly BadRequestError?: ErrorLike;
+  readonly AuthenticationError?: ErrorLike;
+  readonly PermissionDeniedError?: ErrorLike;
+  readonly NotFoundError?: ErrorLike;
+  readonly ConflictError?: ErrorLike;
+  readonly UnprocessableEntityError?: ErrorLike;
+  readonly RateLimitError?: ErrorLike;
+  readonly InternalServerError?: ErrorLike;
   readonly ContentFilterFinishReasonError?: ErrorLike;
 }
 
@@ -36,14 +40,18 @@ export interface ErrorBody {
   readonly action: Action;
 }
 
-export type RunError = Error & { readonly outcome: Outcome };
+export type RunError = Error & ErrorFields & { readonly outcome: Outcome };
 
 /** The class that an outcome amounts to; `APIError` where the package has none. */
 export function errorClassFor(outcome: Outcome, classes: Classes): ErrorLike {
   const name = outcome.error_class;
   // A run in an unknown state may still be going: no status and no cause is claimed for it.
-  if (name === null || name === "APIStatusError" || outcome.phase !== "terminal") return classes.APIError;
-  return classes[name] ?? classes.APIError;
+  if (name === null || name === "APIStatusError" || outcome.phase !== "terminal") return baseOf(classes);
+  return classes[name] ?? baseOf(classes);
+}
+
+function baseOf(classes: Classes): ErrorLike {
+  return classes.APIError ?? PlainError;
 }
 
 /** A fresh error for what `body` says became of its run, with `outcome` on it; null if it is completed or pending. */
@@ -58,7 +66,7 @@ function made(outcome: Outcome, cls: ErrorLike, classes: Classes): Error {
   const { code, param, error_type: type, retryable, action } = outcome;
   const message = outcome.message ?? describe(outcome);
   const error: ErrorBody = { code, message, param, type, retryable, action };
-  const hasStatus = cls !== classes.APIError || outcome.error_class === "APIStatusError";
+  const hasStatus = outcome.error_class !== null && (outcome.status_code ?? 0) >= 400;
   if (!hasStatus || outcome.phase !== "terminal") return new cls(undefined, error, message, undefined);
   return new cls(outcome.status_code ?? undefined, error, message, headersOf(outcome));
 }

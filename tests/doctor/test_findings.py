@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 from pathlib import Path
 from textwrap import dedent
@@ -8,7 +9,7 @@ from textwrap import dedent
 import pytest
 from snippets import rules
 
-from runoutcome.doctor import RULES, Finding, check_source
+from runoutcome.doctor import RULES, Finding, Rule, check_source
 
 ROOT = Path(__file__).parents[2]
 LOOP = """\
@@ -30,6 +31,16 @@ def test_a_finding_is_whole() -> None:
     }
     assert second.rule == "wait-for-completed-only"
     assert json.loads(json.dumps(first.to_dict())) == first.to_dict()
+
+
+def test_a_rule_has_a_name() -> None:
+    """A rule is found by its id, and pickled by it; a rule of somebody else's is pickled as a whole."""
+    for rule in RULES:
+        assert Rule.named(rule.id) is pickle.loads(pickle.dumps(rule)) is rule
+    own = Rule("own", check_source, "Mend it.")  # type: ignore[arg-type]
+    assert pickle.loads(pickle.dumps(own)) == own
+    with pytest.raises(KeyError):
+        Rule.named("own")
 
 
 def test_findings_are_sorted_and_told_once() -> None:

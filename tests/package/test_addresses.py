@@ -97,6 +97,7 @@ def door_values() -> dict[str, Any]:
         webhooks.Receipt(webhooks.Notice("wh_1", None, "response.completed", "resp_1", None), True),
         *emulator_values(),
         contract.diff,
+        doctor.RULES[0],
         doctor.check_source,
         read_jobs,
         testing.judge_client,

@@ -8,22 +8,26 @@
 
 import { ENTRIES, RULES, type Action, type Entry, type ErrorType, type Rule } from "./catalog.js";
 import { classify, idOf, type Options, type Outcome } from "./classify.js";
+import { PlainError, type ErrorFields } from "./fields.js";
 import type { Json } from "./json.js";
 import { read, readFailure } from "./reading.js";
 
 type ErrorLike = new (...args: any[]) => Error;
 
-/** The client class of the `openai` package, or its module `openai/error`: whatever has its error classes by name. */
+/**
+ * The client class of the `openai` package, or its module `openai/error`: whatever has its error classes by name. A
+ * class that is left out is replaced by `APIError`, and that one by a plain error with the same fields.
+ */
 export interface Classes {
-  readonly APIError: ErrorLike;
-  readonly BadRequestError: ErrorLike;
-  readonly AuthenticationError: ErrorLike;
-  readonly PermissionDeniedError: ErrorLike;
-  readonly NotFoundError: ErrorLike;
-  readonly ConflictError: ErrorLike;
-  readonly UnprocessableEntityError: ErrorLike;
-  readonly RateLimitError: ErrorLike;
-  readonly InternalServerError: ErrorLike;
+  readonly APIError?: ErrorLike;
+  readonly BadRequestError?: ErrorLike;
+  readonly AuthenticationError?: ErrorLike;
+  readonly PermissionDeniedError?: ErrorLike;
+  readonly NotFoundError?: ErrorLike;
+  readonly ConflictError?: ErrorLike;
+  readonly UnprocessableEntityError?: ErrorLike;
+  readonly RateLimitError?: ErrorLike;
+  readonly InternalServerError?: ErrorLike;
   readonly ContentFilterFinishReasonError?: ErrorLike;
 }
 
@@ -39,14 +43,18 @@ export interface ErrorBody {
 }
 
 /** `type` on it is the server's own word, as in the package; ours is `error_type`. */
-export type RunError = Error & { readonly outcome: Outcome; readonly error_type: ErrorType | null };
+export type RunError = Error & ErrorFields & { readonly outcome: Outcome; readonly error_type: ErrorType | null };
 
 /** The class that an outcome amounts to; `APIError` where the package has none. */
 export function errorClassFor(outcome: Outcome, classes: Classes): ErrorLike {
   const name = outcome.error_class;
   // A run in an unknown state may still be going: no status and no cause is claimed for it.
-  if (name === null || name === "APIStatusError" || outcome.phase !== "terminal") return classes.APIError;
-  return classes[name] ?? classes.APIError;
+  if (name === null || name === "APIStatusError" || outcome.phase !== "terminal") return baseOf(classes);
+  return classes[name] ?? baseOf(classes);
+}
+
+function baseOf(classes: Classes): ErrorLike {
+  return classes.APIError ?? PlainError;
 }
 
 /** A fresh error for what `body` says became of its run, with `outcome` on it; null if it is completed or pending. */
@@ -63,7 +71,7 @@ function made(outcome: Outcome, cls: ErrorLike, classes: Classes, type: string |
   const { code, param, retryable, action } = outcome;
   const message = outcome.message ?? describe(outcome);
   const error: ErrorBody = { code, message, param, type, retryable, action };
-  const hasStatus = cls !== classes.APIError || outcome.error_class === "APIStatusError";
+  const hasStatus = outcome.error_class !== null && (outcome.status_code ?? 0) >= 400;
   if (!hasStatus || outcome.phase !== "terminal") return new cls(undefined, error, message, undefined);
   return new cls(outcome.status_code ?? undefined, error, message, headersOf(outcome));
 }

@@ -37,6 +37,26 @@ for (const [code, cls, status] of CLASSES) {
   });
 }
 
+test("without the package an error has the same fields", () => {
+  for (const code of ["rate_limit_exceeded", "server_error", "brand_new", 418]) {
+    const body = failed({ code, message: "Went wrong.", param: "input" });
+    const plain = errorFor(body, {});
+    const real = errorFor(body, OpenAI);
+    assert.ok(plain instanceof Error);
+    assert.ok(real !== null);
+    assert.equal(plain.name, "RunError");
+    for (const name of ["message", "status", "code", "param", "type"] as const) assert.equal(plain[name], real[name]);
+    assert.deepEqual([...(plain.headers ?? [])], [...(real.headers ?? [])]);
+    assert.deepEqual(plain.outcome, real.outcome);
+  }
+});
+
+test("a class that was not passed is replaced by APIError, with its status", () => {
+  const error = errorFor(failed({ code: "rate_limit_exceeded", message: "m" }), { APIError: OpenAI.APIError });
+  assert.equal(error?.constructor, OpenAI.APIError);
+  assert.equal(error?.status, 429);
+});
+
 test("the class is the one that the package itself has for the status", () => {
   for (const status of [400, 401, 403, 404, 408, 409, 418, 422, 429, 500, 503, 599]) {
     const own = OpenAI.APIError.generate(status, { error: { message: "m" } }, undefined, new Headers());

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ._findings import Hit
 from ._module import Module
@@ -18,6 +19,15 @@ class Rule:
     id: str
     find: Callable[[Module], Iterator[Hit]]
     fix: str
+
+    @classmethod
+    def named(cls, id: str) -> "Rule":
+        """Return the rule with this id. Raises KeyError if there is none."""
+        return {rule.id: rule for rule in RULES}[id]
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        # A pickle by id: the address of `find` is private, and may change between releases.
+        return (Rule.named, (self.id,)) if self in RULES else super().__reduce__()
 
 
 RULES = (

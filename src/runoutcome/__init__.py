@@ -104,7 +104,7 @@ _HOMES = {
     "retry_after": "_errors.retryable",
 }
 
-# What the pickles of those names hold, and nobody imports.
+# Names that only pickles hold.
 _HELD = {
     "Alternative": "_catalog.rows",
     "Auto": "_runs.options",

@@ -120,7 +120,7 @@ class Limiter(_LimiterBase):
             delay = self._admit(slot, now)
             if delay > 0:
                 self._turns.setdefault(slot, threading.Event()).clear()
-                delay = self._admit(slot, now)  # again: what left before that has told nobody
+                delay = self._admit(slot, now)  # again: a slot that was given back meanwhile woke none
             return delay
 
     def leave(self, slot: Slot) -> None:

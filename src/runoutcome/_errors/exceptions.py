@@ -12,7 +12,7 @@ openai.OpenAIError
 │  ├─ RunExpiredError
 │  ├─ RunRefusedError, RunEmptyError   completed, without the output that `require` asks for
 │  ├─ RunPendingError              not terminal yet
-│  └─ RunUnknownError              also openai.APIError: no run body, or a status nobody knows
+│  └─ RunUnknownError              also openai.APIError: no run body, or an unknown status
 ├─ RunGoneError                    also openai.NotFoundError; not a RunError
 ├─ WaitTimeoutError                also TimeoutError
 ├─ PollingLostError
@@ -170,7 +170,7 @@ class RunPendingError(RunError):
 
 
 class RunUnknownError(RunError, _sdk.APIError):
-    """No run body, or a status nobody knows; the run may still be going, or may have completed."""
+    """No run body, or an unknown status; the run may still be going, or may have completed."""
 
     __module__ = "runoutcome"
 
@@ -307,7 +307,7 @@ class OutputParseError(WaitError, ValueError):
         """The error for output that does not fit the model `name`; internal."""
         reasons = ", ".join(cut(complaint, 40) for complaint in complaints[:5])
         error = cls(
-            f"The run {outcome.response_id} is completed, but its output is no {cut(name, 60)} ({reasons}). "
+            f"The run {outcome.response_id} is completed, but the output does not match the model `{cut(name, 60)}`: {reasons}. "
             "The response is on `run`; nothing was submitted again.",
             response_id=outcome.response_id,
             token=token,

@@ -15,7 +15,7 @@ from .._waiting.attempts import Attempt
 from .snapshot import Snapshot
 
 ARGS = "runoutcome.args"
-"""Key in `response.extensions`: an error that somebody builds again from a response of ours keeps its outcome."""
+"""Key in `response.extensions`: an error rebuilt from a synthetic response keeps its outcome."""
 
 
 class Portable:

@@ -49,13 +49,13 @@ def recounting(attempts: tuple[Attempt, ...]) -> Generator[None]:
 
 
 def tell(error: BaseException, name: str, value: Any) -> None:
-    """Set an attribute on somebody else's exception; one that takes none leaves as it is."""
+    """Set an attribute on a foreign exception; one that takes none leaves as it is."""
     with suppress(AttributeError):
         setattr(error, name, value)
 
 
 def note(error: BaseException, text: str) -> None:
-    """Add a line to what is shown of somebody else's exception, from Python 3.11 on."""
+    """Add a line to the traceback of a foreign exception, from Python 3.11 on."""
     if add_note := getattr(error, "add_note", None):
         add_note(f"runoutcome: {text}")
 

@@ -70,7 +70,7 @@ def run_job(job: Job, token: ResumeToken | None = None) -> Steps[_sdk.Response]:
     """Steps of one job; gives the SDK's response. With a `token` they begin by waiting for that run.
 
     One deadline covers the wait, the resubmissions and the pauses before them. A POST in flight is never cut by it:
-    that would make a paid run nobody can find.
+    that would make a paid run that cannot be found.
     """
     started = job.wait.clock.monotonic()
     progress = _begin(job, token)
@@ -97,7 +97,7 @@ def run_job(job: Job, token: ResumeToken | None = None) -> Steps[_sdk.Response]:
 def created(
     job_params: Mapping[str, Any], key: str, max_retries: int, text_format: TextFormat | None
 ) -> Steps[_sdk.Response]:
-    """Steps of submitting one run that nobody waits for; gives the SDK's response."""
+    """Steps of submitting one run without a wait; gives the SDK's response."""
     response = yield from submit(job_params, key, max_retries)
     token = ResumeToken(response.id, None, key).dumps()
     return in_form(text_format, response, classify(response), token)

@@ -121,7 +121,7 @@ def ask(wait: Wait, token: ResumeToken, state: _wait.WaitState) -> Steps[Observa
     try:
         answer: Answer = yield Poll(token.response_id, timeout)
         return observe_answer(answer, wait.catalog)
-    except BaseException as error:  # noqa: BLE001 - whoever asked raises it again unless it is a poll fault
+    except BaseException as error:  # noqa: BLE001 - the caller raises it again unless it is a poll fault
         return error
 
 

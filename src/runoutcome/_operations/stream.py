@@ -88,7 +88,7 @@ class Follower:
         return _wait.room(self.wait.policy, self.state, self.wait.clock.monotonic())
 
     def follow(self) -> EventSteps[Observation]:
-        """Steps of following a run to its end; gives what it has become, whatever that is.
+        """Steps of following a run to its end; gives its last observation.
 
         Raises what `poll` raises for a wait that ends before the run does. The stream is closed then, and what leaves
         carries the resume token.
@@ -232,7 +232,7 @@ class Follower:
         return None
 
     def _pass_on(self, event: Any) -> EventSteps[Observation | Exception | None]:
-        """Give an event to whoever iterates; gives the end of the run if the event tells that."""
+        """Give an event to the caller; gives the end of the run if the event has it."""
         kind = look(event, "type")
         is_last = kind in TERMINAL_EVENTS
         observation = self._judged(event) if is_last or kind in _CHANGES else None

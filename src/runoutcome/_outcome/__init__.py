@@ -1,1 +1,1 @@
-"""From a body, whatever carried it, to one `Outcome`. Pure and total."""
+"""From a body in any form to one `Outcome`. Pure and total."""

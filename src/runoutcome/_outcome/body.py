@@ -72,7 +72,7 @@ class Reading(NamedTuple):
 def read(obj: object, *, is_row: bool = False) -> Reading:
     """The reading of `obj`, as a row of a batch's output if the caller says so or it looks like one.
 
-    May raise whatever the object's own attributes raise; `classify` is what never does.
+    May raise what the object's own attributes raise; `classify` never raises.
     """
     if isinstance(obj, (str, bytes, bytearray, memoryview)):
         return _read_text(obj, is_row)

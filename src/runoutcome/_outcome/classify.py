@@ -1,4 +1,4 @@
-"""`classify`: one body, one outcome, whatever carried it. Pure and total."""
+"""`classify`: the same outcome for one body in any form. Pure and total."""
 
 from __future__ import annotations
 

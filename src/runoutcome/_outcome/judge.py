@@ -18,7 +18,7 @@ ROW = "batch.output_row"
 
 
 def judge(reading: Reading, surface: Surface | None, catalog: Catalog) -> Outcome:
-    """The outcome of what was read; `surface` is the surface of a run's body, None where nobody knows it."""
+    """The outcome of what was read; `surface` is the surface of a run's body, None if it is unknown."""
     if reading.kind == "run":
         return _judge_run(reading, surface, catalog) if surface else no_body(catalog)
     if reading.kind == "row":
@@ -33,7 +33,7 @@ def judge(reading: Reading, surface: Surface | None, catalog: Catalog) -> Outcom
 
 
 def no_body(catalog: Catalog) -> Outcome:
-    """No run body: typed like a status nobody knows, with nothing claimed about the run."""
+    """No run body: typed like an unknown status, with nothing claimed about the run."""
     return Outcome(phase="unknown", error_class="APIError", error_type="unknown_error", catalog_version=catalog.version)
 
 
@@ -136,7 +136,7 @@ def _from(
         error_class=verdict.error_class,
         error_type=verdict.error_type,
         status_code=verdict.status_code,
-        # A run that may still be going is never made again, whatever an event says.
+        # A run that may still be going is never made again.
         retryable=verdict.retryable and phase == "terminal",
         action="none" if phase == "unknown" and verdict.retryable else verdict.action,
         known=verdict.known,

@@ -43,7 +43,7 @@ class Outcome:
     """Seconds the server asked to wait before a new run."""
     retry_after_source: str | None = None
     response_id: str | None = None
-    """The id of the run, or of whatever else the body is."""
+    """The id of the run, or of the other object that the body is."""
     model: str | None = None
     """None while it is pending, too: of a pending body only status, id and counts are read."""
     usage: Mapping[str, int] | None = field(default=None, hash=False)

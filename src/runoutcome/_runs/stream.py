@@ -107,7 +107,7 @@ class _StreamBase(Generic[_T]):
 
 
 class RunStream(_StreamBase[_T]):
-    """The events of a run, each once and in order, whatever becomes of the connection. A context manager.
+    """The events of a run, each once and in order, over broken connections too. A context manager.
 
     Iterating gives the SDK's own event objects, the terminal one last. It does not raise for a run that failed:
     `get_final_response` does. It raises what `Runs.poll` raises for a wait that ended before the run did. Leaving the

@@ -58,7 +58,7 @@ class Runs(RunsBase):
     `catalog` decides outcomes (the shipped one by default). `resubmit_budget` bounds resubmissions over all runs of
     this object; share one between several. `notices` is a `webhooks.Inbox`: with one, a wait ends when the webhook
     comes, and polls only once a minute or less, in case it is lost. At most `max_polls_in_flight` polls and
-    `max_submits_in_flight` creates are made at the same time, whoever asks for them, and at most
+    `max_submits_in_flight` creates are made at the same time, over all calls, and at most
     `max_polls_per_second` polls a second; the others wait for their turn. `transport="fast"` makes polls beside the
     client at a fraction of the cost, where nothing of the client is lost by that (docs/transports.md). `clock` is for
     tests. Raises ValueError for limits that let nothing through or a client that "fast" cannot serve, and
@@ -138,7 +138,7 @@ class Runs(RunsBase):
         output `RunEmptyError`.
 
         Raises the `RunError` for a run that ended in any other way; `WaitTimeoutError` at the deadline
-        (`RunUnknownError` for a status nobody knows); `PollingLostError` when polls fail for more than 10 minutes;
+        (`RunUnknownError` for an unknown status); `PollingLostError` when polls fail for more than 10 minutes;
         `RunGoneError` when a known run is gone; `OutputParseError` when the run is completed and its output is not what
         `text_format` asks for; and the SDK's own error for 401, 403 and other refusals. Whatever
         leaves carries `.run_token`.
@@ -228,7 +228,7 @@ class Runs(RunsBase):
         `runs` are response ids, resume tokens or responses, in any iterable. With `max_in_flight` at most so many are
         waited for at once, and the next is drawn from `runs` when one has ended and its result was taken: a generator
         that submits them is held back so. Each run has `max_wait_seconds` from when it was drawn. The other arguments
-        are those of `poll`; functions are called in the thread that iterates. Whoever stops iterating leaves the runs
+        are those of `poll`; functions are called in the thread that iterates. To stop iterating leaves the runs
         alone; what is raised meanwhile (Ctrl-C, an error of `runs` itself) carries `.run_tokens` of those not ended;
         of a list also of those not drawn yet.
         With `on_interrupt="cancel"` Ctrl-C, `SystemExit` and the cancellation of the task first have the server asked
@@ -277,11 +277,11 @@ class Runs(RunsBase):
         breaks, ends too soon, or brings no event for `idle_timeout_seconds` is opened again after the last event.
         Where there is no stream to be had (a run that was created without one, or more than 5 minutes ago), the run is
         polled, and the event of its end is made here: its `.synthetic` is True. The other arguments are those of
-        `poll`; `on_interrupt` is about whatever leaves the with statement.
+        `poll`; `on_interrupt` is about an interrupt of the with statement.
 
         `get_final_response()` reads what is left, and then gives or raises what `poll` does. Iterating raises nothing
         for a run that failed: its last event says so. It raises what `poll` raises for a wait that ended before the
-        run did. Whatever leaves carries `.run_token`, which holds the cursor. Leaving early closes the connection and
+        run did. An exception carries `.run_token`, which holds the cursor. Leaving early closes the connection and
         leaves the run alone. Raises ValueError and TypeError at once for arguments that make no sense.
         """
         wanted = only(StreamOptions, options)

@@ -36,7 +36,7 @@ def from_any_thread(call: Callable[[], object]) -> Callable[[], None]:
     def call_soon() -> None:
         try:
             schedule(call)
-        except RuntimeError:  # the loop is closed, so nobody waits there any more
+        except RuntimeError:  # the loop is closed, so no wait is left there
             return
 
     return call_soon

@@ -51,7 +51,7 @@ class NoStreamError(StreamBrokenError):
 def terminal_event(run: Any, status: str | None, number: int) -> Any:
     """The SDK's event for the end of a run, made here of its body; its `.synthetic` is True.
 
-    Whatever has no event of its own, cancelled for one, is in `response.failed`, as the API has it.
+    A status without an event of its own, such as cancelled, is in `response.failed`, as the API has it.
     """
     cls, kind = _LAST_EVENTS.get(status, _OTHER_LAST_EVENT)
     return cls.construct(type=kind, response=run, sequence_number=number, synthetic=True)
@@ -256,11 +256,11 @@ class Watchdog:
 
     def rest(self) -> None:
         """Wait for the next read: this one has ended."""
-        with self._changed:  # nobody is woken: the thread looks again when the time of this read is up
+        with self._changed:  # the thread looks again when the time of this read is up
             self._due = math.inf
 
     def stop(self) -> None:
-        """Never touch the socket again: it may be somebody else's soon."""
+        """Never touch the socket again: its number may be reused soon."""
         with self._changed:
             self._is_stopped = True
             self._changed.notify()

@@ -1,6 +1,6 @@
-"""Calls that somebody waits for until a deadline, and no longer, on threads that nobody has to wait for.
+"""Calls with a deadline, on daemon threads.
 
-A blocking call cannot be ended from outside. So a worker makes it, and whoever asked walks away when the time is up;
+A blocking call cannot be ended from outside. So a worker makes it, and the caller returns when the time is up;
 what the call brings after that is dropped.
 """
 

@@ -90,7 +90,7 @@ class Sleep:
 
 @dataclass(frozen=True)
 class Stop:
-    """Stop polling. The run is left alone, whatever the reason."""
+    """Stop polling. The run is left alone."""
 
     reason: Literal["deadline", "lost", "missing", "gone"]
 
@@ -169,7 +169,7 @@ def pending(
 def unknown(
     policy: WaitPolicy, state: WaitState, now: float, *, hint_seconds: float | None = None, jitter: float = 1.0
 ) -> tuple[WaitState, Next]:
-    """After a good poll whose status nobody knows: as pending, but never without an end."""
+    """After a good poll with an unknown status: as pending, but never without an end."""
     since = now if state.first_unknown is None else state.first_unknown
     state, step = pending(policy, state, now, hint_seconds=hint_seconds, jitter=jitter)
     if policy.max_wait_seconds is None and now - since >= DEFAULT_MAX_WAIT_SECONDS:

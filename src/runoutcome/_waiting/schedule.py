@@ -13,8 +13,7 @@ SPARE_ENTRIES = 64
 class Schedule(Generic[_T]):
     """Items in the order of their due times; those due at the same time in the order they were put. Not thread-safe.
 
-    An item is whatever can be hashed, and is due once. What was due first is taken first, however late it is, so
-    nobody is passed over for ever.
+    An item is hashable, and is due once. The item that was due first is taken first, however late it is.
     """
 
     def __init__(self) -> None:

@@ -246,7 +246,7 @@ class _Batch:
             self.store.add_result(run_row(record.job, run, outcome, error, record.attempts))
         except OSError:
             raise
-        except Exception as unwritable:  # noqa: BLE001 - whatever the body of one run does to the SDK's model or to JSON
+        except Exception as unwritable:  # noqa: BLE001 - the body of one run may break the SDK's model or JSON
             return record.report("unfinished", unwritable, outcome)
         return record.report("finished", error, outcome)
 

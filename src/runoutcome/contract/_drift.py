@@ -28,7 +28,7 @@ FIELDS: Mapping[str, str] = {
 
 _AGENTS = "it holds turns, or what turns run in; each turn is a surface"
 _PART = "a part of something that says itself how it ended"
-_THING = "a thing, not a run: nobody waits for it to succeed"
+_THING = "a thing, not a run: it does not end"
 
 OBJECTS: Mapping[str, str] = {
     "agent.automation.invocation": _AGENTS,

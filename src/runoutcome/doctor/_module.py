@@ -32,7 +32,7 @@ class Module:
     def parse(cls, text: str) -> Module:
         """Return the module in `text`."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the escapes in somebody else's strings
+            warnings.simplefilter("ignore")  # about the escapes in strings of the source
             return cls(text, ast.parse(text))
 
     def once(self, find: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -69,6 +69,6 @@ RULES = (
     Rule(
         "cancel-on-any-error",
         cancel_on_any_error,
-        "Cancel at a deadline or on somebody's wish only: Runs(client).poll(id, on_timeout='cancel').",
+        "Cancel only at a deadline or on request: Runs(client).poll(id, on_timeout='cancel').",
     ),
 )

@@ -154,4 +154,4 @@ def _widths(table: Sequence[Sequence[Cell]], keep: Collection[int], width: int) 
 
 
 def _print(console: Console, line: Text) -> None:
-    console.print(line, soft_wrap=True)  # neither wrapped nor cropped, whatever the console was made for
+    console.print(line, soft_wrap=True)  # neither wrapped nor cropped

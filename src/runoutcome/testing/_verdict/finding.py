@@ -78,7 +78,7 @@ KINDS: Mapping[FindingKind, Kind] = MappingProxyType(
         ),
         "took_unknown_for_end": Kind(
             "warning",
-            "not asked for again after a status that nobody knows",
+            "not asked for again after an unknown status",
             "An unknown status is no end: poll on, to a deadline, and then say so.",
         ),
         "busy_polling": Kind(

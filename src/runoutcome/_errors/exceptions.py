@@ -307,8 +307,8 @@ class OutputParseError(WaitError, ValueError):
         """The error for output that does not fit the model `name`; internal."""
         reasons = ", ".join(cut(complaint, 40) for complaint in complaints[:5])
         error = cls(
-            f"The run {outcome.response_id} is completed, but the output does not match the model `{cut(name, 60)}`: {reasons}. "
-            "The response is on `run`; nothing was submitted again.",
+            f"The run {outcome.response_id} is completed, but the output does not match the model `{cut(name, 60)}`: "
+            f"{reasons}. The response is on `run`; nothing was submitted again.",
             response_id=outcome.response_id,
             token=token,
             outcome=outcome,

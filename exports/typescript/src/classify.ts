@@ -1,11 +1,11 @@
 /** `classify`: one body, one outcome. Pure and total: any JSON value or text gives an outcome, and nothing raises. */
 
 import { SURFACES, type Action, type Entry, type ErrorClass, type ErrorType, type Surface } from "./catalog.js";
-import { MAX_SECONDS, delayFromField, delayFromHeaders, delayFromMessage } from "./delay.js";
+import { MAX_SECONDS, delayFromField, delayFromHeaders, delayFromMessage, type Delay } from "./delay.js";
 import { find, isFilled, isObject, look, numbers, word, type Json } from "./json.js";
 import { readOutput, type FailedItem } from "./output.js";
-import { entryOf, lookup, lookupAnswer, surfaceRow, verdictOf, type Verdict } from "./lookup.js";
-import { read, readAnswer, readFailure, readUsage, type Failure, type Reading } from "./reading.js";
+import { claimed, entryOf, lookup, lookupAnswer, surfaceRow, verdictOf, type Verdict } from "./lookup.js";
+import { read, readAnswer, readClaim, readFailure, readUsage, type Failure, type Reading } from "./reading.js";
 
 export type Phase = "pending" | "terminal" | "unknown";
 
@@ -181,11 +181,14 @@ function judgeRun(reading: Reading, surface: Surface): Outcome {
   if (field === `${place.failure_field}.code`) {
     const own = place.failure_field === "error" ? reading.error : find(reading.run, place.failure_field);
     const error = decisive(own, surface);
-    const failure = readFailure(error);
+    const failure = readFailure(error, reading.run);
     return failed(lookup(surface, failure), failure, { ...reading, error }, surface, phaseOf(surface, status));
   }
   const reason = word(find(reading.run, field));
-  const verdict = ofReason(surface, field, reason, status);
+  const said = ofReason(surface, field, reason, status);
+  const details = field.split(".").slice(0, -1).join(".");
+  const claim = readClaim(find(reading.run, details)) ?? readClaim(reading.run);
+  const verdict = claim === null || said.known ? said : claimed(said, claim);
   return { ...outcomeOf(verdict, reading, surface, phaseOf(surface, status)), reason };
 }
 
@@ -233,6 +236,7 @@ function failed(verdict: Verdict, failure: Failure, reading: Reading, surface: S
   const delay =
     delayFromHeaders(reading.error) ??
     delayFromField(reading.error) ??
+    delayFromClaim(failure) ??
     (isRateLimit ? delayFromMessage(failure.message) : null);
   return {
     ...outcomeOf(verdict, reading, surface, phase),
@@ -243,6 +247,11 @@ function failed(verdict: Verdict, failure: Failure, reading: Reading, surface: S
     retry_after_requested: delay?.seconds ?? null,
     retry_after_source: delay?.source ?? null,
   };
+}
+
+function delayFromClaim({ claim }: Failure): Delay | null {
+  const seconds = claim?.retryAfter ?? null;
+  return seconds === null ? null : { seconds, source: "outcome.retry_after_ms" };
 }
 
 /** The row about an output that is not what was asked for; null if there is nothing to say, or no such row. */

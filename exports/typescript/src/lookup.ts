@@ -1,8 +1,8 @@
 /**
  * The lookup ladder: which row, rule or fallback decides about one failure.
  *
- * exact (surface, code) -> the same code on `response` -> numeric code 400-599 -> one of our error types in `error.type`
- * -> a code in `error.type` (only if its row is not retryable) -> the server's own `error.type` (class only) -> the row for "no code" or "unknown code". Rules by message then refine
+ * exact (surface, code) -> the same code on `response` -> numeric code 400-599 -> the payload's own `outcome` field
+ * -> a code in `error.type` (only if its row is not retryable) -> one of our error types or the server's own `error.type` (class only) -> the row for "no code" or "unknown code". Rules by message then refine
  * `retryable` and `action`.
  */
 
@@ -25,7 +25,7 @@ import {
   type SurfaceRow,
   type TypeRow,
 } from "./catalog.js";
-import type { Failure } from "./reading.js";
+import type { Claim, Failure } from "./reading.js";
 
 export interface Verdict {
   readonly entry: Entry | null;
@@ -50,7 +50,7 @@ export function lookup(surface: Surface, failure: Failure): Verdict {
   const verdict =
     byCode(surface, failure) ??
     byNumber(surface, failure) ??
-    byOurType(surface, failure) ??
+    byClaim(surface, failure) ??
     byCodeInType(surface, failure) ??
     byUpstreamType(surface, failure) ??
     verdictOf(rowFor(surface, failure), false);
@@ -146,12 +146,17 @@ function actionOf(statusCode: number, retryable: boolean): Action {
   return [401, 402, 403].includes(statusCode) ? "fix_account" : "change_request";
 }
 
-function byOurType(surface: Surface, failure: Failure): Verdict | null {
-  const kind = failure.type === null ? undefined : TYPES.get(failure.type);
-  // `api_status_error` means "its actual status", and a payload without a numeric code has none.
-  if (kind === undefined || failure.type === "api_status_error") return null;
-  const retryable = failure.retryable && kind.status_code !== null;
-  return byType(surface, failure, failure.type as ErrorType, retryable, claimedAction(failure.action, retryable));
+function byClaim(surface: Surface, failure: Failure): Verdict | null {
+  return failure.claim === null ? null : claimed(verdictOf(rowFor(surface, failure), false), failure.claim);
+}
+
+/** The verdict on a value without a row, by the payload's own `outcome` field. */
+export function claimed(verdict: Verdict, claim: Claim): Verdict {
+  const { error_class: errorClass, status_code: statusCode } = ERROR_TYPES[claim.type];
+  // Unknown, cancelled or incomplete is never made again on a payload's word: only what has an HTTP status.
+  const retryable = claim.retryable && statusCode !== null;
+  const action = claimedAction(claim.action, retryable);
+  return { ...verdict, errorClass, errorType: claim.type, statusCode, retryable, action, known: false };
 }
 
 /** A code that stands in `error.type`: it may say that a run is not retryable, never that it is. */
@@ -162,7 +167,10 @@ function byCodeInType(surface: Surface, failure: Failure): Verdict | null {
 }
 
 function byUpstreamType(surface: Surface, failure: Failure): Verdict | null {
-  const errorType = failure.type === null ? undefined : UPSTREAM.get(failure.type);
+  if (failure.type === null) return null;
+  // `api_status_error` means "its actual status", and a payload without a numeric code has none.
+  const own = TYPES.has(failure.type) && failure.type !== "api_status_error" ? (failure.type as ErrorType) : undefined;
+  const errorType = UPSTREAM.get(failure.type) ?? own;
   return errorType === undefined ? null : byType(surface, failure, errorType, false, "none");
 }
 

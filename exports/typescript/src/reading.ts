@@ -1,5 +1,6 @@
 /** Reads a body, a stream event, a webhook or a line of a batch's output, as JSON value or text, into one plain view. */
 
+import { ERROR_TYPES, type ErrorType } from "./catalog.js";
 import { isFilled, isObject, look, numbers, word, type Json } from "./json.js";
 
 /** `run`: a body. `row`: a line of a batch's output. `event`: an error without a run. `notice`: status and id only. */
@@ -14,14 +15,22 @@ export interface Reading {
   readonly responseId: string | null;
 }
 
+/** The `outcome` field of a payload: a server's own word about a failure, by a version of the catalog. */
+export interface Claim {
+  readonly type: ErrorType;
+  readonly retryable: boolean;
+  readonly action: string | null;
+  /** Seconds. */
+  readonly retryAfter: number | null;
+}
+
 /** What an error says about itself. */
 export interface Failure {
   readonly code: string | null;
   readonly message: string | null;
   readonly type: string | null;
   readonly param: string | null;
-  readonly retryable: boolean;
-  readonly action: string | null;
+  readonly claim: Claim | null;
   /** There was no error at all. */
   readonly isNull: boolean;
 }
@@ -113,7 +122,8 @@ function parsed(text: string): Json {
   }
 }
 
-export function readFailure(outer: Json): Failure {
+export function readFailure(outer: Json, run: Json = null): Failure {
+  const claim = readClaim(outer) ?? readClaim(run);
   const error = unwrappedError(outer);
   const type = word(look(error, "type"));
   const message = typeof error === "string" ? word(error) : word(look(error, "message"));
@@ -122,9 +132,24 @@ export function readFailure(outer: Json): Failure {
     message: withCause(message, look(look(error, "metadata"), "raw")),
     type: type === "error" ? null : type,
     param: word(look(error, "param")),
-    retryable: look(error, "retryable") === true,
-    action: word(look(error, "action")),
+    claim,
     isNull: error === null || error === undefined,
+  };
+}
+
+/** The `outcome` field in an object; null if there is none, or one without a catalog's version and a known type. */
+export function readClaim(place: Json): Claim | null {
+  const field = look(place, "outcome");
+  const type = word(look(field, "type"));
+  if (type === null || !Object.hasOwn(ERROR_TYPES, type) || type === "api_status_error") return null;
+  if (typeof look(field, "catalog") !== "string") return null;
+  const milliseconds = look(field, "retry_after_ms");
+  const isDelay = Number.isInteger(milliseconds) && (milliseconds as number) >= 0;
+  return {
+    type: type as ErrorType,
+    retryable: look(field, "retryable") === true,
+    action: word(look(field, "action")),
+    retryAfter: isDelay ? (milliseconds as number) / 1000 : null,
   };
 }
 

@@ -1,8 +1,8 @@
 """The lookup ladder: the row, rule or fallback that decides about a failure, a reason or a status. Pure and total.
 
     exact (surface, code)  ->  the same code on `response`  ->  numeric code 400-599, read as an HTTP status
-    ->  our own `error_type` in the payload's `error.type`  ->  a catalogued code in `error.type` (if not retryable)
-    ->  the server's own `error.type` (class only)
+    ->  the payload's own `outcome` field  ->  a catalogued code in `error.type` (if not retryable)
+    ->  an `error_type` of ours, or the server's own word, in `error.type` (class only)
     ->  the row for "no code" or "unknown code", on the surface or on `response`
 
 Message rules then refine the verdict: they change only `retryable` and `action`. A code that the catalog knows
@@ -33,9 +33,19 @@ from .rows import (
     Rule,
 )
 
-_OUR_TYPES: dict[str, ErrorType] = {name: name for name in ERROR_TYPES}
+OUR_TYPES: dict[str, ErrorType] = {name: name for name in ERROR_TYPES}
 _ACTIONS: dict[str, Action] = {name: name for name in ACTIONS}
 _HTTP_STATUS = re.compile(r"[45]\d\d", re.ASCII)
+
+
+class Claim(NamedTuple):
+    """The `outcome` field of a payload: a server's own word about a failure, by a version of the catalog."""
+
+    type: ErrorType
+    retryable: bool = False
+    action: str | None = None
+    retry_after: float | None = None
+    """Seconds."""
 
 
 class Failure(NamedTuple):
@@ -45,9 +55,7 @@ class Failure(NamedTuple):
     message: str | None = None
     type: str | None = None
     param: str | None = None
-    retryable: bool | None = None
-    """`error.retryable` as the payload claims it; believed only beside one of our own `error_type`s."""
-    action: str | None = None
+    claim: Claim | None = None
     is_null: bool = False
     """There was no error object at all."""
 
@@ -78,7 +86,7 @@ def lookup(catalog: Catalog, surface: str, failure: Failure) -> Verdict:
     verdict = (
         _by_code(catalog, surface, failure)
         or _by_http_status(catalog, surface, failure)
-        or _by_our_type(catalog, surface, failure)
+        or _by_claim(catalog, surface, failure)
         or _by_code_in_type(catalog, surface, failure)
         or _by_upstream_type(catalog, surface, failure)
         or verdict_of(catalog, _failure_row(catalog, surface, failure))
@@ -180,14 +188,25 @@ def _of_http_status(catalog: Catalog, surface: str, failure: Failure, status_cod
     return Verdict(entry, error_class, error_type, status_code, retryable, action, known=False)
 
 
-def _by_our_type(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
-    error_type = _OUR_TYPES.get(failure.type or "")
-    # `api_status_error` means "its actual status", and a payload without a numeric code has none.
-    if error_type is None or error_type == "api_status_error":
-        return None
+def _by_claim(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
+    claim = failure.claim
+    return claimed(catalog, verdict_of(catalog, _failure_row(catalog, surface, failure)), claim) if claim else None
+
+
+def claimed(catalog: Catalog, verdict: Verdict, claim: Claim) -> Verdict:
+    """The verdict on a value without a row, by the payload's own `outcome` field."""
+    row = catalog.error_types[claim.type]
     # Unknown, cancelled or incomplete is never made again on a payload's word: only what has an HTTP status.
-    retryable = failure.retryable is True and catalog.error_types[error_type].status_code is not None
-    return _by_type(catalog, surface, failure, error_type, retryable, _claimed_action(failure.action, retryable))
+    retryable = claim.retryable and row.status_code is not None
+    action = _claimed_action(claim.action, retryable)
+    return verdict._replace(
+        error_class=row.error_class,
+        error_type=claim.type,
+        status_code=row.status_code,
+        retryable=retryable,
+        action=action,
+        known=False,
+    )
 
 
 def _by_code_in_type(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
@@ -199,8 +218,9 @@ def _by_code_in_type(catalog: Catalog, surface: str, failure: Failure) -> Verdic
 
 
 def _by_upstream_type(catalog: Catalog, surface: str, failure: Failure) -> Verdict | None:
-    error_type = catalog.upstream_error_types.get(failure.type or "")
-    if error_type is None:
+    error_type = catalog.upstream_error_types.get(failure.type or "") or OUR_TYPES.get(failure.type or "")
+    # `api_status_error` means "its actual status", and a payload without a numeric code has none.
+    if error_type is None or failure.type == "api_status_error":
         return None
     verdict = _by_type(catalog, surface, failure, error_type, False, "none")
     return verdict._replace(type_overlay=catalog.type_overlays.get(failure.type or ""))

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
-from .._catalog.lookup import Failure
+from .._catalog.lookup import OUR_TYPES, Claim, Failure
 
+FIELD = "outcome"
+"""Name of the field by which a server says what a failure amounts to."""
 Kind = Literal["run", "row", "event", "notice", "none"]
 """`run`: the body of a run, job or file. `row`: a line of a batch's output or error file. `event`: an error without a
 run. `notice`: a status and an id only. `none`: none of these."""
@@ -145,23 +147,34 @@ def _read_event(obj: object, suffix: str) -> Reading:
     return Reading("notice", status=suffix, response_id=word(look(data, "id"))) if is_told else Reading("none")
 
 
-def read_failure(error: object) -> Failure:
-    """The plain fields of an error object of any type."""
+def read_failure(error: object, run: object = None) -> Failure:
+    """The plain fields of an error object of any type, and the `outcome` field in it or on top of its run."""
+    claim = read_claim(error) or read_claim(run)
     if error is None:
-        return Failure(is_null=True)
+        return Failure(claim=claim, is_null=True)
     error = _unwrapped(error)
     if isinstance(error, str):
-        return Failure(message=error or None)
-    retryable = look(error, "retryable")
+        return Failure(message=error or None, claim=claim)
     kind = word(look(error, "type"))
     return Failure(
         code=word(look(error, "code")),
         message=_with_cause(word(look(error, "message")), look(look(error, "metadata"), "raw")),
         type=None if kind == "error" else kind,
         param=word(look(error, "param")),
-        retryable=retryable if isinstance(retryable, bool) else None,
-        action=word(look(error, "action")),
+        claim=claim,
     )
+
+
+def read_claim(place: object) -> Claim | None:
+    """The `outcome` field in an object; None if there is none, or one without a catalog's version and a known type."""
+    field = look(place, FIELD)
+    error_type = OUR_TYPES.get(word(look(field, "type")) or "")
+    if error_type is None or error_type == "api_status_error" or not isinstance(look(field, "catalog"), str):
+        return None
+    milliseconds = look(field, "retry_after_ms")
+    is_delay = type(milliseconds) is int and 0 <= milliseconds < _MAX_COUNT
+    retry_after = milliseconds / 1000 if is_delay else None
+    return Claim(error_type, look(field, "retryable") is True, word(look(field, "action")), retry_after)
 
 
 def _unwrapped(error: object) -> object:

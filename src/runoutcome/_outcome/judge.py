@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from .._catalog.catalog import Catalog
-from .._catalog.lookup import Failure, Verdict, lookup, lookup_answer, lookup_reason, lookup_value
+from .._catalog.lookup import Failure, Verdict, claimed, lookup, lookup_answer, lookup_reason, lookup_value
 from .._catalog.rows import HOME, STATUS, Entry, Surface
-from .body import Reading, find, look, read, read_counts, read_failure, read_usage, word
+from .body import Reading, find, look, read, read_claim, read_counts, read_failure, read_usage, word
 from .outcome import Outcome, Phase
 from .output import Output, read_output
 from .retry_after import MAX_DELAY_SECONDS, delay_of
@@ -69,11 +69,15 @@ def _judge_run(reading: Reading, surface: Surface, catalog: Catalog) -> Outcome:
     if field is None:
         return _judged_by_status(lookup_value(catalog, surface.name, STATUS, status), reading, catalog, surface)
     if field == surface.code_field:
-        failure = read_failure(reading.error)
+        failure = read_failure(reading.error, reading.run)
         verdict = lookup(catalog, surface.name, failure)
         return _failed(verdict, failure, reading, catalog, surface, phase=_phase(status, surface))
-    reason = word(find(reading.run, tuple(field.split("."))))
+    path = tuple(field.split("."))
+    reason = word(find(reading.run, path))
     verdict = lookup_reason(catalog, surface.name, field, reason, status)
+    claim = read_claim(find(reading.run, path[:-1])) or read_claim(reading.run)
+    if claim is not None and not verdict.known:
+        verdict = claimed(catalog, verdict, claim)
     return _from(verdict, reading, catalog, surface, _phase(status, surface), reason=reason)
 
 
@@ -92,7 +96,7 @@ def _failed(
     verdict: Verdict, failure: Failure, reading: Reading, catalog: Catalog, surface: Surface, *, phase: Phase
 ) -> Outcome:
     reads_message = verdict.error_class == "RateLimitError" and verdict.retryable
-    seconds, source = delay_of(reading.error, failure.message, reads_message=reads_message) or (None, None)
+    seconds, source = delay_of(reading.error, failure, reads_message=reads_message) or (None, None)
     return _from(
         verdict,
         reading,

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 
+from .._catalog.lookup import Failure
 from .body import look
 
 MAX_DELAY_SECONDS = 3600.0
@@ -19,10 +20,13 @@ _WISH = re.compile(rf"try(?: again|(?<=retry))\s(?:in|after)\s((?:{_AMOUNT}\s?){
 _PART = re.compile(_AMOUNT, re.ASCII)
 
 
-def delay_of(error: object, message: str | None, *, reads_message: bool) -> tuple[float, str] | None:
+def delay_of(error: object, failure: Failure, *, reads_message: bool) -> tuple[float, str] | None:
     """Seconds and source of the delay that an error asks for, uncut; the message only where `reads_message`."""
-    delay = delay_from_headers(look(error, "headers")) or delay_from_field(error)
-    return delay or (delay_from_message(message) if reads_message else None)
+    if (delay := delay_from_headers(look(error, "headers")) or delay_from_field(error)) is not None:
+        return delay
+    if failure.claim is not None and failure.claim.retry_after is not None:
+        return failure.claim.retry_after, "outcome.retry_after_ms"
+    return delay_from_message(failure.message) if reads_message else None
 
 
 def delay_from_field(error: object) -> tuple[float, str] | None:

@@ -12,12 +12,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .webhooks import Inbox, Receipt, WebhookError
+from ..webhooks import Inbox, Receipt, WebhookError
 
 if TYPE_CHECKING:
     from starlette.routing import Route
 
-__all__ = ["WebhookApp", "webhook_route"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

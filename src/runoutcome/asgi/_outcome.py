@@ -1,0 +1,220 @@
+"""`OutcomeMiddleware`: adds the `outcome` field to failed runs that an ASGI application answers with.
+
+A JSON answer is held until it is whole, for its length is in its head. Events of a stream are sent on one by one.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from .._catalog.catalog import Catalog
+from .._outcome.classify import classify
+from .._outcome.field import place_of, with_field
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+MAX_BODY_BYTES = 32_000_000
+"""A longer answer, or a longer event, passes unchanged."""
+_DEPENDENT = {b"content-length", b"etag", b"content-md5", b"digest", b"repr-digest", b"content-digest"}
+"""Headers about the bytes of a body."""
+
+
+class OutcomeMiddleware:
+    """An ASGI application that adds the `outcome` field to the answers of another.
+
+        app = OutcomeMiddleware(app)                      # or app.add_middleware(OutcomeMiddleware)
+
+    It is added to the bodies of runs that failed, or ended early, in JSON answers with a 2xx status, and in the events
+    of streams. A field that is there stays. Any other answer passes unchanged, also one that cannot be read.
+    """
+
+    def __init__(self, app: App, *, catalog: Catalog | None = None, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self._app = app
+        self._catalog = catalog or Catalog.load()
+        self._max_body_bytes = max_body_bytes
+        self.added = 0
+        """Bodies and events that got the field."""
+        self.unread = 0
+        """Answers that could not be read and passed unchanged: broken JSON, an unknown compression, too long."""
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Handle a scope of ASGI. Raises what the application raises."""
+        if scope["type"] != "http" or scope["method"] == "HEAD":
+            return await self._app(scope, receive, send)
+        return await self._app(scope, receive, _Answer(self, send).send)
+
+    def annotate(self, content: bytes) -> bytes | None:
+        """The JSON of a body with the field; None if there is nothing to add. Raises ValueError and RecursionError."""
+        text = content.decode()
+        document = json.loads(text)
+        if not isinstance(document, dict):
+            return None
+        outcome = classify(document, catalog=self._catalog)
+        place = place_of(document, outcome)
+        return None if place is None else with_field(text, place, outcome).encode()
+
+    def annotate_event(self, block: bytes) -> bytes | None:
+        """A block of an event stream with the field; None if there is nothing to add. Raises what `annotate` does."""
+        head, name, rest = block.partition(b"data:")
+        line, ending, more = rest.partition(b"\r\n" if b"\r\n" in rest else b"\n")
+        if b"response." not in line or not name or b"\ndata:" in ending + more:
+            return None  # a run's end stands in one line
+        text = line.decode()
+        event = json.loads(text)
+        run = event.get("response") if isinstance(event, dict) else None
+        if not isinstance(run, dict):
+            return None
+        outcome = classify(event, catalog=self._catalog)
+        place = place_of(run, outcome)
+        if place is None:
+            return None
+        return head + name + with_field(text, ("response", *place), outcome).encode() + ending + more
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The length of an answer, or of an event, that is held at most."""
+        return self._max_body_bytes
+
+
+class _Answer:
+    """One answer on its way to the server."""
+
+    def __init__(self, middleware: OutcomeMiddleware, send: Send) -> None:
+        self._middleware, self._send = middleware, send
+        self._start: Message | None = None
+        self._held = b""
+        self._pass = self._send_on
+
+    async def send(self, message: Message) -> None:
+        """Take a message of the application."""
+        if message["type"] == "http.response.start":
+            await self._begin(message)
+        elif message["type"] == "http.response.body":
+            await self._pass(message)
+        else:  # trailers, and bodies that do not pass through here
+            await self._release()
+            await self._send(message)
+
+    async def _begin(self, start: Message) -> None:
+        headers = {name.lower(): value for name, value in start.get("headers", ())}
+        kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+        encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+        is_whole = 200 <= start["status"] < 300 and start["status"] != 206 and b"content-range" not in headers
+        is_json = kind == b"application/json" or kind.endswith(b"+json")
+        if not is_whole or not (is_json or kind == b"text/event-stream"):
+            return await self._send(start)
+        if encoding != b"identity" and (encoding != b"gzip" or not is_json):
+            self._middleware.unread += 1
+            return await self._send(start)
+        if is_json:
+            self._start, self._is_gzip, self._pass = start, encoding == b"gzip", self._hold
+            return None
+        self._pass = self._split
+        kept = [(name, value) for name, value in start.get("headers", ()) if name.lower() not in _DEPENDENT]
+        return await self._send({**start, "headers": kept})
+
+    async def _send_on(self, message: Message) -> None:
+        await self._send(message)
+
+    async def _hold(self, message: Message) -> None:
+        """Hold a JSON answer until it is whole."""
+        self._held += message.get("body", b"")
+        if len(self._held) > self._middleware.max_body_bytes:
+            self._middleware.unread += 1
+            await self._release(more_body=message.get("more_body", False))
+        elif not message.get("more_body", False):
+            await self._finish()
+
+    async def _finish(self) -> None:
+        body = self._rewritten()
+        start, self._start = self._start, None
+        assert start is not None
+        headers: Headers = list(start.get("headers", ()))
+        if body is not None:
+            headers = [(name, value) for name, value in headers if name.lower() not in _DEPENDENT]
+            start = {**start, "headers": [*headers, (b"content-length", b"%d" % len(body))]}
+            self._middleware.added += 1
+        await self._send(start)
+        await self._send({"type": "http.response.body", "body": self._held if body is None else body})
+
+    def _rewritten(self) -> bytes | None:
+        try:
+            text = _unzipped(self._held, self._middleware.max_body_bytes) if self._is_gzip else self._held
+            body = self._middleware.annotate(text)
+            return body if body is None or not self._is_gzip else _zipped(body)
+        except (ValueError, RecursionError, zlib.error):
+            self._middleware.unread += 1
+            return None
+
+    async def _release(self, *, more_body: bool = True) -> None:
+        """Send what is held as it is, and let the rest pass."""
+        start, self._start, held, self._held = self._start, None, self._held, b""
+        self._pass = self._send_on
+        if start is not None:
+            await self._send(start)
+        if held or not more_body:
+            await self._send({"type": "http.response.body", "body": held, "more_body": more_body})
+
+    async def _split(self, message: Message) -> None:
+        """Send the whole events of a stream on, and hold the beginning of the next."""
+        self._held += message.get("body", b"")
+        more_body = message.get("more_body", False)
+        whole, self._held = _whole_blocks(self._held)
+        if not more_body:
+            whole, self._held = whole + self._held, b""
+        elif len(self._held) > self._middleware.max_body_bytes:
+            self._middleware.unread += 1
+            return await self._release()
+        if whole or not more_body:
+            blocks = b"".join(map(self._rewritten_event, _blocks(whole)))
+            await self._send({"type": "http.response.body", "body": blocks, "more_body": more_body})
+        return None
+
+    def _rewritten_event(self, block: bytes) -> bytes:
+        try:
+            event = self._middleware.annotate_event(block)
+        except (ValueError, RecursionError):
+            self._middleware.unread += 1
+            return block
+        self._middleware.added += event is not None
+        return block if event is None else event
+
+
+def _whole_blocks(text: bytes) -> tuple[bytes, bytes]:
+    """The whole events at the beginning of `text`, and the rest."""
+    end = max(
+        text.rfind(b"\n\n") + 2 if b"\n\n" in text else 0, text.rfind(b"\r\n\r\n") + 4 if b"\r\n\r\n" in text else 0
+    )
+    return text[:end], text[end:]
+
+
+def _blocks(text: bytes) -> list[bytes]:
+    """The events of a text, each with the blank line after it."""
+    blocks, block = list[bytes](), b""
+    for line in text.splitlines(keepends=True):
+        block += line
+        if not line.strip(b"\r\n"):
+            blocks.append(block)
+            block = b""
+    return [*blocks, block] if block else blocks
+
+
+def _unzipped(content: bytes, limit: int) -> bytes:
+    """The text of a gzip body. Raises ValueError for one of more than `limit` bytes, or cut, and zlib.error."""
+    decoder = zlib.decompressobj(wbits=31)
+    text = decoder.decompress(content, limit + 1)
+    if len(text) > limit or not decoder.eof or decoder.unused_data:
+        raise ValueError("not one whole gzip body of a length that is read")
+    return text
+
+
+def _zipped(text: bytes) -> bytes:
+    encoder = zlib.compressobj(wbits=31)
+    return encoder.compress(text) + encoder.flush()

@@ -99,7 +99,7 @@ def test_json_has_every_row(output: Path) -> None:
     assert [row["line"] for row in data["rows"]] == list(range(1, 9))
     assert [row["custom_id"] for row in data["rows"] if row["outcome"]["retryable"]] == ["again", "slower", "late"]
     last = data["rows"][-1]
-    assert last["docs"] == "docs/catalog/batch_expired.md#batch-output_row-error-code"
+    assert last["docs"] == "batch_expired.md#batch-output_row-error-code"
     assert (last["exception"], last["outcome"]["surface"]) == ("RunExpiredError", "batch.output_row")
     assert data["broken"] == []
 

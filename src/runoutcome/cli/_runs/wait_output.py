@@ -16,7 +16,7 @@ from ..._waiting.resume_token import loads
 from ...batch._rows import output_text
 from .._errors import Exit, exit_of
 from .._output.console import print_command, print_line, print_pairs, stderr
-from .._output.outcomes import is_hollow
+from .._output.outcomes import hollow
 from .._output.text import visible
 
 
@@ -100,7 +100,7 @@ class Ending:
 
     def _show_output(self) -> None:
         text, outcome = self.output_text, self.outcome
-        if outcome is not None and is_hollow(outcome):
+        if outcome is not None and hollow(outcome):
             print_line(stderr(), f"{outcome.title}. {outcome.cause} {outcome.remedy}")
         if not text:
             print_line(stderr(), "The run has no output text.")

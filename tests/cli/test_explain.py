@@ -398,7 +398,7 @@ def test_a_body_of_something_else_is_one_line(tmp_path: Path) -> None:
     """JSON that is no run body is one clear line."""
     path = tmp_path / "body.json"
     path.write_text('{"object": "chat.completion"}')
-    assert "is no run body" in complaint(call("explain", path))
+    assert "is not a run body" in complaint(call("explain", path))
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def explain(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
 ) -> None:
-    """Say what a code, a reason, a status, an exception class or a body means.
+    """Say what a code, an exception class or a body means.
 
     And which exception it is, whether the run may be submitted again, and what to do. Of a file with a body on each
     line, such as the output of a batch, it lists what did not complete.

@@ -38,7 +38,7 @@ class FaultPrinter:
         cause = f" ({fault.__cause__})" if fault.__cause__ else ""
         text = f"HTTP {status}" if status else f"{fault}{cause}"
         if self._is_verbose or text != self._last:
-            print_line(stderr(), f"A poll failed, and is made again: {text}")
+            print_line(stderr(), f"A poll failed ({text}); polling goes on.")
             self._last = text
 
 
@@ -95,7 +95,7 @@ class Ending:
             print_line(console, "To go on:")
             print_command(console, again)
         elif self.output_text and self.outcome and self.outcome.status in ("incomplete", "cancelled"):
-            print_line(console, "To print what it had written:")
+            print_line(console, "To print its output so far:")
             print_command(console, f"{again} --accept {self.outcome.status}")
 
     def _show_output(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import sys
+import threading
 from collections.abc import Callable, Collection
 from functools import cache, partial
 from itertools import count
@@ -37,19 +38,36 @@ def interrupt_everywhere(
     for number in count():
         state = new()
         tracer = _Tracer({module.__file__ for module in modules}, number, partial(has_begun, state), everywhere)
-        interrupt: Interrupt | None = None
-        previous = sys.gettrace()
-        sys.settrace(tracer.trace)
-        try:
-            act(state)
-        except Interrupt as error:
-            interrupt = error
-        finally:
-            sys.settrace(previous)
-        check(state, interrupt)
+        check(state, _interrupted(partial(act, state), tracer))
         if tracer.left >= 0:
             return number
     raise AssertionError("it counts for ever")
+
+
+def _interrupted(act: Callable[[], object], tracer: _Tracer) -> Interrupt | None:
+    """The interrupt that leaves `act`. Raises any other exception that does.
+
+    It runs on a thread of its own: an exception of a trace function can leave the thread with an exception in hand.
+    """
+    ended = list[BaseException]()
+
+    def run() -> None:
+        sys.settrace(tracer.trace)
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller
+            ended.append(error)
+        finally:
+            sys.settrace(None)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    for error in ended:
+        if not isinstance(error, Interrupt):
+            raise error
+        return error
+    return None
 
 
 class _Tracer:

@@ -193,7 +193,7 @@ def test_a_journal_of_the_results_is_refused(path: Path) -> None:
     with opened(path) as store:
         store.add_result({"custom_id": "a", **ROW})
     path.rename(path.with_name("results.jsonl.runs"))
-    with pytest.raises(StoreError, match="no journal line"):
+    with pytest.raises(StoreError, match="not a journal line"):
         opened(path)
 
 

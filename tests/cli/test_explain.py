@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 from command import call, complaint
 
+import runoutcome
 from runoutcome import Catalog, Entry, Outcome, RunError, classify, raise_for_status
 from runoutcome._catalog.rows import Deprecation
+from runoutcome.cli._catalog.advice import example, except_line
 from runoutcome.cli._catalog.explain import outcomes_of_word
 from runoutcome.cli._catalog.explain_output import pairs as pairs_of
+from runoutcome.cli._catalog.nearest import nearest_values
 from runoutcome.cli._catalog.subject import read_subject
 from runoutcome.cli._errors import UserError
 from runoutcome.contract._address import docs_of
@@ -120,7 +123,118 @@ def test_a_code_is_explained_in_full() -> None:
     assert shown["basis"] == "documented; confidence medium"
     assert shown["since"] == "catalog 1.0.0; openai 1.66.0"
     assert shown["contested"].startswith("openai.APITimeoutError: ")
-    assert shown["more"] == "docs/catalog/vector_store_timeout.md#response-error-code"
+    assert shown["billed"].startswith("not known")
+    assert shown["more"] == "runoutcome catalog pages DIR writes vector_store_timeout.md#response-error-code"
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        (
+            "vector_store_timeout",
+            "except runoutcome.RunInternalServerError as error:  # error.code == 'vector_store_timeout'",
+        ),
+        (
+            "max_output_tokens",
+            "except runoutcome.RunIncompleteError as error:  # error.outcome.reason == 'max_output_tokens'",
+        ),
+        ("refusal", 'except runoutcome.RunRefusedError as error:  # with require="output"'),
+    ],
+)
+@pytest.mark.parametrize("columns", ["20", "200"])
+def test_a_value_has_its_except_line(word: str, line: str, columns: str) -> None:
+    """The line that catches it is printed whole, to be copied, at any width."""
+    assert f"\n  {line}\n" in call("explain", word, COLUMNS=columns).stdout
+
+
+def test_the_except_line_catches_its_example() -> None:
+    """For every literal row the example raises what the line catches, and the condition beside it is true."""
+    for entry in CATALOG.entries:
+        if entry.match != "literal" or entry.field.startswith("output"):
+            continue
+        meaning = Meaning.of(shown_for(entry), CATALOG)
+        body, line = example(CATALOG, entry, meaning), except_line(entry, meaning)
+        error = raised_for(body, entry.surface)
+        if error is None or error.outcome.entry != entry:
+            continue
+        caught, condition = re.fullmatch(r"except runoutcome\.(\w+) as error:  # (.+)", line).groups()  # type: ignore[union-attr]
+        assert isinstance(error, getattr(runoutcome, caught))
+        assert eval(condition, {"error": error}), entry.id
+
+
+@pytest.mark.parametrize(("word", "exception"), [("refusal", "RunRefusedError"), ("empty", "RunEmptyError")])
+def test_the_example_of_a_hollow_success_is_one(word: str, exception: str) -> None:
+    """The example body of a row about the output is raised with `require="output"`."""
+    rows = json.loads(call("explain", word, "--json").stdout)["explanations"]
+    (body,) = (row["example"] for row in rows if row["docs"].endswith("#response-output"))
+    with pytest.raises(RunError) as caught:
+        raise_for_status(body, require="output")
+    assert type(caught.value).__name__ == exception
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        ("completed", "yes, by the tokens in `usage`"),
+        ("max_output_tokens", "not known for sure; the output so far was generated, and `usage` counts its tokens"),
+        ("server_error", "not known; read `usage`: most failed bodies have none"),
+        ("batch_expired", "no: the request was not executed"),
+        ("queued", "not known before its end; what it has done may be billed"),
+    ],
+)
+def test_a_bill_is_claimed_only_where_it_is_known(word: str, answer: str) -> None:
+    """Whether such a run is billed is said where a source says it, and else is not known."""
+    rows = json.loads(call("explain", word, "--json").stdout)["explanations"]
+    assert rows[0]["billed"] == answer
+
+
+@pytest.mark.parametrize("name", ["RateLimitError", "openai.RateLimitError", "RunRateLimitError"])
+def test_a_class_is_explained(name: str) -> None:
+    """The name of a class of ours or of the SDK shows our class, how to catch it, and its values."""
+    text = call("explain", name, COLUMNS="200").stdout
+    assert text.startswith("RunRateLimitError: A rate limit, a quota or a spend limit (429)")
+    assert "except runoutcome.RunRateLimitError as error:" in text
+    assert "rate_limit_exceeded (retryable)" in text
+    (data,) = json.loads(call("explain", name, "--json").stdout)["classes"]
+    assert (data["exception"], data["caught_by"][0]) == ("RunRateLimitError", "openai.RateLimitError")
+    assert "insufficient_quota" in data["values"]
+
+
+def test_a_class_may_stand_for_two_of_ours() -> None:
+    """`NotFoundError` is what a failed run is raised as, and what a run that is gone is."""
+    data = json.loads(call("explain", "NotFoundError", "--json").stdout)
+    assert [one["exception"] for one in data["classes"]] == ["RunNotFoundError", "RunGoneError"]
+
+
+def test_a_class_of_requests_is_told_apart() -> None:
+    """A class that no run is raised as is one line that says so."""
+    assert "no run is raised as APIConnectionError" in complaint(call("explain", "APIConnectionError"))
+    assert "Did you mean RateLimitError?" in complaint(call("explain", "RateLimitEror"))
+
+
+@pytest.mark.parametrize(
+    ("word", "nearest"),
+    [
+        ("rate_limit", "rate_limit_exceeded"),
+        ("RateLimited", "rate_limit_exceeded"),
+        ("quota", "insufficient_quota"),
+        ("sever_error", "server_error"),
+        ("context_window", "context_length_exceeded"),
+        ("moderation", "moderation_blocked"),
+        ("invalid_key", "invalid_api_key"),
+    ],
+)
+def test_the_nearest_value_is_nearest_by_meaning(word: str, nearest: str) -> None:
+    """A word that is no value is answered with the value that means the same, spelt alike or not."""
+    assert nearest_values(CATALOG, word)[0] == nearest
+
+
+def test_a_row_is_not_told_to_fetch_a_run() -> None:
+    """A row of a batch without an answer names no run, so the advice is about the batch."""
+    text = call("explain", '{"custom_id": "a", "response": {"status_code": 200, "body": {}}, "error": null}').stdout
+    assert "Fetch the run" not in text
+    assert "without its run" not in text
+    assert "error file" in text
 
 
 def test_a_value_of_several_fields_shows_all() -> None:
@@ -139,7 +253,7 @@ def test_every_row_has_its_page() -> None:
     """The page and the anchor that are shown for a row are there."""
     for entry in CATALOG.entries:
         path, _, anchor = (docs_of(entry) or "").partition("#")
-        assert f'<a id="{anchor}"></a>' in (ROOT / path).read_text("utf-8")
+        assert f'<a id="{anchor}"></a>' in (ROOT / "docs" / "catalog" / path).read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +403,7 @@ def test_a_body_of_something_else_is_one_line(tmp_path: Path) -> None:
     """JSON that is no run body is one clear line."""
     path = tmp_path / "body.json"
     path.write_text('{"object": "chat.completion"}')
-    assert "is no run body" in complaint(call("explain", path))
+    assert "is not a run body" in complaint(call("explain", path))
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:

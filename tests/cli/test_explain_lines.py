@@ -99,7 +99,7 @@ def test_json_has_every_row(output: Path) -> None:
     assert [row["line"] for row in data["rows"]] == list(range(1, 9))
     assert [row["custom_id"] for row in data["rows"] if row["outcome"]["retryable"]] == ["again", "slower", "late"]
     last = data["rows"][-1]
-    assert last["docs"] == "docs/catalog/batch_expired.md#batch-output_row-error-code"
+    assert last["docs"] == "batch_expired.md#batch-output_row-error-code"
     assert (last["exception"], last["outcome"]["surface"]) == ("RunExpiredError", "batch.output_row")
     assert data["broken"] == []
 
@@ -114,7 +114,7 @@ def test_a_broken_line_does_not_lose_the_rest(tmp_path: Path) -> None:
     said = done.stderr.splitlines()
     assert [line.partition(" was left out: ")[0] for line in said] == [f"runoutcome: line {n}" for n in (3, 4, 5, 7)]
     assert "not JSON" in said[0]
-    assert "no JSON object" in said[1]
+    assert "not a JSON object" in said[1]
     assert "a line of a batch's input" in said[2]
     assert done.returncode == 2
     data = json.loads(call("explain", path, "--json").stdout)

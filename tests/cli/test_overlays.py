@@ -56,7 +56,7 @@ def test_a_changed_row_keeps_its_page(mine: Path) -> None:
     """A published row that an overlay changed names the overlay, and still has its page."""
     told = shown("slow_down", mine)
     assert (told["retryable"], told["overlay"]) == (False, "mine")
-    assert told["docs"] == "docs/catalog/slow_down.md#response-error-code"
+    assert told["docs"] == "slow_down.md#response-error-code"
 
 
 def test_overlays_apply_in_order(tmp_path: Path, mine: Path) -> None:

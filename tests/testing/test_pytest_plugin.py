@@ -347,6 +347,10 @@ def test_it(background_api):
 
 
 ASYNC_TEST = """
+import threading
+
+BEFORE = set(threading.enumerate())
+
 async def wait_for(client, run):
     while run.status in ("queued", "in_progress"):
         await asyncio.sleep(0.005)
@@ -363,9 +367,10 @@ async def wait_for(client, run):
     {call}
 
 def test_nothing_is_left_open():
-    import gc, threading
+    import gc
     gc.collect()
-    assert [thread for thread in threading.enumerate() if "runoutcome" in thread.name] == []
+    threads = set(threading.enumerate()) - BEFORE
+    assert [thread for thread in threads if "runoutcome" in thread.name] == []
 """
 
 

@@ -12,6 +12,7 @@ Phase = Literal["pending", "terminal", "unknown"]
 MAX_TEXT_CHARS = 300
 """`to_dict` cuts texts of the model to this."""
 _FETCH = "Fetch the run by its id and judge that body."
+_READ_BATCH = "Read the batch's error file and its usage before you put this request into a new batch."
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Outcome:
             return self._words_of_http_status
         if row is None:
             own = f"Decided by the overlay {self.overlay!r}." if self.overlay is not None else "No run body"
-            return own, own, _FETCH
+            return own, own, self._next_step
         if self.retryable and not row.retryable:
             return row.title, row.cause, "The server itself says that submitting the same request again may succeed."
         if self.action == "continue" and row.action != "continue":
@@ -121,10 +122,15 @@ class Outcome:
             return (
                 "No run body",
                 "This object says nothing about a run.",
-                f"{_FETCH} Nothing is known about the run itself.",
+                f"{self._next_step} Nothing is known about the run itself.",
             )
         title = self.entry.title if self.entry and self.entry.match == "literal" else "Error without a run"
-        return title, "The server or the connection reports an error; the run itself may be going on.", _FETCH
+        return title, "The server or the connection reports an error; the run itself may be going on.", self._next_step
+
+    @property
+    def _next_step(self) -> str:
+        """Advice where nothing is known about the run; a row of a batch names no run to fetch."""
+        return _READ_BATCH if self.surface == "batch.output_row" else _FETCH
 
     @property
     def _words_of_http_status(self) -> tuple[str, str, str]:

@@ -84,7 +84,7 @@ def _job(number: int, raw: bytes) -> JobLine:
         raise JobFileError(f"{', '.join(missing)} missing; a job has {', '.join(_KEYS)}")
     custom_id, method, url, body = (row[key] for key in _KEYS)
     if not isinstance(custom_id, str) or not custom_id.strip():
-        raise JobFileError(f"custom_id is a text that is not empty; got {_short(custom_id)}")
+        raise JobFileError(f"custom_id is a string that is not empty; got {_short(custom_id)}")
     if method != "POST":
         raise JobFileError(f'method is "POST"; got {_short(method)}')
     if url != URL:

@@ -232,13 +232,13 @@ def _rows(path: Path, kind: Literal["result", "journal"]) -> Iterator[dict[str, 
         for number, line in enumerate(lines[:-1], 1):
             row = _row(line)
             if row is None or (kind == "journal" and row.get("event") not in get_args(Event)):
-                raise StoreError(f"{path}, line {number} is no {kind} line of a batch; choose another output")
+                raise StoreError(f"{path}, line {number} is not a {kind} line of a batch; choose another output")
             yield row
         row = _row(lines[-1])  # whole, except for the line break that an editor or a kill removed
         if row is not None:
             yield row
         elif not any(lines[-1].startswith(start) or start.startswith(lines[-1]) for start in _BEGINNINGS):
-            raise StoreError(f"{path}, line {len(lines)} is no {kind} line of a batch; choose another output")
+            raise StoreError(f"{path}, line {len(lines)} is not a {kind} line of a batch; choose another output")
 
 
 def _row(line: bytes) -> dict[str, Any] | None:

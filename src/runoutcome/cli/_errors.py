@@ -131,7 +131,7 @@ def _api_error(error: Exception) -> UserError | None:
         return UserError(f"no answer from {error.request.url}: {error.message}{cause}", Exit.UNFINISHED)
     is_file_error = isinstance(error, OSError) and not isinstance(error, (ConnectionError, TimeoutError))
     if isinstance(error, transport_errors()) and not is_file_error:  # while an answer was read
-        return UserError(f"no whole answer from the API: {type(error).__name__}: {error}", Exit.UNFINISHED)
+        return UserError(f"the answer of the API was cut off: {type(error).__name__}: {error}", Exit.UNFINISHED)
     return UserError(_one_line(str(error))) if isinstance(error, _sdk.OpenAIError) else None
 
 

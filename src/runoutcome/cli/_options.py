@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from ._errors import UserError
+from ._output.text import any_of
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print every step and every poll that failed.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress: the result, and what needs you.")]
@@ -47,6 +48,4 @@ def check_word(option: str, word: str, allowed: Iterable[str]) -> None:
     words = list(allowed)
     if word not in words:
         near = get_close_matches(word, words, n=1)
-        raise UserError(
-            f"{option} is {' or '.join(words)}; got {word!r}" + (f". Did you mean {near[0]}?" if near else "")
-        )
+        raise UserError(f"{option} is {any_of(words)}; got {word!r}" + (f". Did you mean {near[0]}?" if near else ""))

@@ -8,7 +8,6 @@ from hashlib import sha256
 from .._catalog.catalog import Catalog
 from .._catalog.rows import Entry, Rule
 
-DIRECTORY = "docs/catalog"
 INDEX = "README.md"
 _PLAIN = re.compile(r"[a-z0-9_][a-z0-9_.]{0,99}", re.ASCII)
 _NOT_PLAIN = re.compile(r"[^a-z0-9_]+", re.ASCII)
@@ -53,6 +52,9 @@ def rule_anchor(rule: Rule) -> str:
 
 
 def docs_of(entry: Entry) -> str | None:
-    """Return the page and the anchor of a row in this project; None for a row that only an overlay has."""
+    """Return the page and the anchor of a row among the pages that `runoutcome catalog pages` writes.
+
+    None for a row that only an overlay has.
+    """
     published = Catalog.load().entry(entry.surface, entry.field, entry.match, entry.value)
-    return f"{DIRECTORY}/{link_to(entry)}" if published else None
+    return link_to(entry) if published else None

@@ -53,4 +53,4 @@ def _highlights(reports: Sequence[JobReport]) -> Iterator[str]:
             label = label_of(report)
             yield f"{name} stopped on {label}: an openai.RateLimitError too, but not retryable, so paid once."
         elif report.partial_output:
-            yield f"{name} kept what it had written: {report.partial_output[:80]!r} ..."
+            yield f"{name} kept the output so far: {report.partial_output[:80]!r} ..."

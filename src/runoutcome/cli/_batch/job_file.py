@@ -115,7 +115,7 @@ def _finish(console: Console, reports: Sequence[JobReport], interrupted: bool) -
     left = [report for report in reports if report.end != "finished"]
     held = [report for report in left if report.end == "held"]
     if held:
-        print_line(console, "Held, and not submitted again, because each may have been paid for:")
+        print_line(console, "Held jobs. Each may have been paid for, so none was submitted again:")
         _print_jobs(console, {report.job.custom_id: report.response_id or report.key or "" for report in held})
     command = _command_to_go_on(sys.argv[1:])
     to_go_on = "To go on, with the same jobs on standard input" if "-" in sys.argv else "To go on"
@@ -125,7 +125,7 @@ def _finish(console: Console, reports: Sequence[JobReport], interrupted: bool) -
         print_line(console, f"{'The runs that were going were left alone. ' if is_going else ''}{to_go_on}:")
         print_command(console, command)
     if held:
-        print_line(console, "Only after you have looked for these in the provider's logs, to submit them again:")
+        print_line(console, "Look for these in the provider's logs. If the runs are not there, submit the jobs again:")
         print_command(console, f"{command} --ambiguous resubmit")
     if interrupted:
         raise typer.Exit(Exit.INTERRUPTED)

@@ -20,7 +20,7 @@ from ...batch import JobReport, Progress
 from ...batch._refusals import Stop
 from .._options import Verbosity
 from .._output.console import print_line, print_table
-from .._output.outcomes import is_hollow
+from .._output.outcomes import hollow
 from .._output.text import counted, visible
 
 _STOPS: Mapping[Stop, str] = {
@@ -123,9 +123,8 @@ def verdict(report: JobReport) -> str:
     """Return the word a job is counted under: the exception class, "completed" and with what, or why it has no end."""
     if report.end != "finished":
         return _WORDS[report.end]
-    if report.exception is None and report.outcome is not None and is_hollow(report.outcome):
-        return report.outcome.title.lower()
-    return report.exception or "completed"
+    lack = hollow(report.outcome) if report.outcome else None
+    return report.exception or (f"completed {lack}" if lack else "completed")
 
 
 def label_of(report: JobReport) -> str:
@@ -182,7 +181,7 @@ def _advice(report: JobReport) -> str:
         return f"Nothing was submitted. {reason}".strip()
     if report.end == "finished" and report.outcome is not None:
         if report.exception is None:
-            return report.outcome.remedy if is_hollow(report.outcome) else "-"
+            return report.outcome.remedy if hollow(report.outcome) else "-"
         if report.outcome.entry is not None:
             message = report.outcome.message if report.outcome.phase == "unknown" else None
             return f"{report.outcome.remedy} Server message: {cut(message, 200)}" if message else report.outcome.remedy
@@ -210,8 +209,8 @@ def print_totals(console: Console, reports: Sequence[JobReport], skipped: int, o
     """Print the number of jobs and how they ended, in one line."""
     finished = [report for report in reports if report.end == "finished"]
     completed = [report for report in finished if report.exception is None]
-    hollow = Counter(verdict(report).removeprefix("completed ") for report in completed)
-    apart = ", ".join(f"{count} {word}" for word, count in sorted(hollow.items()) if word != "completed")
+    lacks = Counter(verdict(report).removeprefix("completed ") for report in completed)
+    apart = ", ".join(f"{count} {word}" for word, count in sorted(lacks.items()) if word != "completed")
     parts = [f"{len(completed)} completed" + (f" ({apart})" if apart else "")]
     parts.append(f"{len(finished) - len(completed)} ended otherwise")
     if len(reports) > len(finished):

@@ -1,9 +1,8 @@
-"""`runoutcome explain`: the meaning of a code, a reason, a status, a body or a file of bodies, and what to do."""
+"""`runoutcome explain`: the meaning of a code, a reason, a status, a class, a body or a file of bodies."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Annotated
 
 import typer
@@ -16,6 +15,8 @@ from ...contract._sample import outcome_of
 from .._errors import Exit, UserError
 from .._output.console import print_json, print_line, print_pairs, stderr, stdout
 from .._output.outcomes import without_texts
+from .._output.text import any_of
+from .nearest import nearest_values
 from .overlays import VARIABLE, catalog_in_use, overlaid
 from .subject import Line, outcome_of_body, read_subject
 
@@ -25,12 +26,13 @@ def explain(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="A code, reason or status; a file with a body as JSON, or one on each line; or - for stdin.",
+            help="A code, reason, status or exception class; a file with a body as JSON, or one on each line; "
+            "or - for stdin.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
 ) -> None:
-    """Say what a code, a reason, a status or a body means.
+    """Say what a code, an exception class or a body means.
 
     And which exception it is, whether the run may be submitted again, and what to do. Of a file with a body on each
     line, such as the output of a batch, it lists what did not complete.
@@ -40,7 +42,8 @@ def explain(
     if isinstance(subject, list):
         _explain_lines(what, subject, catalog, as_json=as_json)
     elif isinstance(subject, str):
-        _explain(what, None, outcomes_of_word(catalog, subject), catalog, as_json=as_json)
+        if not _explain_class(subject, catalog, as_json=as_json):
+            _explain(what, None, outcomes_of_word(catalog, subject), catalog, as_json=as_json)
     else:
         outcome = outcome_of_body(subject, catalog)
         _explain(what, outcome, [outcome], catalog, as_json=as_json)
@@ -50,19 +53,39 @@ def _explain(
     what: str, of_body: Outcome | None, outcomes: Sequence[Outcome], catalog: Catalog, *, as_json: bool
 ) -> None:
     from ...contract._meaning import Meaning  # not above: the exception classes load the SDK
-    from .explain_output import body_pairs, heading, pairs, to_dict
+    from .explain_output import print_meaning, to_dict
 
     meanings = [Meaning.of(outcome, catalog) for outcome in outcomes]
     if as_json:
         outcome = without_texts(of_body) if of_body else None
-        print_json({"what": what, "outcome": outcome, "explanations": [to_dict(meaning) for meaning in meanings]})
+        print_json(
+            {"what": what, "outcome": outcome, "explanations": [to_dict(meaning, catalog) for meaning in meanings]}
+        )
         return
     console = stdout()
     for number, meaning in enumerate(meanings):
         if number:
             console.print()
-        print_line(console, heading(meaning), "bold")
-        print_pairs(console, [*(body_pairs(of_body) if of_body else ()), *pairs(meaning)])
+        print_meaning(console, meaning, catalog, of_body)
+
+
+def _explain_class(word: str, catalog: Catalog, *, as_json: bool) -> bool:
+    """Explain an exception class; return whether the word is the name of one."""
+    if catalog.find(word):
+        return False
+    from .class_name import classes_of  # not above: the exception classes load the SDK
+
+    classes = classes_of(word, catalog)
+    if as_json and classes:
+        print_json({"what": word, "outcome": None, "classes": [one.to_dict() for one in classes]})
+        return True
+    console = stdout()
+    for number, one in enumerate(classes):
+        if number:
+            console.print()
+        print_line(console, f"{one.name}: {one.text}", "bold")
+        print_pairs(console, one.pairs())
+    return bool(classes)
 
 
 def _explain_lines(what: str, lines: Sequence[Line], catalog: Catalog, *, as_json: bool) -> None:
@@ -96,20 +119,23 @@ def outcomes_of_word(catalog: Catalog, word: str) -> list[Outcome]:
 
 
 def _unknown(catalog: Catalog, word: str) -> str:
-    values = sorted({entry.value for entry in catalog.entries if entry.value is not None})
+    from .class_name import is_sdk_class, nearest_classes  # not above, for the same reason
+
     if not word:
-        return "a code, a reason, a status, a file or - was expected, and got an empty text"
-    close = get_close_matches(word.lower(), values, n=3, cutoff=0.7)
+        return "a code, a reason, a status, a class, a file or - was expected, and got an empty text"
+    if is_sdk_class(word):
+        return f"no run is raised as {word}: it is about a single request. For the classes: runoutcome explain RunError"
+    close = nearest_classes(word) or nearest_values(catalog, word)
     dialect = next((name for name in dialects() if Catalog.load().extend(name).find(word)), None)
     if dialect:
         hint = f"The dialect {dialect} has it; set {VARIABLE}={dialect}."
     elif word.startswith("resp_"):
         hint = f"It looks like the id of a run: runoutcome wait {word}"
     elif close:
-        hint = f"Did you mean {' or '.join(close)}?"
+        hint = f"Did you mean {any_of(close)}?"
     else:
         hint = "All values: runoutcome catalog"
     return (
-        f"{word!r} is neither a file nor a value in catalog {catalog.version}{overlaid(catalog)}. {hint} "
+        f"{word!r} is neither a file, nor a class, nor a value in catalog {catalog.version}{overlaid(catalog)}. {hint} "
         "(A run that fails with an unknown code raises RunFailedError, a bare openai.APIError, and is never retryable.)"
     )

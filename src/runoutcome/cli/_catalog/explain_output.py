@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,13 +11,15 @@ from rich.console import Console
 
 from ..._catalog.catalog import Catalog
 from ..._catalog.rows import ACTIONS, Entry, Rule
+from ..._outcome.judge import ROW
 from ..._outcome.outcome import Outcome
 from ...contract._address import docs_of, value_of
 from ...contract._meaning import Meaning, advice, basis, http, other_view, since
 from .._errors import UserError
-from .._output.console import fitting_columns, print_line, print_pairs, print_table, select
+from .._output.console import fitting_columns, print_command, print_line, print_pairs, print_table, select
 from .._output.outcomes import without_texts
 from .._output.text import Cell, counted
+from .advice import billed, example, except_line
 from .subject import Line, outcome_of_body
 
 Pair = tuple[str, Cell | Sequence[str]]
@@ -38,7 +41,9 @@ def heading(meaning: Meaning) -> str:
 
 def body_pairs(outcome: Outcome) -> Iterator[Pair]:
     """Yield the facts that only a body has, each with its label."""
-    if outcome.status is None:
+    if outcome.surface == ROW and outcome.status is None:
+        yield "status", "none: this row has neither an answer nor an error"
+    elif outcome.status is None:
         yield "status", "none: this is an error alone, without its run, which may still be going"
     else:
         yield "status", f"{outcome.status} ({outcome.phase})"
@@ -58,6 +63,18 @@ def body_pairs(outcome: Outcome) -> Iterator[Pair]:
     )
 
 
+def print_meaning(console: Console, meaning: Meaning, catalog: Catalog, of_body: Outcome | None = None) -> None:
+    """Print what a value or a body means, with the line that catches it; for a value an example of a body, too."""
+    print_line(console, heading(meaning), "bold")
+    print_pairs(console, [*(body_pairs(of_body) if of_body else ()), *pairs(meaning)])
+    if line := except_line(meaning.outcome.entry, meaning):
+        print_line(console, "To catch it:")
+        print_command(console, line)
+    if meaning.outcome.entry and of_body is None:
+        print_line(console, "For example:")
+        print_command(console, json.dumps(example(catalog, meaning.outcome.entry, meaning)))
+
+
 def pairs(meaning: Meaning) -> Iterator[Pair]:
     """Yield the facts of the catalog, each with its label."""
     outcome, entry = meaning.outcome, meaning.outcome.entry
@@ -66,6 +83,7 @@ def pairs(meaning: Meaning) -> Iterator[Pair]:
     yield "action", outcome.action
     yield "cause", outcome.cause
     yield "what to do", outcome.remedy
+    yield "billed", billed(meaning)
     yield "HTTP", http(outcome)
     yield "error.type", outcome.error_type or ""
     if outcome.rule:
@@ -78,18 +96,22 @@ def pairs(meaning: Meaning) -> Iterator[Pair]:
         yield "deprecated", _deprecated(entry)
     yield "unless", [_exception_to(rule) for rule in meaning.rules]
     if entry and entry.contested:
-        yield "contested", [other_view(view) for view in entry.alternatives] or "others decide differently"
+        yield "contested", [other_view(view) for view in entry.alternatives] or "others decide otherwise"
     source = outcome.rule or entry
     yield "evidence", list(source.evidence) if source else []
-    yield "more", (docs_of(entry) if entry else None) or ""
+    if entry and docs_of(entry):
+        yield "more", f"runoutcome catalog pages DIR writes {docs_of(entry)}"
 
 
-def to_dict(meaning: Meaning) -> dict[str, Any]:
+def to_dict(meaning: Meaning, catalog: Catalog) -> dict[str, Any]:
     """Return the same facts as JSON."""
     outcome = meaning.outcome
     names = ("title", "cause", "remedy", "error_class", "error_type", "status_code", "retryable", "action", "known")
     return {
         "exception": meaning.exception,
+        "catch": except_line(outcome.entry, meaning) or None,
+        "billed": billed(meaning),
+        "example": example(catalog, outcome.entry, meaning) if outcome.entry else None,
         **{name: getattr(outcome, name) for name in names},
         "overlay": outcome.overlay,
         "entry": asdict(outcome.entry) if outcome.entry else None,

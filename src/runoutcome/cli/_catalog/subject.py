@@ -75,7 +75,7 @@ def _parse(content: bytes, name: str, *, is_file: bool = False) -> Subject:
         return document
     if not is_file and (document is None or type(document) in (str, int)):
         return "null" if document is None else str(document)
-    raise UserError(f"{name} holds JSON, but no object; a response body is an object")
+    raise UserError(f"{name} is JSON, but not an object; a response body is an object")
 
 
 def _lines(content: bytes) -> list[Line]:
@@ -92,7 +92,7 @@ def _line(number: int, text: bytes) -> Line:
     except ValueError as error:
         return Line(number, None, f"it is not JSON: {error}")
     if not isinstance(document, dict) or not text.startswith(b"{"):
-        return Line(number, None, "it holds no JSON object")
+        return Line(number, None, "it is not a JSON object")
     return Line(number, document)
 
 
@@ -100,7 +100,7 @@ def outcome_of_body(body: Mapping[str, Any], catalog: Catalog) -> Outcome:
     """Return the outcome of a body. Raises UserError for JSON that is not about a run."""
     outcome = classify(body, catalog=catalog)
     if outcome.surface is None and outcome.status is None:
-        raise UserError(f"this JSON is no run body that catalog {catalog.version} knows: {_reason(body)}")
+        raise UserError(f"this JSON is not a run body of catalog {catalog.version}: {_reason(body)}")
     return outcome
 
 

@@ -8,9 +8,13 @@ from ..._catalog.rows import HOME
 from ..._outcome.outcome import Outcome
 
 
-def is_hollow(outcome: Outcome) -> bool:
-    """Return whether a run completed without output, or with failed items beside it."""
-    return outcome.ok and outcome.surface == HOME and (not outcome.has_output or bool(outcome.failed_items))
+def hollow(outcome: Outcome) -> str | None:
+    """Return what a completed run lacks: `with a refusal`, `without output`, `with failed items`; None for nothing."""
+    if not outcome.ok or outcome.surface != HOME:
+        return None
+    if not outcome.has_output:
+        return "with a refusal" if outcome.refusal is not None else "without output"
+    return "with failed items" if outcome.failed_items else None
 
 
 def without_texts(outcome: Outcome) -> dict[str, Any]:

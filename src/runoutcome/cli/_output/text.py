@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -50,3 +51,9 @@ def counted(number: int, noun: str) -> str:
 def sentence(text: str) -> str:
     """Return `text` with a full stop at its end, unless it ends in a question or exclamation mark."""
     return text if text.endswith(("?", "!")) else f"{text.rstrip('.')}."
+
+
+def any_of(words: Sequence[str]) -> str:
+    """Return the words as a choice: `a`, `a or b`, `a, b or c`."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last

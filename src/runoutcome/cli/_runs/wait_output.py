@@ -16,7 +16,7 @@ from ..._waiting.resume_token import loads
 from ...batch._rows import output_text
 from .._errors import Exit, exit_of
 from .._output.console import print_command, print_line, print_pairs, stderr
-from .._output.outcomes import is_hollow
+from .._output.outcomes import hollow
 from .._output.text import visible
 
 
@@ -38,7 +38,7 @@ class FaultPrinter:
         cause = f" ({fault.__cause__})" if fault.__cause__ else ""
         text = f"HTTP {status}" if status else f"{fault}{cause}"
         if self._is_verbose or text != self._last:
-            print_line(stderr(), f"A poll failed, and is made again: {text}")
+            print_line(stderr(), f"A poll failed ({text}); polling goes on.")
             self._last = text
 
 
@@ -95,12 +95,12 @@ class Ending:
             print_line(console, "To go on:")
             print_command(console, again)
         elif self.output_text and self.outcome and self.outcome.status in ("incomplete", "cancelled"):
-            print_line(console, "To print what it had written:")
+            print_line(console, "To print its output so far:")
             print_command(console, f"{again} --accept {self.outcome.status}")
 
     def _show_output(self) -> None:
         text, outcome = self.output_text, self.outcome
-        if outcome is not None and is_hollow(outcome):
+        if outcome is not None and hollow(outcome):
             print_line(stderr(), f"{outcome.title}. {outcome.cause} {outcome.remedy}")
         if not text:
             print_line(stderr(), "The run has no output text.")

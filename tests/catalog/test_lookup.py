@@ -12,13 +12,14 @@ from hypothesis import given, strategies as st
 from runoutcome import Catalog
 from runoutcome._catalog.lookup import (
     RESUBMIT_ACTIONS,
+    Claim,
     Failure,
     Verdict,
     error_type_of_status,
     is_retryable_status,
     lookup,
 )
-from runoutcome._catalog.rows import ERROR_TYPES, Rule
+from runoutcome._catalog.rows import ERROR_TYPES, ErrorType, Rule
 
 QUOTA_WORDS = "You exceeded your current quota, please check your plan and billing details."
 TOO_LARGE_WORDS = "Request too large for gpt-5.5"
@@ -105,17 +106,17 @@ def test_rung_3_takes_no_other_number(code: str) -> None:
     assert row_id(verdict) == "response/error.code/<unknown>"
 
 
-def test_rung_3_before_our_type() -> None:
-    """A numeric code beats what the payload claims by one of our error types."""
-    verdict = look_up(code="429", type="internal_server_error", retryable=False)
+def test_rung_3_before_the_field() -> None:
+    """A numeric code beats the `outcome` field of the payload."""
+    verdict = look_up(code="429", claim=Claim("internal_server_error"))
     assert (verdict.error_class, verdict.retryable) == ("RateLimitError", True)
 
 
 @pytest.mark.parametrize("error_type", [name for name in ERROR_TYPES if name != "api_status_error"])
 @pytest.mark.parametrize("code", [None, "no_such_code"])
-def test_rung_4_our_type_gives_the_class(catalog: Catalog, error_type: str, code: str | None) -> None:
-    """One of our error types in `error.type` gives class and status, and without a claim nothing is retryable."""
-    verdict = look_up(code=code, type=error_type)
+def test_rung_4_the_field_gives_the_class(catalog: Catalog, error_type: ErrorType, code: str | None) -> None:
+    """The type of the `outcome` field gives class and status; it comes before the server's own type."""
+    verdict = look_up(code=code, type="insufficient_quota", claim=Claim(error_type))
     row = catalog.error_types[error_type]
     assert (verdict.error_type, verdict.error_class, verdict.status_code) == (
         error_type,
@@ -136,33 +137,40 @@ def test_rung_4_our_type_gives_the_class(catalog: Catalog, error_type: str, code
         (False, "change_request", (False, "change_request")),
         (False, "resubmit", (False, "none")),
         (False, None, (False, "none")),
-        (None, "resubmit_later", (False, "none")),
-        (None, "fix_account", (False, "fix_account")),
+        (False, "resubmit_later", (False, "none")),
+        (False, "fix_account", (False, "fix_account")),
     ],
 )
-def test_rung_4_claims_count_beside_our_type(
-    retryable: bool | None, action: str | None, expected: tuple[bool, str]
-) -> None:
-    """`error.retryable` and `error.action` are believed beside our error type, unless they contradict each other."""
-    verdict = look_up(type="rate_limit_error", retryable=retryable, action=action)
+def test_rung_4_the_field_is_believed(retryable: bool, action: str | None, expected: tuple[bool, str]) -> None:
+    """`retryable` and `action` of the field are believed, unless they contradict each other."""
+    verdict = look_up(claim=Claim("rate_limit_error", retryable, action))
     assert (verdict.retryable, verdict.action) == expected
 
 
-def test_rung_4_actual_status_error_needs_a_number() -> None:
+@pytest.mark.parametrize("error_type", [name for name in ERROR_TYPES if name != "api_status_error"])
+def test_rung_6_our_type_gives_the_class_only(catalog: Catalog, error_type: str) -> None:
+    """One of our error types in `error.type` gives class and status, and never makes a failure retryable."""
+    verdict = look_up(code="no_such_code", type=error_type)
+    row = catalog.error_types[error_type]
+    assert (verdict.error_type, verdict.error_class) == (error_type, row.error_class)
+    assert (verdict.retryable, verdict.action, verdict.known) == (False, "none", False)
+
+
+def test_rung_6_actual_status_error_needs_a_number() -> None:
     """`api_status_error` means "its actual status": without a number it decides nothing."""
-    verdict = look_up(type="api_status_error", retryable=True)
+    verdict = look_up(type="api_status_error")
     assert (verdict.error_class, verdict.retryable) == ("APIError", False)
 
 
 @pytest.mark.parametrize(("upstream", "error_type"), Catalog.load().upstream_error_types.items())
-def test_rung_5_upstream_type_gives_the_class_only(catalog: Catalog, upstream: str, error_type: str) -> None:
+def test_rung_6_upstream_type_gives_the_class_only(catalog: Catalog, upstream: str, error_type: str) -> None:
     """The server's own `error.type` refines the class, and never makes a failure retryable."""
-    verdict = look_up(code="no_such_code", type=upstream, retryable=True, action="resubmit")
+    verdict = look_up(code="no_such_code", type=upstream)
     assert (verdict.error_class, verdict.error_type) == (catalog.error_types[error_type].error_class, error_type)
     assert (verdict.retryable, verdict.action, verdict.known) == (False, "none", False)
 
 
-def test_rung_5_at_capacity_is_not_retryable_by_its_type() -> None:
+def test_rung_6_at_capacity_is_not_retryable_by_its_type() -> None:
     """The codeless "at capacity" failure that came as invalid_request_error is a bad request, not retryable."""
     verdict = look_up(message="The model is at capacity", type="invalid_request_error")
     assert (verdict.error_class, verdict.retryable) == ("BadRequestError", False)
@@ -179,7 +187,7 @@ def test_rung_5_at_capacity_is_not_retryable_by_its_type() -> None:
     ],
     ids=["unknown_code", "unknown_code_and_type", "no_code", "empty_error", "no_error"],
 )
-def test_rung_6_absence(failure: dict[str, Any], expected: str) -> None:
+def test_rung_7_absence(failure: dict[str, Any], expected: str) -> None:
     """Without anything to go by the row for a missing error, a missing code or an unknown code decides."""
     verdict = look_up(**failure)
     assert row_id(verdict) == expected
@@ -208,7 +216,7 @@ def test_known_is_about_literals(catalog: Catalog, value: str) -> None:
 @pytest.mark.parametrize("type", [None, "rate_limit_error", "server_error"])
 def test_quota_wording_is_never_retryable(code: str | None, type: str | None) -> None:
     """Quota wording under any code, number, type, claim or none is a matter of the account."""
-    verdict = look_up(code=code, type=type, message=QUOTA_WORDS, retryable=True)
+    verdict = look_up(code=code, type=type, message=QUOTA_WORDS, claim=Claim("internal_server_error", retryable=True))
     assert (verdict.retryable, verdict.action) == (False, "fix_account")
     assert verdict.rule is not None
     assert verdict.rule.id == "quota-used-up"
@@ -315,8 +323,8 @@ failures = st.builds(
     code=words,
     message=st.one_of(st.none(), st.text(max_size=40), st.sampled_from([QUOTA_WORDS, TOO_LARGE_WORDS])),
     type=words,
-    retryable=st.one_of(st.none(), st.booleans()),
-    action=words,
+    claim=st.none()
+    | st.builds(Claim, st.sampled_from([t for t in ERROR_TYPES if t != "api_status_error"]), st.booleans(), words),
     is_null=st.booleans(),
 )
 
@@ -329,12 +337,12 @@ def test_no_verdict_contradicts_itself(failure: Failure) -> None:
 
 
 @given(failures)
-def test_an_unknown_code_is_retryable_only_by_our_own_claim(failure: Failure) -> None:
-    """An unknown or missing code is retryable only as an HTTP status, or by our error type and a claim beside it."""
+def test_an_unknown_code_is_retryable_only_by_the_field(failure: Failure) -> None:
+    """An unknown or missing code is retryable only as an HTTP status, or by the `outcome` field."""
     verdict = lookup(Catalog.load(), "response", failure)
     if verdict.retryable and not verdict.known:
         numeric = verdict.entry is not None and verdict.entry.match == "http_status"
-        assert numeric or (failure.type in ERROR_TYPES and failure.retryable is True)
+        assert numeric or (failure.claim is not None and failure.claim.retryable)
 
 
 @given(failures)

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from runoutcome import Catalog, Entry
+from runoutcome import Catalog, Entry, classify
 from runoutcome._catalog.rows import ERROR_TYPES, Alternative, Deprecation
+from runoutcome._outcome.field import field_of
 from runoutcome.contract._exports import EXPORTS
 
 ROOT = Path(__file__).parents[2]
@@ -166,22 +167,20 @@ def test_the_overlay_is_an_overlay(overlay: dict[str, Any], catalog: Catalog) ->
     assert len(set(targets)) == len(targets)
 
 
-def test_an_error_may_say_its_type(document: dict[str, Any]) -> None:
-    """The schema of an error gets an optional `type` of our words, `retryable` and `action`; what was there stays."""
-    for path in (
-        "$.components.schemas['ResponseError']..properties",
-        "$.components.schemas['FineTuningJob']..properties['error']..properties",
-        "$.components.schemas['VectorStoreFileObject']..properties['last_error']..properties",
-    ):
-        (properties,) = selected(document, path)
-        assert properties.keys() == {"code", "message", "type", "retryable", "action"}
+def test_only_extensions_are_added(overlay: dict[str, Any]) -> None:
+    """The overlay of meanings adds keys that begin with `x-`, and nothing else."""
+    assert {key[:2] for action in overlay["actions"] for key in action["update"]} == {"x-"}
+
+
+def test_the_second_overlay_adds_the_field(catalog: Catalog) -> None:
+    """The overlay of the field adds the optional `outcome` to errors, with our types and actions, and nothing else."""
+    actions = json.loads(EXPORTS["openapi-overlay-field"].text(catalog))["actions"]
+    assert "$.components.schemas['ResponseError']..properties" in [action["target"] for action in actions]
+    for action in actions:
+        assert action["update"].keys() == {"outcome"}
+        properties = action["update"]["outcome"]["properties"]
         assert properties["type"]["enum"] == list(ERROR_TYPES)
-
-
-def test_a_type_with_other_words_stays(document: dict[str, Any]) -> None:
-    """A realtime error has a type of the server's own words already, which are not forbidden."""
-    (kind,) = selected(document, "$.components.schemas['RealtimeResponse']..properties['error']..properties['type']")
-    assert kind == {"type": "string"}
+        assert properties.keys() == field_of(classify({"status": "failed"})).keys()
 
 
 def test_every_code_says_what_it_amounts_to(document: dict[str, Any], catalog: Catalog) -> None:

@@ -822,7 +822,7 @@ def test_nothing_secret_leaves_an_unreadable_output() -> None:
         in_form(TextFormat(Moon), sdk_model(body), classify(body), TOKEN)
     error = caught.value
     assert "the secret prompt" in str(error.__cause__)
-    assert "no Moon (int_parsing, missing)" in str(error)
+    assert "does not match the model `Moon`: int_parsing, missing." in str(error)
     assert leaks(error) == []
 
 

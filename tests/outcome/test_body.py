@@ -11,7 +11,7 @@ import pytest
 
 from bodies import CARRIERS, RESPONSE_ID, ROWS, body_of, short
 from runoutcome import Catalog
-from runoutcome._catalog.lookup import Failure
+from runoutcome._catalog.lookup import Claim, Failure
 from runoutcome._outcome.body import Reading, look, read, read_failure, read_usage, word
 
 FAILED = body_of(Catalog.load().find("server_error")[0])
@@ -114,9 +114,14 @@ def test_json_bytes_of_any_encoding(encoding: str) -> None:
         ({"code": ["a"]}, Failure('["a"]')),
         ({"code": {}}, Failure("{}")),
         ({"type": "error", "code": "c"}, Failure("c")),
-        ({"retryable": True, "action": "resubmit"}, Failure(retryable=True, action="resubmit")),
-        ({"retryable": "true"}, Failure()),
-        ({"retryable": 1}, Failure()),
+        ({"retryable": True, "action": "resubmit"}, Failure()),
+        ({"outcome": {"type": "rate_limit_error", "retryable": True}}, Failure()),
+        ({"outcome": {"type": "odd", "catalog": "1.2.0"}}, Failure()),
+        ({"outcome": {"type": "rate_limit_error", "catalog": "1"}}, Failure(claim=Claim("rate_limit_error"))),
+        (
+            {"outcome": {"type": "conflict_error", "retryable": 1, "retry_after_ms": 50, "action": 5, "catalog": "1"}},
+            Failure(claim=Claim("conflict_error", retryable=False, action="5", retry_after=0.05)),
+        ),
         (SimpleNamespace(code="c", message=None), Failure("c")),
     ],
     ids=short,

@@ -88,7 +88,8 @@ def test_words_without_a_row() -> None:
 
 def test_remedy_does_not_contradict_a_server_that_claims_retryable() -> None:
     """Where the payload itself claims `retryable`, the remedy says so and not what the row for no code says."""
-    error = {"type": "rate_limit_error", "retryable": True, "message": "busy"}
+    field = {"type": "rate_limit_error", "retryable": True, "catalog": "1.2.0"}
+    error = {"message": "busy", "outcome": field}
     outcome = classify({**FAILED, "error": error})
     assert outcome.entry is not None
     assert outcome.retryable

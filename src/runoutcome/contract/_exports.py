@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from .._catalog.catalog import Catalog
 from .._catalog.rows import Entry
-from ._openapi_overlay import overlay_text
+from ._openapi_overlay import field_overlay_text, overlay_text
 from ._typescript import surface_data, typescript_text
 
 _COLUMNS = tuple(spec.name for spec in fields(Entry) if spec.name != "overlay")
@@ -76,6 +76,7 @@ class Export(NamedTuple):
 EXPORTS: Mapping[str, Export] = {
     "csv": Export("exports/catalog.csv", csv_text),
     "openapi-overlay": Export("exports/openapi-overlay.json", overlay_text),
+    "openapi-overlay-field": Export("exports/openapi-overlay-field.json", field_overlay_text),
     "typescript": Export("exports/typescript/src/catalog.ts", typescript_text),
 }
 """The committed forms, by their names on the command line."""

@@ -1,35 +1,48 @@
 """The catalog as an OpenAPI Overlay (1.0.0) for the provider's OpenAPI document. Pure.
 
-It restricts no body. It adds to the schemas of errors the optional `type`, `retryable` and `action` that the lookup
-believes, and `x-runoutcome`: the meaning of each status, code and reason.
+`overlay_text` adds only `x-` keys: the meaning of each status, code and reason. `field_overlay_text` adds the optional
+`outcome` field to the schemas of errors.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.resources import files
 from typing import Any
 
 from .._catalog.catalog import Catalog
-from .._catalog.rows import ACTIONS, ERROR_TYPES, Entry, Surface
+from .._catalog.rows import Entry, Surface
 
 Action = dict[str, Any]
 
 _ERROR_SCHEMAS = {"response": "ResponseError", "batch": "BatchError", "eval.run": "EvalApiError", "video": "Error-2"}
 """Surfaces whose errors have a schema of their own in the provider's document; elsewhere it is written out."""
 _CODE_SCHEMAS = {"response": "ResponseErrorCode"}
-_TYPED = frozenset({"realtime.response"})
-"""Surfaces whose errors have a `type` already, with the server's own words."""
 
 
 def overlay_text(catalog: Catalog) -> str:
-    """Return the overlay document as JSON, which is YAML too."""
-    document = {
-        "overlay": "1.0.0",
-        "info": {"title": "What the outcomes of runs amount to (unofficial)", "version": catalog.version},
-        "actions": list(_actions(catalog)),
-    }
-    return json.dumps(document, indent=2) + "\n"
+    """Return the overlay of meanings as JSON, which is YAML too."""
+    return _document("Outcomes of runs (unofficial)", catalog, _actions(catalog))
+
+
+def field_overlay_text(catalog: Catalog) -> str:
+    """Return the overlay that adds the `outcome` field to errors, as JSON."""
+    return _document("The outcome field of errors (unofficial)", catalog, _fields(catalog))
+
+
+def _document(title: str, catalog: Catalog, actions: Iterable[Action]) -> str:
+    info = {"title": title, "version": catalog.version}
+    return json.dumps({"overlay": "1.0.0", "info": info, "actions": list(actions)}, indent=2) + "\n"
+
+
+def _fields(catalog: Catalog) -> Iterator[Action]:
+    schema = json.loads(files("runoutcome").joinpath("data/outcome.schema.json").read_text("utf-8"))
+    field = {name: value for name, value in schema.items() if name != "$schema"}
+    for surface in catalog.surfaces.values():
+        if surface.openapi_schema is not None and surface.code_field in surface.decided_by.values():
+            about = f"The outcome field in an error of {surface.name}."
+            yield _update(f"{_error(surface)}..properties", about, {"outcome": field})
 
 
 def _actions(catalog: Catalog) -> Iterator[Action]:
@@ -43,9 +56,6 @@ def _actions(catalog: Catalog) -> Iterator[Action]:
             if rows:
                 update = {"x-runoutcome": _meanings(rows), "x-retryable": [row.value for row in rows if row.retryable]}
                 yield _update(_path(surface, field), f"What the values of {field} of {surface.name} amount to.", update)
-        if surface.code_field in surface.decided_by.values():
-            about = f"What an error of {surface.name} may say about itself."
-            yield _update(f"{_error(surface)}..properties", about, _added(surface))
 
 
 def _statuses(catalog: Catalog, surface: Surface) -> Action:
@@ -56,16 +66,6 @@ def _statuses(catalog: Catalog, surface: Surface) -> Action:
         decided = {"decided_by": surface.decided_by[status]} if status in surface.decided_by else _meaning(rows[status])
         statuses[status] = {"phase": phase, "ok": status in surface.completed, **decided}
     return {"surface": surface.name, "catalog_version": catalog.version, "statuses": statuses}
-
-
-def _added(surface: Surface) -> Action:
-    """Return the properties of an error that the lookup believes if the catalog has no row for the code."""
-    kind = {"type": "string", "enum": list(ERROR_TYPES), "description": "The stable class of the failure."}
-    return {
-        **({} if surface.name in _TYPED else {"type": kind}),
-        "retryable": {"type": "boolean", "description": "Whether an identical new run may succeed."},
-        "action": {"type": "string", "enum": list(ACTIONS), "description": "What a person or a policy should do."},
-    }
 
 
 def _literals(catalog: Catalog, surface: Surface) -> Iterator[Entry]:

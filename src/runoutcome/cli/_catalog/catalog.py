@@ -37,6 +37,7 @@ class Format(str, Enum):
     MARKDOWN = "markdown"
     CSV = "csv"
     OPENAPI_OVERLAY = "openapi-overlay"
+    OPENAPI_OVERLAY_FIELD = "openapi-overlay-field"
     TYPESCRIPT = "typescript"
 
 

@@ -1,4 +1,4 @@
-"""What a refused create says about the other jobs of a batch: whether they would be refused for the same reason."""
+"""The meaning of a refused create for the other jobs of a batch: whether they would be refused for the same reason."""
 
 import re
 from typing import Literal

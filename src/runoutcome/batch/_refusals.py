@@ -1,4 +1,4 @@
-"""The meaning of a refused create for the other jobs of a batch: whether they would be refused for the same reason."""
+"""The other jobs of a batch after a refused create: whether they would be refused too."""
 
 import re
 from typing import Literal

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from command import call, complaint
 
+ANSWER = [{"type": "message", "content": [{"type": "output_text", "text": "Yes."}]}]
+
 
 def answered(custom_id: str, body: dict[str, Any], status_code: int = 200) -> str:
     """A line of a batch's output: this request was answered with this body."""
@@ -22,7 +24,7 @@ def run(status: str, **fields: Any) -> dict[str, Any]:
 
 
 LINES = [
-    answered("fine", run("completed")),
+    answered("fine", {**run("completed"), "output": ANSWER}),
     answered("chat", {"object": "chat.completion", "choices": []}),
     answered("again", run("failed", error={"code": "server_error"})),
     answered("longer", run("incomplete", incomplete_details={"reason": "max_output_tokens"})),
@@ -161,3 +163,13 @@ def test_results_of_our_own_run_are_understood(tmp_path: Path) -> None:
     (row,) = data["rows"]
     assert (row["custom_id"], row["outcome"]["surface"]) == ("a", "response")
     assert json.loads(results.read_text("utf-8"))["outcome"]["exception"] == row["exception"]
+
+
+def test_completed_rows_without_an_answer_are_counted_apart(tmp_path: Path) -> None:
+    """A file of results names how many completed runs hold a refusal or nothing."""
+    refusal = [{"type": "message", "content": [{"type": "refusal", "refusal": "No."}]}]
+    bodies = [{"object": "response", "status": "completed", "output": output} for output in (ANSWER, refusal, [])]
+    path = tmp_path / "results.jsonl"
+    path.write_text("".join(json.dumps(body) + "\n" for body in bodies))
+    shown = call("explain", path, COLUMNS="200").stdout
+    assert shown == "3 rows: 3 completed (1 with a refusal, 1 without output), 0 not.\n"

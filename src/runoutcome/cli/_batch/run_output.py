@@ -20,7 +20,7 @@ from ...batch import JobReport, Progress
 from ...batch._refusals import Stop
 from .._options import Verbosity
 from .._output.console import print_line, print_table
-from .._output.outcomes import hollow
+from .._output.outcomes import counts_of, hollow
 from .._output.text import counted, visible
 
 _STOPS: Mapping[Stop, str] = {
@@ -209,9 +209,8 @@ def print_totals(console: Console, reports: Sequence[JobReport], skipped: int, o
     """Print the number of jobs and how they ended, in one line."""
     finished = [report for report in reports if report.end == "finished"]
     completed = [report for report in finished if report.exception is None]
-    lacks = Counter(verdict(report).removeprefix("completed ") for report in completed)
-    apart = ", ".join(f"{count} {word}" for word, count in sorted(lacks.items()) if word != "completed")
-    parts = [f"{len(completed)} completed" + (f" ({apart})" if apart else "")]
+    lacks = Counter(lack for report in completed if report.outcome and (lack := hollow(report.outcome)))
+    parts = [f"{len(completed)} completed" + (f" ({counts_of(lacks)})" if lacks else "")]
     parts.append(f"{len(finished) - len(completed)} ended otherwise")
     if len(reports) > len(finished):
         parts.append(f"{len(reports) - len(finished)} not finished")

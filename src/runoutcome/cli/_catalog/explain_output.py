@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from ...contract._address import docs_of, value_of
 from ...contract._meaning import Meaning, advice, basis, http, other_view, since
 from .._errors import UserError
 from .._output.console import fitting_columns, print_command, print_line, print_pairs, print_table, select
-from .._output.outcomes import without_texts
+from .._output.outcomes import counts_of, hollow, without_texts
 from .._output.text import Cell, counted
 from .advice import billed, example, except_line
 from .subject import Line, outcome_of_body
@@ -224,8 +225,9 @@ def print_rows(console: Console, rows: Sequence[Row]) -> None:
         console.print()
         print_pairs(console, _groups(left))
         console.print()
-    done = len(rows) - len(left)
-    print_line(console, f"{counted(len(rows), 'row')}: {done} completed, {len(left)} not.")
+    lacks = Counter(lack for row in rows if (lack := hollow(row.meaning.outcome)))
+    apart = f" ({counts_of(lacks)})" if lacks else ""
+    print_line(console, f"{counted(len(rows), 'row')}: {len(rows) - len(left)} completed{apart}, {len(left)} not.")
 
 
 def _groups(rows: Sequence[Row]) -> Iterator[tuple[str, Sequence[str]]]:

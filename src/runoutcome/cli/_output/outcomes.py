@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..._catalog.rows import HOME
@@ -15,6 +16,11 @@ def hollow(outcome: Outcome) -> str | None:
     if not outcome.has_output:
         return "with a refusal" if outcome.refusal is not None else "without output"
     return "with failed items" if outcome.failed_items else None
+
+
+def counts_of(lacks: Mapping[str, int]) -> str:
+    """Return how often each lack was found: `1 with a refusal, 2 without output`."""
+    return ", ".join(f"{count} {lack}" for lack, count in sorted(lacks.items()))
 
 
 def without_texts(outcome: Outcome) -> dict[str, Any]:

@@ -195,7 +195,7 @@ def _implied_status(fields: Mapping[str, Any]) -> str:
 def _outcome_name(value: object) -> str:
     name = text(value)
     if not _NAME.fullmatch(name):
-        raise ValueError(f"'{name}' has more than letters, digits and . _ - in it")
+        raise ValueError(f"'{name}': a name may contain only letters, digits and . _ -")
     return name
 
 

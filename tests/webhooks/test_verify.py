@@ -277,9 +277,7 @@ def test_a_key_that_is_too_short(secret: str) -> None:
     assert verify(BODY, sign(BODY, by=["a key of 24 bytes, yes!!"]), "a key of 24 bytes, yes!!", now=NOW)
 
 
-@pytest.mark.parametrize(
-    "headers", [None, 5, "webhook-id", ["webhook-id"], [("a", "b", "c")], [None], object()], ids=repr
-)
+@pytest.mark.parametrize("headers", [None, 5, "webhook-id", ["webhook-id"], [("a", "b", "c")], [None], 1j], ids=repr)
 def test_headers_that_are_none(headers: Any) -> None:
     """What is neither a mapping nor pairs is refused like any request that is not a webhook."""
     assert "pass the headers of the request" in str(refusal(headers))

@@ -108,6 +108,8 @@ def _from_toml(content: bytes, name: str) -> Scenario:
         values = tomllib.loads(toml) if line is None else {}
     except ValueError as error:
         raise ScenarioError(f"{name}: not TOML: {error}") from error
+    except RecursionError:  # of tomli, for a key of a thousand parts
+        raise ScenarioError(f"{name}: nested too deeply") from None
     if line is not None:
         raise ScenarioError(f"{name}: line {line}: nested more than {_DEEPEST} deep")
     return _scenario(name, values, lines_of(toml))

@@ -72,7 +72,7 @@ def test_a_parsed_body_is_told_at_once() -> None:
 
     with serving_asgi(app) as base:
         assert answers_to(base + PATH, "ok", inbox) == ([204], ["the waiter"])
-    assert errors == ["the body is what came, bytes or text, not what was parsed from it; got dict"]
+    assert errors == ["pass the raw body, bytes or text, not the parsed one; got dict"]
 
 
 def test_the_example_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,9 +132,9 @@ def test_copies_and_other_events_are_acknowledged() -> None:
     [
         (Exchange(headers={"webhook-id": "wh_1"}), "webhook-timestamp is missing"),
         (Exchange(headers=sign(event(), at=NOW - 600)), "signed 600 s ago"),
-        (Exchange(headers=sign(event(), by=[FOREIGN_SECRET])), "no signature of the webhook holds"),
-        (Exchange(b"private words"), "no JSON object"),
-        (Exchange(b""), "no JSON object"),
+        (Exchange(headers=sign(event(), by=[FOREIGN_SECRET])), "no signature of the webhook is valid"),
+        (Exchange(b"private words"), "not a JSON object"),
+        (Exchange(b""), "not a JSON object"),
     ],
     ids=["headers", "timestamp", "secret", "body", "empty"],
 )

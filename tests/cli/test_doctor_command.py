@@ -28,7 +28,7 @@ def test_findings_are_shown_and_give_exit_code_1(project: Path) -> None:
     """A finding is a line with its position and what is wrong, then what to do and where to read on."""
     done = doctor(project)
     place, fix, see = done.stdout.splitlines()
-    assert place.startswith(f"{project / 'bad.py'}:2: poll-without-deadline: nothing but the end of the run")
+    assert place.startswith(f"{project / 'bad.py'}:2: poll-without-deadline: this loop around responses.retrieve")
     assert fix.split()[0] == "fix"
     assert see.split() == ["see", "docs/doctor.md#poll-without-deadline"]
     assert (done.returncode, done.stderr) == (1, "1 finding in 2 files\n")

@@ -25,7 +25,7 @@ def test_a_finding_is_whole() -> None:
         "file": "app.py",
         "line": 1,
         "rule": "poll-without-deadline",
-        "message": "nothing but the end of the run ends this loop around responses.retrieve",
+        "message": "this loop around responses.retrieve has no deadline: it ends only when the run does",
         "fix": first.fix,
         "docs": "docs/doctor.md#poll-without-deadline",
     }

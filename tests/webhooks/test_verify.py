@@ -122,7 +122,7 @@ def test_a_body_beyond_ascii() -> None:
 @pytest.mark.parametrize("body", [{"type": "response.completed"}, None, 5], ids=repr)
 def test_what_was_parsed_is_not_what_came(body: Any) -> None:
     """A body that was parsed already is a mistake of the caller's, and says so."""
-    with pytest.raises(TypeError, match="what came, bytes or text, not what was parsed"):
+    with pytest.raises(TypeError, match="pass the raw body, bytes or text, not the parsed one"):
         verify(body, HEADERS, SECRET, now=NOW)
 
 
@@ -202,7 +202,7 @@ def test_a_timestamp_that_is_no_number(at: str) -> None:
     """A timestamp is a plain number of seconds, whatever else Python takes for one."""
     error = refusal(sign(BODY, at=at))
     assert isinstance(error, WebhookSignatureError)
-    assert "webhook-timestamp is no number" in str(error)
+    assert "webhook-timestamp is not a number" in str(error)
 
 
 @pytest.mark.parametrize("name", HEADERS)
@@ -232,7 +232,7 @@ def test_a_signature_that_does_not_hold(body: Any, headers: Any, secrets: Any) -
     """A wrong secret, and a changed body, id or time, are refused; the error says what to check."""
     error = refusal(headers, body, secrets)
     assert isinstance(error, WebhookSignatureError)
-    assert "check that the secret is that of this endpoint" in str(error)
+    assert "check that the secret belongs to this endpoint" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_a_signature_that_does_not_hold(body: Any, headers: Any, secrets: Any) -
 def test_a_good_signature_of_something_else(body: bytes) -> None:
     """What is signed and is no event is refused, and the error says that the signature is not the reason."""
     error = refusal(sign(body), body)
-    assert "the signature holds, but the body is no" in str(error)
+    assert "the signature is valid, but the body is not" in str(error)
     assert not isinstance(error, WebhookSignatureError)
 
 
@@ -277,7 +277,7 @@ def test_a_key_that_is_too_short(secret: str) -> None:
     assert verify(BODY, sign(BODY, by=["a key of 24 bytes, yes!!"]), "a key of 24 bytes, yes!!", now=NOW)
 
 
-@pytest.mark.parametrize("headers", [None, 5, "webhook-id", ["webhook-id"], [("a", "b", "c")], [None]], ids=repr)
+@pytest.mark.parametrize("headers", [None, 5, "webhook-id", ["webhook-id"], [("a", "b", "c")], [None], 1j], ids=repr)
 def test_headers_that_are_none(headers: Any) -> None:
     """What is neither a mapping nor pairs is refused like any request that is not a webhook."""
     assert "pass the headers of the request" in str(refusal(headers))
@@ -416,7 +416,7 @@ def test_whatever_is_signed_is_told_or_refused(fields: dict[str, Any]) -> None:
     body = event(**{"type": "response.completed", "data_id": "resp_1", **fields})
     type = fields.get("type", "response.completed")
     if not isinstance(type, str) or not type:
-        assert "the signature holds" in str(refusal(sign(body), body))
+        assert "the signature is valid" in str(refusal(sign(body), body))
         return
     notice = verify(body, sign(body), SECRET, now=NOW)
     assert notice.is_run == (notice.response_id is not None)

@@ -49,17 +49,17 @@ RULES = (
     Rule(
         "raw-httpx-predicate",
         raw_httpx_predicate,
-        "Name the SDK's own: openai.APIConnectionError (APITimeoutError is one), openai.APIStatusError.",
+        "Use the SDK's exceptions: openai.APIConnectionError (APITimeoutError is one), openai.APIStatusError.",
     ),
     Rule(
         "incomplete-ignored",
         incomplete_ignored,
-        "Look at the status first: raise_for_status(run), or handle 'incomplete' as well.",
+        "Check the status first: raise_for_status(run), or handle 'incomplete' as well.",
     ),
     Rule(
         "failure-ignored",
         failure_ignored,
-        "Look at the status first: raise_for_status(run), or turn away all but 'completed'.",
+        "Check the status first: raise_for_status(run), or reject every status but 'completed'.",
     ),
     Rule(
         "create-inside-retry",

@@ -61,7 +61,7 @@ def retry_around_poll(module: Module) -> Iterator[Hit]:
         line = min(source.lineno for source in polled.sources)
         raised = _raised_for_failure(polled, retry.body)
         if raised and retry.caught & (raised | BROAD):
-            yield Hit(line, "the retry around this poll asks again for a run that has ended")
+            yield Hit(line, "the retry around this poll polls a run again that has already ended")
         elif not isinstance(retry, RetryLoop) and retry.caught & _OF_RUNS and _waits(polled, retry.body):
             yield Hit(line, "the retry around this wait never sees the run fail: its polls answer 200 OK")
 
@@ -88,7 +88,7 @@ def cancel_on_any_error(module: Module) -> Iterator[Hit]:
             for statements in _taken_on_any_error(module, node):
                 for cancel in module.operations("cancel", *statements):
                     if cancel.resource in {poll.resource for poll in polls}:
-                        yield Hit(cancel.line, "this cancels a healthy run when no more than a poll failed")
+                        yield Hit(cancel.line, "this cancels a healthy run although only a poll failed")
 
 
 def _waits(polled: PolledRun, body: Sequence[ast.stmt]) -> bool:

@@ -26,7 +26,7 @@ def poll_without_deadline(module: Module) -> Iterator[Hit]:
     for loop in poll_loops_in(module):
         if not is_counted(loop.node) and not loop.pending.is_bounded and not is_limited(module, loop.node):
             poll = f"{loop.lifecycle.name}.retrieve"
-            yield Hit(loop.node.lineno, f"nothing but the end of the run ends this loop around {poll}")
+            yield Hit(loop.node.lineno, f"this loop around {poll} has no deadline: it ends only when the run does")
 
 
 def wait_for_completed_only(module: Module) -> Iterator[Hit]:

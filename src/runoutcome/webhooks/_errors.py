@@ -1,4 +1,4 @@
-"""Errors of requests that are not webhooks. Their messages name neither a secret nor anything of the body."""
+"""Errors of requests that are not webhooks. Their messages contain no secret and nothing of the body."""
 
 from .. import _sdk
 
@@ -10,6 +10,6 @@ class WebhookError(ValueError):
 
 
 class WebhookSignatureError(WebhookError, _sdk.InvalidWebhookSignatureError):
-    """No signature of the request holds, or it was signed too long ago, or in the future."""
+    """No signature of the request is valid, or it was signed too long ago or in the future."""
 
     __module__ = "runoutcome.webhooks"

@@ -47,7 +47,7 @@ class Inbox:
         on_notice: Callable[[Notice], Any] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Raises ValueError or TypeError for a secret that cannot be one; see `verify`."""
+        """Raises ValueError or TypeError for a malformed secret; see `verify`."""
         verifier = Verifier.of(secrets, tolerance_seconds)
         del secrets  # error trackers send the variables of every frame
         if not isinstance(verifier, Verifier):

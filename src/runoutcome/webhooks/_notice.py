@@ -27,7 +27,7 @@ class Notice:
 
     @property
     def is_run(self) -> bool:
-        """True for an event of a run (`response.*`); other events end no wait."""
+        """True for an event of a run (`response.*`). Only these events end a wait."""
         return self.type.startswith(_RUN_EVENT) and self.data_id is not None
 
     @property
@@ -37,21 +37,21 @@ class Notice:
 
     @property
     def status(self) -> str:
-        """Last word of the type. The run itself decides: its status can differ, and it has the reason."""
+        """Last word of the type. Fetch the run for its status, which can differ, and for the reason."""
         return self.type.rpartition(".")[2]
 
 
 def read_notice(content: bytes, webhook_id: str) -> Notice:
-    """Return the notice in a body whose signature holds. Raises WebhookError if the body is not an event."""
+    """Return the notice in a body whose signature is valid. Raises WebhookError if the body is not an event."""
     try:
         event = parse_json(content.decode())
     except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):
-        raise WebhookError("the signature holds, but the body is no JSON object; the sender will try again")
+        raise WebhookError("the signature is valid, but the body is not a JSON object; the sender will try again")
     type_, data = event.get("type"), event.get("data")
     if not isinstance(type_, str) or not type_:
-        raise WebhookError("the signature holds, but the body is no event: it has no type")
+        raise WebhookError("the signature is valid, but the body is not an event: it has no type")
     data_id = data.get("id") if isinstance(data, dict) else None
     return Notice(webhook_id, _text(event.get("id")), type_, _text(data_id), _seconds(event.get("created_at")))
 

@@ -35,7 +35,7 @@ class MemorySeenIds:
 
     def __init__(self, max_ids: int = MAX_IDS, max_age_seconds: float = MAX_AGE_SECONDS) -> None:
         if not (max_ids > 0 and max_age_seconds > 0):
-            raise ValueError("an id is remembered for more than 0 seconds, and there is room for more than 0 ids")
+            raise ValueError("max_ids and max_age_seconds are more than 0")
         self._max_ids = max_ids
         self._max_age_seconds = max_age_seconds
         self._seen: dict[str, float] = {}  # oldest first

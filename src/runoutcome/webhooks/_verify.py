@@ -46,14 +46,15 @@ def verify(
     tolerance_seconds: float = TOLERANCE_SECONDS,
     now: float | None = None,
 ) -> Notice:
-    """Return the notice in a webhook whose signature holds by one of `secrets`.
+    """Return the notice in a webhook that was signed with one of `secrets`.
 
     `body` is the raw body of the request, not parsed. A secret is `whsec_` and base64 (`v1,` before it is ignored), or
-    any other text as it stands; its key has at least 24 bytes, as the scheme demands.
-    `now` is in seconds since the epoch, this machine's time if left out; the webhook may have been signed up to
-    `tolerance_seconds` before or after. Raises WebhookSignatureError (also an `openai.InvalidWebhookSignatureError`) if
-    no signature holds or the time is out of tolerance, WebhookError for a missing header or a body that is no event,
-    and ValueError or TypeError for a secret that cannot be one.
+    any other text as it stands; its key has at least 24 bytes, as the scheme demands. `now` is in seconds since the
+    epoch, this machine's time if left out; the webhook may have been signed up to `tolerance_seconds` before or after.
+
+    Raises WebhookSignatureError (also an `openai.InvalidWebhookSignatureError`) if no signature is valid or the time is
+    out of tolerance, WebhookError for a missing header or a body that is not an event, and ValueError or TypeError for
+    a malformed secret.
     """
     verifier = Verifier.of(secrets, tolerance_seconds)
     del secrets  # error trackers send the variables of every frame
@@ -71,7 +72,7 @@ class Verifier:
 
     @classmethod
     def of(cls, secrets: object, tolerance_seconds: float) -> Verifier | ValueError | TypeError:
-        """Return a verifier by these secrets, or the error to raise for one that cannot be a secret.
+        """Return a verifier by these secrets, or the error to raise for a malformed one.
 
         The error is returned, and without a traceback: every frame of it would show the secrets.
         """
@@ -88,9 +89,9 @@ class Verifier:
         content, signing = _content(body), _signing_headers(headers)
         for name in (_ID, _TIMESTAMP, _SIGNATURE):
             if not signing.get(name):
-                raise WebhookError(f"the header {name} is missing: hand on all headers of the request")
+                raise WebhookError(f"the header {name} is missing: pass all headers of the request")
         if not re.fullmatch(r"\d{1,12}", signing[_TIMESTAMP], re.ASCII):
-            raise WebhookSignatureError(f"the header {_TIMESTAMP} is no number of seconds")
+            raise WebhookSignatureError(f"the header {_TIMESTAMP} is not a number of seconds")
         age = int(now) - int(signing[_TIMESTAMP])
         if abs(age) > self.tolerance_seconds:
             when = "ago" if age > 0 else "in the future"
@@ -101,8 +102,8 @@ class Verifier:
         signed = _bytes(f"{signing[_ID]}.{signing[_TIMESTAMP]}.") + content
         if not _holds(self.keys, signed, signing[_SIGNATURE]):
             raise WebhookSignatureError(
-                "no signature of the webhook holds: check that the secret is that of this endpoint, "
-                "and that the body is handed on as it came"
+                "no signature of the webhook is valid: check that the secret belongs to this endpoint, "
+                "and that the body is passed on unchanged"
             )
         return read_notice(content, signing[_ID])
 
@@ -149,7 +150,7 @@ def _content(body: object) -> bytes:
     if isinstance(body, str):
         return _bytes(body)
     if not isinstance(body, (bytes, bytearray, memoryview)):
-        raise TypeError(f"the body is what came, bytes or text, not what was parsed from it; got {type(body).__name__}")
+        raise TypeError(f"pass the raw body, bytes or text, not the parsed one; got {type(body).__name__}")
     return bytes(body)
 
 

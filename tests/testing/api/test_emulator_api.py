@@ -273,7 +273,7 @@ def test_every_answer_has_the_headers_of_the_api(client: OpenAI) -> None:
     ("params", "param", "said"),
     [
         ({"metadata": {"emulate": "complted"}}, "metadata.emulate", "'complted'; did you mean 'completed'"),
-        ({"metadata": {"emulate": "completed,,failed"}}, "metadata.emulate", "empty place"),
+        ({"metadata": {"emulate": "completed,,failed"}}, "metadata.emulate", "empty item"),
         ({"metadata": {"emulate": "failed:"}}, "metadata.emulate", "failed:CODE"),
         ({"model": "emulate-nothing"}, "model", "Allowed: completed, cancelled,"),
         ({"model": "emulate-compleeted"}, "model", "unknown outcome 'compleeted'; did you mean 'completed'?"),

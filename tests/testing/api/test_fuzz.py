@@ -363,7 +363,7 @@ def test_a_scenario_cannot_script_a_header_that_cannot_be_sent(headers: dict[str
 
 @pytest.mark.parametrize("text", ["Wed, 21 Oct 2026 07:28:00 GMT", "soon", "nan", "-1", ""])
 def test_a_scripted_retry_after_can_be_any_text(text: str) -> None:
-    """It is sent as it is; that it is no number of seconds is the client's matter."""
+    """It is sent as it is; that it is not a number of seconds is the client's matter."""
     api = Api({"faults": [{"route": "models", "fault": {"status": 503, "headers": {"retry-after": text}}}]})
     reply = api.ask("GET", "/v1/models")
     assert (reply.status, reply.headers["retry-after"]) == (503, text)

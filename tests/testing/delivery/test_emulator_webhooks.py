@@ -503,7 +503,7 @@ def test_the_arguments_come_before_the_table() -> None:
     ("marker", "said"),
     [
         ("dupe", "unknown word 'dupe'"),
-        ("drop,", "empty place"),
+        ("drop,", "empty item"),
         ("old-secret", "needs an old_secret"),
     ],
 )

@@ -97,7 +97,7 @@ def test_any_text_can_be_scanned(text: str) -> None:
         ),
         ("[[outcomes]]\nname = 'a'\n[[outcomes]]\nstatus = 'failed'", "line 3: [[outcomes]] no. 2: name: is missing"),
         ("outcomes = [\n{name = 'a', weight = 'x'}]", "line 1: [[outcomes]] no. 1: weight: expected a number"),
-        ("[[outcomes]]\nname = 'a'\n[[outcomes]]\nname = 'a'", "line 4: [[outcomes]] no. 2: name: every outcome needs"),
+        ("[[outcomes]]\nname = 'a'\n[[outcomes]]\nname = 'a'", "line 4: [[outcomes]] no. 2: name: another outcome"),
         ("[[jobs]]\noutcome = 'a'\nmatch = {nht = 1}", "line 3: [[jobs]] no. 1: match: unknown key 'nht'"),
         ("[[jobs]]\nmatch = {}\noutcome = 'fialed'", "line 3: [[jobs]] no. 1: outcome: unknown outcome 'fialed'; did"),
         (

@@ -120,7 +120,7 @@ def test_outcomes_of_the_scenario_and_values_can_be_scripted(connect: Connect) -
     ("outcome", "match", "said"),
     [
         ("complted", None, "script: unknown outcome 'complted'; did you mean 'completed'"),
-        ("completed,", None, "script: 'completed,' has an empty place"),
+        ("completed,", None, "script: 'completed,' has an empty item"),
         ("completed", {"prompt": "x"}, "script: .*unknown key 'prompt'"),
         ("completed", {"metadata": {"a": 1}}, "script: .*metadata: "),
     ],

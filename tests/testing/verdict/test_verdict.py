@@ -521,7 +521,7 @@ def test_the_message_of_the_assertion_says_what_to_do(bench: Callable[..., Bench
     ids = [run.id for run in world.emulator.runs]
     assert str(caught.value).splitlines() == [
         "the client did 5 things wrong:",
-        "  never_polled (error, 5x): created, and never asked for",
+        "  never_polled (error, 5x): created, and never polled or read",
         *(f"    {run_id}: created, and never polled" for run_id in ids[:3]),
         "    and 2 more",
         "    -> Keep the id of every run you create, and poll it until it is terminal, or cancel it.",

@@ -108,6 +108,8 @@ def _from_toml(content: bytes, name: str) -> Scenario:
         values = tomllib.loads(toml) if line is None else {}
     except ValueError as error:
         raise ScenarioError(f"{name}: not TOML: {error}") from error
+    except RecursionError:  # of tomli, for a key of a thousand parts
+        raise ScenarioError(f"{name}: nested too deeply") from None
     if line is not None:
         raise ScenarioError(f"{name}: line {line}: nested more than {_DEEPEST} deep")
     return _scenario(name, values, lines_of(toml))
@@ -195,7 +197,7 @@ def _implied_status(fields: Mapping[str, Any]) -> str:
 def _outcome_name(value: object) -> str:
     name = text(value)
     if not _NAME.fullmatch(name):
-        raise ValueError(f"'{name}' has more than letters, digits and . _ - in it")
+        raise ValueError(f"'{name}': a name may contain only letters, digits and . _ -")
     return name
 
 

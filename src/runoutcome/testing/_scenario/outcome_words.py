@@ -106,5 +106,5 @@ def split_words(text: str) -> tuple[str, ...]:
     """The words of a comma list. Raises ValueError for an empty one."""
     words = tuple(word.strip() for word in text.split(","))
     if not all(words):
-        raise ValueError(f"'{text}' has an empty place: a list of outcome words is word[,word...]")
+        raise ValueError(f"'{text}' has an empty item: a list of outcome words is word[,word...]")
     return words

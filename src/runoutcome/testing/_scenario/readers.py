@@ -82,7 +82,7 @@ def seconds(value: object) -> Seconds:
     except ValueError:
         raise ValidationError.expected("a number, or the least and the most of a span", value) from None
     if most < least:
-        raise ValidationError.expected("a span that goes up", value)
+        raise ValidationError.expected("a span [least, most]", value)
     return least, most
 
 

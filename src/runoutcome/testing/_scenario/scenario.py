@@ -64,7 +64,7 @@ def check_names(outcomes: Sequence[OutcomeScript], jobs: Sequence[JobRule], faul
     names: set[str] = set()
     for number, script in enumerate(outcomes):
         if script.name in names:
-            raise ValidationError.at("outcomes", number, "name", problem="every outcome needs a name of its own")
+            raise ValidationError.at("outcomes", number, "name", problem="another outcome has this name")
         names.add(script.name)
     words = [("jobs", number, word) for number, rule in enumerate(jobs) for word in rule.outcomes]
     words += [("faults", number, rule.outcome) for number, rule in enumerate(faults) if rule.outcome]

@@ -167,7 +167,9 @@ def _checked(event: Event, library: Any, request: Any) -> Event:
     if event == "reset":
         raise library.ReadError("the connection was reset", request=request)
     if event == "cut":
-        raise library.RemoteProtocolError("the server closed the connection within its answer", request=request)
+        raise library.RemoteProtocolError(
+            "the server closed the connection before the end of its response", request=request
+        )
     if event == "stall":
         raise library.ReadTimeout("timed out", request=request)
     return event

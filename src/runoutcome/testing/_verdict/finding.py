@@ -63,7 +63,7 @@ KINDS: Mapping[FindingKind, Kind] = MappingProxyType(
         ),
         "never_polled": Kind(
             "error",
-            "created, and never asked for",
+            "created, and never polled or read",
             "Keep the id of every run you create, and poll it until it is terminal, or cancel it.",
         ),
         "orphaned_run": Kind(
@@ -78,8 +78,8 @@ KINDS: Mapping[FindingKind, Kind] = MappingProxyType(
         ),
         "took_unknown_for_end": Kind(
             "warning",
-            "not asked for again after an unknown status",
-            "An unknown status is no end: poll on, to a deadline, and then say so.",
+            "not polled again after an unknown status",
+            "An unknown status does not end a run: poll on until a deadline, then report it.",
         ),
         "busy_polling": Kind(
             "warning",

@@ -17,6 +17,7 @@ from .._waiting.resume_token import ResumeToken
 from .effects import Pause, Steps, Tell
 from .interrupts import carrying, recounting, stopping
 from .observation import in_form, observe
+from .own_body import key_in
 from .poll import Wait, jitter, poll, state_of, time_left_of
 from .submit import attempt_key, split_key, submit, with_key
 
@@ -113,6 +114,7 @@ def _submit_attempt(job: Job, progress: _Progress, started: float) -> Steps[tupl
     token = ResumeToken(response.id, job.wait.clock.time(), progress.key, job.window)
     if progress.number > 1:
         token = replace(token, first_submitted_at=progress.began_at, spent_tokens=progress.tokens)
+    job.wait.known.add(token)
     if job.on_submitted is not None:
         with carrying(token.dumps()):
             yield from stopping(job.wait.on_interrupt, token, _tell(job.on_submitted, token.dumps()))
@@ -139,12 +141,17 @@ def _after(
     """The progress after a run that ended so, and the seconds until the next run; None if there is none."""
     if error.outcome.phase != "terminal":
         return progress, None
+    body_id = error.outcome.body_id
+    is_own = body_id is None or (token.key is not None and key_in(error.run) == token.key)
     progress = progress.after(Attempt.of(progress.number, token.key, error.outcome))
     error.attempts = progress.ended
     job.budget.spend(progress.ended[-1].total_tokens or 0)
     now = job.wait.clock.monotonic()
     left = _wait.remaining(job.wait.policy, state, now)
     used = Used(progress.ended[-1].number, now - progress.began, progress.tokens, left)
+    if job.resubmit.max_resubmissions and error.retryable and not is_own:
+        error.not_resubmitted = "identity"
+        return progress, None
     match decide(job.resubmit, job.budget, error.outcome, used, now, jitter=jitter()):
         case Again(delay):
             return progress, delay

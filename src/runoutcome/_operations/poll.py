@@ -15,11 +15,11 @@ from .._errors.exceptions import PollingLostError, RunGoneError, RunUnknownError
 from .._errors.raising import is_accepted
 from .._outcome.outcome import Outcome
 from .._sdk.faults import Fault, NoRunBodyError, read_fault
-from .._sdk.responses import Answer
 from .._waiting import polling as _wait
+from .._waiting.identity import KnownRuns
 from .._waiting.resume_token import ResumeToken
 from .cancel import cancel
-from .effects import Clock, Pause, Poll, Steps, Tell
+from .effects import Clock, Pause, Steps, Tell
 from .interrupts import OnInterrupt, carrying, stopping
 from .observation import (
     Expected,
@@ -28,9 +28,9 @@ from .observation import (
     in_form,
     model_of,
     observe,
-    observe_answer,
-    observe_body,
+    whole,
 )
+from .own_body import read_run
 
 OnTimeout = Literal["leave", "cancel"]
 
@@ -43,6 +43,7 @@ class Wait:
     clock: Clock
     catalog: Catalog
     expected: Expected = field(default_factory=Expected)
+    known: KnownRuns = field(default_factory=KnownRuns)
     on_timeout: OnTimeout = "leave"
     on_interrupt: OnInterrupt = "leave"
     on_update: Callable[[Outcome], Any] | None = None
@@ -118,15 +119,14 @@ def ask(wait: Wait, token: ResumeToken, state: _wait.WaitState) -> Steps[Observa
     """One poll: its observation, or its exception."""
     timeout = _wait.poll_seconds(wait.policy, state, wait.clock.monotonic())
     try:
-        answer: Answer = yield Poll(token.response_id, timeout)
-        return observe_answer(answer, wait.catalog)
+        return (yield from read_run(wait.catalog, wait.known, token, timeout, is_renamed=state.is_renamed))
     except BaseException as error:  # noqa: BLE001 - whoever asked raises it again unless it is a poll fault
         return error
 
 
 def _after(wait: Wait, state: _wait.WaitState, last: Observation) -> tuple[_wait.WaitState, _wait.Next]:
     after = _wait.unknown if last.outcome.phase == "unknown" else _wait.pending
-    now = wait.clock.monotonic()
+    state, now = replace(state, is_renamed=state.is_renamed or last.is_renamed), wait.clock.monotonic()
     return after(wait.policy, state, now, hint_seconds=last.hint_seconds, jitter=jitter())
 
 
@@ -174,7 +174,7 @@ def _stop(
     ending = "It was left alone and may still complete: poll its token to go on."
     if wait.on_timeout == "cancel":
         try:
-            final = yield from cancel(wait.clock, wait.catalog, token, known=state.known, max_retries=0)
+            final = yield from cancel(wait.clock, wait.catalog, wait.known, token, known=state.known, max_retries=0)
         except Exception as error:  # noqa: BLE001 - a cancel that fails must not hide why it was sent
             ending = f"It could not be cancelled ({type(error).__name__}) and may still be going: poll its token."
         else:
@@ -187,7 +187,7 @@ def _stop(
                 return finish(wait.expected, last, text)  # it had ended by itself, and that is what counts
     if last is not None and is_accepted(last.outcome, wait.expected.accept):
         with suppress(NoRunBodyError):  # what follows the status may be broken
-            last = observe_body(last.unread, wait.catalog) if last.unread else last
+            last = whole(last, wait.catalog)
             return in_form(wait.expected.text_format, model_of(last.origin), last.outcome, text)
     if last is not None and last.outcome.phase == "unknown":
         raise RunUnknownError.of(last.outcome, replace(last.origin, run=model_of(last.origin))) from cause

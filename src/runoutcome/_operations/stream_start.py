@@ -72,6 +72,7 @@ def follow_new_run(
     posting, time_left = _posting(idle_seconds), time_left_of(wait, started)
     opened = yield from submit(params, key, max_retries, on_submitting, on_refused, posting, time_left)
     token = ResumeToken(opened.id, wait.clock.time(), key)
+    wait.known.add(token)
     state = state_of(wait.clock, token, known=True, started=started)
     follower = Follower(wait, token, state, idle_seconds)
     if isinstance(opened, _Opened):

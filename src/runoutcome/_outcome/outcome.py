@@ -44,6 +44,8 @@ class Outcome:
     retry_after_source: str | None = None
     response_id: str | None = None
     """The id of the run, or of whatever else the body is."""
+    body_id: str | None = None
+    """The id in the body, where the server names the run otherwise than it was asked for; None in all other cases."""
     model: str | None = None
     """None while it is pending, too: of a pending body only status, id and counts are read."""
     usage: Mapping[str, int] | None = field(default=None, hash=False)
@@ -182,7 +184,7 @@ class Outcome:
         return f"{text} Server message: {self.message}" if self.message else text
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field as JSON; `entry` and `rule` by their ids."""
+        """Every field as JSON; `entry` and `rule` by their ids. `body_id` only where there is one."""
         fields = {name: getattr(self, name) for name in _OUTCOME_FIELDS}
         for name in ("usage", "counts"):
             fields[name] = dict(fields[name]) if fields[name] is not None else None
@@ -191,6 +193,8 @@ class Outcome:
             {"type": item.type, "code": item.code, "message": _cut(item.message)} for item in self.failed_items
         ]
         fields["tools_ran"] = list(self.tools_ran)
+        if self.body_id is not None:
+            fields["body_id"] = self.body_id
         fields["entry"] = self.entry.id if self.entry else None
         fields["rule"] = self.rule.id if self.rule else None
         return fields
@@ -208,7 +212,7 @@ class Outcome:
         return {key: value for key, value in document.items() if value is not None}
 
 
-_OUTCOME_FIELDS = tuple(Outcome.__dataclass_fields__)
+_OUTCOME_FIELDS = tuple(name for name in Outcome.__dataclass_fields__ if name != "body_id")
 # `status` is taken by RFC 9457 for the HTTP status.
 _PROBLEM_NAMES = {"status": "run_status"}
 

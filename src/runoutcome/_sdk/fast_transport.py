@@ -10,20 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import openai
 
-from . import APIConnectionError, APIError, APITimeoutError, AsyncOpenAI, OpenAI, OpenAIError, sdk_type
-from .client_transport import AsyncClientTransport, ClientTransport, path_of, read_timeout
+from . import APIConnectionError, APIError, APITimeoutError, AsyncOpenAI, OpenAI, OpenAIError
+from .client_transport import AsyncClientTransport, AsyncFetch, ClientTransport, Fetch, path_of, read_timeout
 from .fast_connections import Connections, Origin, RawResponse, Request, Sessions, Timer
+from .forks import has_own_http_client
 from .responses import Answer, native_http_library, synthetic_request
 
 Transport = Literal["client", "fast"]
-Fetch = Callable[[str, float | None], Answer]
-"""One poll request: a response id, and how many seconds it may take."""
-AsyncFetch = Callable[[str, float | None], Awaitable[Answer]]
 
 _E = TypeVar("_E", bound=BaseException)
 _PORTS = {"http": 80, "https": 443}
@@ -74,15 +72,14 @@ def _has_plain_key(client: Any) -> bool:
 
 
 def _reason_in_http_client(client: Any) -> str | None:
-    """The one look at private attributes: the SDK has no public way to tell its own HTTP client from the user's.
+    """A look at private attributes, as in `has_own_http_client`.
 
     A proxy that the HTTP client took from the environment, by its own rules, is a transport of its own for the URL.
     An attribute that is missing in a release makes every client of it not eligible.
     """
-    name = "SyncHttpxClientWrapper" if isinstance(client, openai.OpenAI) else "AsyncHttpxClientWrapper"
     try:
         http_client = client._client
-        if type(http_client) is not sdk_type(f"openai._base_client.{name}"):
+        if not has_own_http_client(client):
             return "its http_client"
         if any(http_client.event_hooks.values()) or http_client.auth is not None:
             return "the event hooks or the auth of its http_client"
@@ -227,22 +224,22 @@ class FastTransport:
         self._requests = _Requests(client)
         self._connections = Connections(max_connections)
 
-    def fetch(self, response_id: str, timeout_seconds: float | None) -> Answer:
+    def fetch(self, response_id: str, timeout_seconds: float | None, *, on_new_connection: bool = False) -> Answer:
         """As `ClientTransport.fetch`."""
         timer = Timer(timeout_seconds, read_timeout(self._client, timeout_seconds))
-        outcome = self._outcome(response_id, timer)
+        outcome = self._outcome(response_id, timer, on_new_connection)
         if outcome is None:
-            return self._through_client.fetch(response_id, timer.rest())
+            return self._through_client.fetch(response_id, timer.rest(), on_new_connection=on_new_connection)
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
-    def _outcome(self, response_id: str, timer: Timer) -> Answer | BaseException | None:
+    def _outcome(self, response_id: str, timer: Timer, on_new_connection: bool) -> Answer | BaseException | None:
         request = self._requests.of(response_id, timer.read_seconds)
         if request is None:
             return None
         try:
-            return _answer(request, self._connections.get(request, timer))
+            return _answer(request, self._connections.get(request, timer, on_new_connection=on_new_connection))
         except BaseException as error:  # noqa: BLE001 - raised by `fetch`, Ctrl-C too
             return _failure(error, request.url, timer, self._connections.errors)
 
@@ -256,23 +253,25 @@ class AsyncFastTransport:
         self._requests = _Requests(client)
         self._sessions = Sessions(max_connections)
 
-    async def fetch(self, response_id: str, timeout_seconds: float | None) -> Answer:
+    async def fetch(
+        self, response_id: str, timeout_seconds: float | None, *, on_new_connection: bool = False
+    ) -> Answer:
         """As `AsyncClientTransport.fetch`. Raises RuntimeError under trio."""
         _check_loop()
         timer = Timer(timeout_seconds, read_timeout(self._client, timeout_seconds))
-        outcome = await self._outcome(response_id, timer)
+        outcome = await self._outcome(response_id, timer, on_new_connection)
         if outcome is None:
-            return await self._through_client.fetch(response_id, timer.rest())
+            return await self._through_client.fetch(response_id, timer.rest(), on_new_connection=on_new_connection)
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
-    async def _outcome(self, response_id: str, timer: Timer) -> Answer | BaseException | None:
+    async def _outcome(self, response_id: str, timer: Timer, on_new_connection: bool) -> Answer | BaseException | None:
         request = self._requests.of(response_id, timer.read_seconds)
         if request is None:
             return None
         try:
-            return _answer(request, await self._sessions.get(request, timer))
+            return _answer(request, await self._sessions.get(request, timer, on_new_connection=on_new_connection))
         except BaseException as error:  # noqa: BLE001 - raised by `fetch`, cancellation too
             return _failure(error, request.url, timer, self._sessions.errors)
 

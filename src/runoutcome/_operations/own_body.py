@@ -35,8 +35,7 @@ def read_run(
 
 def under_the_id_of(token: ResumeToken, seen: Observation, whose: Whose) -> Observation:
     """The observation of a body that has another id than the one that was asked for; both are in its outcome."""
-    outcome = replace(seen.outcome, response_id=token.response_id, body_id=seen.outcome.response_id)
-    return replace(seen, outcome=outcome, is_renamed=whose == "unknown")
+    return replace(seen, outcome=seen.outcome.under_id(token.response_id), is_renamed=whose == "unknown")
 
 
 def whose_is(seen: Observation, known: KnownRuns, token: ResumeToken) -> Whose:

@@ -1,7 +1,7 @@
 """`Outcome`: the end or state of a run by its body, and the action that may follow."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -44,8 +44,6 @@ class Outcome:
     retry_after_source: str | None = None
     response_id: str | None = None
     """The id of the run, or of whatever else the body is."""
-    body_id: str | None = None
-    """The id in the body, where the server names the run otherwise than it was asked for; None in all other cases."""
     model: str | None = None
     """None while it is pending, too: of a pending body only status, id and counts are read."""
     usage: Mapping[str, int] | None = field(default=None, hash=False)
@@ -164,6 +162,17 @@ class Outcome:
             remedy = "Read the server message and change the request; the same request would fail again."
         return f"HTTP status {self.status_code}", cause, remedy
 
+    @property
+    def body_id(self) -> str | None:
+        """The id in the body, where the server names the run otherwise than it was asked for; else None."""
+        return self.__dict__.get("_body_id")
+
+    def under_id(self, response_id: str) -> "Outcome":
+        """The same outcome for a run that was asked for by this id; internal."""
+        outcome = replace(self, response_id=response_id)
+        outcome.__dict__["_body_id"] = self.response_id
+        return outcome
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "refusal": None}  # model output does not travel
 
@@ -212,7 +221,7 @@ class Outcome:
         return {key: value for key, value in document.items() if value is not None}
 
 
-_OUTCOME_FIELDS = tuple(name for name in Outcome.__dataclass_fields__ if name != "body_id")
+_OUTCOME_FIELDS = tuple(Outcome.__dataclass_fields__)
 # `status` is taken by RFC 9457 for the HTTP status.
 _PROBLEM_NAMES = {"status": "run_status"}
 

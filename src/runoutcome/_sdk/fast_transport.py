@@ -227,7 +227,10 @@ class FastTransport:
     def fetch(self, response_id: str, timeout_seconds: float | None, *, on_new_connection: bool = False) -> Answer:
         """As `ClientTransport.fetch`."""
         timer = Timer(timeout_seconds, read_timeout(self._client, timeout_seconds))
-        outcome = self._outcome(response_id, timer, on_new_connection)
+        try:
+            outcome = self._outcome(response_id, timer, on_new_connection)
+        except BaseException as error:  # noqa: BLE001 - an interrupt that came before or after what that guards
+            outcome = _without_frames(error)
         if outcome is None:
             return self._through_client.fetch(response_id, timer.rest(), on_new_connection=on_new_connection)
         if isinstance(outcome, BaseException):
@@ -259,7 +262,10 @@ class AsyncFastTransport:
         """As `AsyncClientTransport.fetch`. Raises RuntimeError under trio."""
         _check_loop()
         timer = Timer(timeout_seconds, read_timeout(self._client, timeout_seconds))
-        outcome = await self._outcome(response_id, timer, on_new_connection)
+        try:
+            outcome = await self._outcome(response_id, timer, on_new_connection)
+        except BaseException as error:  # noqa: BLE001 - an interrupt that came before or after what that guards
+            outcome = _without_frames(error)
         if outcome is None:
             return await self._through_client.fetch(response_id, timer.rest(), on_new_connection=on_new_connection)
         if isinstance(outcome, BaseException):

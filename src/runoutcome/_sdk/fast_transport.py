@@ -15,10 +15,9 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import openai
 
-from . import APIConnectionError, APIError, APITimeoutError, AsyncOpenAI, OpenAI, OpenAIError
+from . import APIConnectionError, APIError, APITimeoutError, AsyncOpenAI, OpenAI, OpenAIError, sdk_type
 from .client_transport import AsyncClientTransport, AsyncFetch, ClientTransport, Fetch, path_of, read_timeout
 from .fast_connections import Connections, Origin, RawResponse, Request, Sessions, Timer
-from .forks import has_own_http_client
 from .responses import Answer, native_http_library, synthetic_request
 
 Transport = Literal["client", "fast"]
@@ -72,14 +71,15 @@ def _has_plain_key(client: Any) -> bool:
 
 
 def _reason_in_http_client(client: Any) -> str | None:
-    """A look at private attributes, as in `has_own_http_client`.
+    """A look at private attributes: the SDK has no public way to tell its own HTTP client from the user's.
 
     A proxy that the HTTP client took from the environment, by its own rules, is a transport of its own for the URL.
     An attribute that is missing in a release makes every client of it not eligible.
     """
+    name = "SyncHttpxClientWrapper" if isinstance(client, openai.OpenAI) else "AsyncHttpxClientWrapper"
     try:
         http_client = client._client
-        if not has_own_http_client(client):
+        if type(http_client) is not sdk_type(f"openai._base_client.{name}"):
             return "its http_client"
         if any(http_client.event_hooks.values()) or http_client.auth is not None:
             return "the event hooks or the auth of its http_client"

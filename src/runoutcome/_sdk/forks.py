@@ -28,19 +28,16 @@ class ProcessClient(Generic[_C]):
         return self._client
 
 
-def has_own_http_client(client: Any) -> bool:
-    """True if the SDK made the HTTP client. Raises AttributeError where a release hides it elsewhere.
-
-    A look at private attributes: the SDK has no public way to tell its own HTTP client from the user's.
-    """
+def _has_own_http_client(client: Any) -> bool:
+    """True if the SDK made the HTTP client; as in `fast_transport`, a look at a private attribute."""
     name = "SyncHttpxClientWrapper" if isinstance(client, openai.OpenAI) else "AsyncHttpxClientWrapper"
-    return type(client._client) is sdk_type(f"openai._base_client.{name}")
+    return type(getattr(client, "_client", None)) is sdk_type(f"openai._base_client.{name}")
 
 
 def _of_child(client: Any, *, is_used: bool) -> Any:
     if not isinstance(client, (openai.OpenAI, openai.AsyncOpenAI)):
         return client  # a double in a test has no connections
-    if has_own_http_client(client):
+    if _has_own_http_client(client):
         http_client: Any = (
             openai.DefaultHttpxClient if isinstance(client, openai.OpenAI) else openai.DefaultAsyncHttpxClient
         )

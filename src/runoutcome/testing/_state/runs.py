@@ -1,14 +1,12 @@
 """Runs, whose state is a function of the time: nothing ticks, so a restart and a test agree. Pure."""
 
+import asyncio
 import time
 import warnings
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
-
-import anyio
-import anyio.lowlevel
 
 from .._scenario.script import STUCK, OutcomeScript
 from .request import request_key, runoutcome_key
@@ -99,10 +97,14 @@ class ManualClock:
 
 
 class _Slept:
-    """The end of a sleep, for those that await it."""
+    """The end of a sleep, for those that await it: other tasks of asyncio run meanwhile."""
 
     def __await__(self) -> Generator[Any, Any, None]:
-        return anyio.lowlevel.checkpoint().__await__()
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        yield from asyncio.sleep(0).__await__()
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,14 @@ from .. import _sdk
 from .._catalog.catalog import Catalog
 from .._errors.bases import Origin
 from .._errors.exceptions import RunGoneError, RunUnknownError
+from .._outcome.body import look, word
 from .._outcome.classify import examine
 from .._sdk.faults import read_fault
 from .._waiting.identity import KnownRuns
 from .._waiting.resume_token import ResumeToken
 from .effects import Cancel, Clock, Pause, Steps
 from .interrupts import carrying
+from .log import line
 from .observation import Observation, model_of, observe, whole
 from .own_body import read_run, whose_is
 
@@ -56,7 +58,9 @@ def cancel(
         known = known or observation is not None
         if observation is not None and whose_is(observation, runs, token) != "own":
             observation = None
-        return (yield from _confirm(clock, catalog, runs, token, observation, wait_seconds, known=known))
+        response = yield from _confirm(clock, catalog, runs, token, observation, wait_seconds, known=known)
+        yield line("cancelled", token.response_id, status=word(look(response, "status")))
+        return response
 
 
 def _confirm(

@@ -16,6 +16,7 @@ from .._waiting.resubmit import Again, NotAgain, ResubmitBudget, ResubmitPolicy,
 from .._waiting.resume_token import ResumeToken
 from .effects import Pause, Steps, Tell
 from .interrupts import carrying, recounting, stopping
+from .log import line
 from .observation import in_form, observe
 from .own_body import key_in
 from .poll import Wait, jitter, poll, state_of, time_left_of
@@ -101,6 +102,8 @@ def created(
     """Steps of submitting one run that nobody waits for; gives the SDK's response."""
     response = yield from submit(job_params, key, max_retries)
     token = ResumeToken(response.id, None, key).dumps()
+    with carrying(token):
+        yield line("submitted", response.id)
     return in_form(text_format, response, classify(response), token)
 
 
@@ -115,14 +118,19 @@ def _submit_attempt(job: Job, progress: _Progress, started: float) -> Steps[tupl
     if progress.number > 1:
         token = replace(token, first_submitted_at=progress.began_at, spent_tokens=progress.tokens)
     job.wait.known.add(token)
-    if job.on_submitted is not None:
-        with carrying(token.dumps()):
-            yield from stopping(job.wait.on_interrupt, token, _tell(job.on_submitted, token.dumps()))
+    with carrying(token.dumps()):
+        yield from stopping(job.wait.on_interrupt, token, _tell_submitted(job, progress, token))
     return token, response
 
 
-def _tell(function: Callable[[str], Any], argument: str) -> Steps[None]:
-    yield Tell(function, argument)
+def _tell_submitted(job: Job, progress: _Progress, token: ResumeToken) -> Steps[None]:
+    if progress.number == 1:
+        yield line("submitted", token.response_id)
+    else:
+        previous = progress.ended[-1].response_id if progress.ended else None
+        yield line("resubmitted", token.response_id, attempt=progress.number, previous_response_id=previous)
+    if job.on_submitted is not None:
+        yield Tell(job.on_submitted, token.dumps())
 
 
 def _begin(job: Job, token: ResumeToken | None) -> _Progress:

@@ -11,6 +11,7 @@ from .._sdk.responses import Answer
 from .._waiting.identity import KnownRuns, Whose
 from .._waiting.resume_token import ResumeToken
 from .effects import Poll, Steps
+from .log import line
 from .observation import Observation, observe_answer, observe_body
 from .submit import KEY
 
@@ -28,6 +29,8 @@ def read_run(
     if whose == "unknown" and not is_renamed:
         answer = yield Poll(token.response_id, seconds, on_new_connection=True)
         seen, whose = _judged(catalog, known, token, answer)
+        if whose == "unknown":
+            yield line("renamed", token.response_id, body_id=seen.outcome.response_id)
     if whose == "other":
         raise NoRunBodyError(f"HTTP {answer.status_code} with the body of another run")
     return seen if seen.outcome.response_id == token.response_id else under_the_id_of(token, seen, whose)

@@ -21,6 +21,7 @@ from .._waiting.resume_token import ResumeToken
 from .cancel import cancel
 from .effects import Clock, Pause, Steps, Tell
 from .interrupts import OnInterrupt, carrying, stopping
+from .log import line
 from .observation import (
     Expected,
     Observation,
@@ -80,6 +81,7 @@ def _poll_on(wait: Wait, token: ResumeToken, state: _wait.WaitState, last: Obser
         state, step = _after(wait, state, last)
     while True:
         if isinstance(step, _wait.Stop):
+            yield line("gave_up", token.response_id, reason=step.reason, status=last.outcome.status if last else None)
             return (yield from _stop(wait, token, state, step, last, last_fault))
         if step.seconds > 0 and (yield Pause(step.seconds, listens_to)):
             state = _wait.noticed(state, wait.clock.monotonic())
@@ -90,8 +92,8 @@ def _poll_on(wait: Wait, token: ResumeToken, state: _wait.WaitState, last: Obser
             last_fault = result
             # A notice says that the run has ended, and not that the server may be asked sooner than it wishes.
             listens_to = None if fault.retry_after else token.response_id
-            if wait.on_fault is not None and isinstance(step, _wait.Sleep):
-                yield Tell(wait.on_fault, result)
+            if isinstance(step, _wait.Sleep):
+                yield from tell_fault(wait, token, result)
             continue
         yield from _tell_change(wait, last, result)
         last, last_fault, listens_to = result, None, token.response_id
@@ -145,6 +147,13 @@ def after_failure(
     elif not fault.is_poll_fault:
         raise error
     return _wait.fault(wait.policy, state, now, retry_after=fault.retry_after, jitter=jitter())
+
+
+def tell_fault(wait: Wait, token: ResumeToken, error: BaseException) -> Steps[None]:
+    """Log a poll fault that the wait goes on after, and tell the caller's function of it."""
+    yield line("fault", token.response_id, error=type(error).__name__, http_status=getattr(error, "status_code", None))
+    if wait.on_fault is not None:
+        yield Tell(wait.on_fault, error)
 
 
 def _stop(

@@ -31,7 +31,7 @@ from .effects import CloseStream, NextEvent, OpenStream, Pause, Steps, Tell, res
 from .interrupts import carrying, tell
 from .observation import Observation, finish, observe, observe_body
 from .own_body import under_the_id_of, whose_is
-from .poll import Wait, after_failure, ask, jitter, poll
+from .poll import Wait, after_failure, ask, jitter, poll, tell_fault
 from .stream_events import Emit, Ended, EventSteps, fault_in
 
 IDLE_TIMEOUT_SECONDS = 60.0
@@ -281,8 +281,7 @@ class Follower:
         return True
 
     def _wait_after(self, error: BaseException, step: _wait.Sleep) -> Steps[None]:
-        if self.wait.on_fault is not None:
-            yield Tell(self.wait.on_fault, error)
+        yield from tell_fault(self.wait, self.named, error)
         yield Pause(step.seconds, self.named.response_id)
 
     def _ask_run(self) -> Steps[Observation | None]:

@@ -24,6 +24,7 @@ import pytest
 
 from bodies import body_of
 from colours import COLOURS, Colour, RawServer, closed_port, default_http
+from interrupts import Interrupt, interrupt_everywhere
 from runoutcome import AsyncRuns, Catalog, Runs
 from runoutcome._sdk import fast_connections, fast_transport
 from runoutcome._sdk.fast_transport import AsyncFastTransport, connect, connect_async
@@ -607,6 +608,47 @@ def test_the_key_stands_in_no_error(polls: Polls, answer: Any) -> None:
     assert isinstance(error, openai.APIError)
     assert [place for place, text in values_in(error) if KEY in text] == []
     assert KEY not in str(dict(error.request.headers))
+
+
+@pytest.mark.parametrize("answer", [response(), response(ENVELOPE, "401 x")], ids=["answered", "refused"])
+def test_the_key_stands_in_no_interrupt(answer: bytes) -> None:
+    """Wherever Ctrl-C comes in a poll, no frame of its traceback holds the key."""
+    with Server(answer) as server, closing(Polls("sync")) as polls:
+        polls.open(server.base_url)
+
+        def poll(_: object) -> None:
+            with suppress(openai.APIError):
+                polls.fetch()
+
+        def check(_: object, interrupt: Interrupt | None) -> None:
+            if interrupt is not None:
+                assert [place for place, text in values_in(interrupt) if KEY in text] == []
+
+        modules = [fast_transport, fast_connections]
+        assert interrupt_everywhere(modules, object, poll, check, everywhere=True) > 200
+
+
+def test_the_key_stands_in_no_cancellation() -> None:
+    """A task that is cancelled in the middle of a poll shows no key."""
+    is_asked = threading.Event()
+
+    def stall(_: socket.socket) -> bytes:
+        is_asked.set()
+        return b""
+
+    with Server(stall) as server, closing(Polls("async")) as polls:
+        polls.open(server.base_url)
+
+        async def cancelled() -> BaseException:
+            task = asyncio.ensure_future(polls.poll("resp_1", None))
+            await asyncio.to_thread(is_asked.wait)
+            task.cancel()
+            (error,) = await asyncio.gather(task, return_exceptions=True)
+            return error
+
+        error = polls.run(cancelled())
+    assert type(error) is asyncio.CancelledError
+    assert [place for place, text in values_in(error) if KEY in text] == []
 
 
 # What cannot be kept

@@ -344,7 +344,7 @@ def resubmitted(client: OpenAI, error: RunError) -> None:
     assert_type(error.attempts[0].response_id, str | None)
     assert_type(error.attempts[0].total_tokens, int | None)
     assert_type(error.attempts[0].outcome, Outcome | None)
-    assert_type(error.not_resubmitted, Literal["attempts", "tokens", "time", "budget", "tools"] | None)
+    assert_type(error.not_resubmitted, Literal["attempts", "tokens", "time", "budget", "tools", "identity"] | None)
 
 
 def unparsable(error: OutputParseError) -> None:

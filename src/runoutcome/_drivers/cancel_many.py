@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from .._operations import interrupts
 from .._operations.effects import Cancel
+from .._operations.log import Line, write
 from .._outcome.classify import classify
 from .._sdk import event_loop
 from .driver import AsyncDriver, Driver
@@ -37,7 +38,9 @@ class _Cancels:
 
     def take_answer(self, cancel: Cancel, response: object) -> None:
         """Note the state of the run after its request."""
-        if classify(response).status == "cancelled":
+        status = classify(response).status
+        write(Line("cancelled", cancel.response_id, {"status": status}))
+        if status == "cancelled":
             self._cancelled.append(cancel.response_id)
 
     def end(self, interrupt: BaseException) -> None:

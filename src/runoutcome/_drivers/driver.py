@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from inspect import GEN_CLOSED, getgeneratorstate
@@ -31,6 +31,7 @@ from .._operations.effects import (
 )
 from .._operations.last_post import LastPost
 from .._sdk import event_loop, event_stream
+from .._sdk.client_transport import AsyncFetch, Fetch
 from .._sdk.responses import Answer
 from .._sdk.worker_threads import Workers
 from .limiter import AsyncLimiter, Limiter, Slot
@@ -49,10 +50,10 @@ def without_steps(error: BaseException) -> BaseException:
 class Driver:
     """Carries out effects with a sync client."""
 
-    client: _sdk.OpenAI
+    client: Callable[[], _sdk.OpenAI]
+    """Gives the client of this process."""
     clock: Clock
-    fetch: Callable[[str, float | None], Answer]
-    """Makes one poll request of a response id, in so many seconds at most."""
+    fetch: Fetch
     polls: Limiter
     submits: Limiter
     notices: Notices | None = None
@@ -100,38 +101,40 @@ class Driver:
     def carry_out(self, effect: Immediate, slot: Slot | None = None) -> Any:
         """Carry out one effect, and return its result. `slot` is the one that `Admit` fills."""
         match effect:
-            case Poll(response_id, timeout):
-                return self._poll(response_id, timeout)
+            case Poll():
+                return self._poll(effect)
             case Admit():
                 slot = slot or self.submits.slot()
                 self.submits.enter(slot)
                 return slot
             case Submit(params, _, answers):
-                create = partial(self.client.with_options(max_retries=0).responses.create, **params)
+                create = partial(self.client().with_options(max_retries=0).responses.create, **params)
                 answers.extend(starmap(create, ((),)))  # one call, in C: no interrupt comes between answer and deque
                 return answers[0]
             case SubmitStream(params):
-                return event_stream.submit_stream(self.client, params)
+                return event_stream.submit_stream(self.client(), params)
             case OpenStream(response_id, starting_after, read_seconds):
-                return event_stream.open_stream(self.client, response_id, starting_after, read_seconds)
+                return event_stream.open_stream(self.client(), response_id, starting_after, read_seconds)
             case NextEvent(stream, seconds):
                 return stream.next_event(seconds)
             case CloseStream(stream):
                 return stream.close()
             case Cancel(response_id, max_retries, shielded_seconds):
-                client = self.client if max_retries is None else self.client.with_options(max_retries=max_retries)
+                client = self.client() if max_retries is None else self.client().with_options(max_retries=max_retries)
                 seconds = shielded_seconds or _sdk.POLL_TIMEOUT_SECONDS
                 cancel = partial(client.responses.cancel, response_id, timeout=seconds)
                 return Workers().call(cancel, shielded_seconds)  # the timeout is for each read of an answer
             case Tell(function, argument):
                 return _refuse_awaitable(function(argument))
 
-    def _poll(self, response_id: str, timeout_seconds: float | None) -> Answer:
+    def _poll(self, poll: Poll) -> Answer:
+        timeout_seconds = poll.timeout_seconds
+        fetch = partial(self.fetch, on_new_connection=True) if poll.on_new_connection else self.fetch
         slot, started = self.polls.slot(), self.clock.monotonic()
         with slot, slot:  # an interrupt ends one of the two exits at most
             self.polls.enter(slot, timeout_seconds)
             try:
-                return self.fetch(response_id, _left(timeout_seconds, self.clock.monotonic() - started))
+                return fetch(poll.response_id, _left(timeout_seconds, self.clock.monotonic() - started))
             except _sdk.RateLimitError as error:
                 self.polls.pace.hold(self.clock.monotonic() + _hold_seconds(error))
                 raise
@@ -141,9 +144,9 @@ class Driver:
 class AsyncDriver:
     """Carries out effects with an async client."""
 
-    client: _sdk.AsyncOpenAI
+    client: Callable[[], _sdk.AsyncOpenAI]
     clock: Clock
-    fetch: Callable[[str, float | None], Awaitable[Answer]]
+    fetch: AsyncFetch
     polls: AsyncLimiter
     submits: AsyncLimiter
     notices: Notices | None = None
@@ -193,37 +196,39 @@ class AsyncDriver:
     async def carry_out(self, effect: Immediate, slot: Slot | None = None) -> Any:
         """Carry out one effect, and return its result. `slot` is the one that `Admit` fills."""
         match effect:
-            case Poll(response_id, timeout):
-                return await self._poll(response_id, timeout)
+            case Poll():
+                return await self._poll(effect)
             case Admit():
                 self.check_loop()
                 slot = slot or self.submits.slot()
                 await self.submits.enter(slot)
                 return slot
             case Submit(params, _, answers):
-                answers.append(await self.client.with_options(max_retries=0).responses.create(**params))
+                answers.append(await self.client().with_options(max_retries=0).responses.create(**params))
                 return answers[0]
             case SubmitStream(params):
-                return await event_stream.submit_stream_async(self.client, params)
+                return await event_stream.submit_stream_async(self.client(), params)
             case OpenStream(response_id, starting_after, read_seconds):
-                return await event_stream.open_stream_async(self.client, response_id, starting_after, read_seconds)
+                return await event_stream.open_stream_async(self.client(), response_id, starting_after, read_seconds)
             case NextEvent(stream, seconds):
                 return await stream.next_event(seconds)
             case CloseStream(stream):
                 return await stream.close()
             case Cancel(response_id, max_retries, shielded_seconds):
-                client = self.client if max_retries is None else self.client.with_options(max_retries=max_retries)
+                client = self.client() if max_retries is None else self.client().with_options(max_retries=max_retries)
                 with event_loop.shielded(shielded_seconds):
                     return await client.responses.cancel(response_id, timeout=_sdk.POLL_TIMEOUT_SECONDS)
             case Tell(function, argument):
                 return await _await(function(argument))
 
-    async def _poll(self, response_id: str, timeout_seconds: float | None) -> Answer:
+    async def _poll(self, poll: Poll) -> Answer:
+        timeout_seconds = poll.timeout_seconds
+        fetch = partial(self.fetch, on_new_connection=True) if poll.on_new_connection else self.fetch
         slot, started = self.polls.slot(), self.clock.monotonic()
         with slot:
             await self.polls.enter(slot, timeout_seconds)
             try:
-                return await self.fetch(response_id, _left(timeout_seconds, self.clock.monotonic() - started))
+                return await fetch(poll.response_id, _left(timeout_seconds, self.clock.monotonic() - started))
             except _sdk.RateLimitError as error:
                 self.polls.pace.hold(self.clock.monotonic() + _hold_seconds(error))
                 raise

@@ -197,6 +197,10 @@ class RunError(Portable, _sdk.OpenAIError):
         return self.outcome.model
 
     @property
+    def body_id(self) -> str | None:
+        return self.outcome.body_id
+
+    @property
     def usage(self) -> Mapping[str, int] | None:
         return self.outcome.usage
 

@@ -6,13 +6,16 @@ from .. import _sdk
 from .._catalog.catalog import Catalog
 from .._errors.bases import Origin
 from .._errors.exceptions import RunGoneError, RunUnknownError
+from .._outcome.body import look, word
 from .._outcome.classify import examine
 from .._sdk.faults import read_fault
-from .._sdk.responses import Answer
+from .._waiting.identity import KnownRuns
 from .._waiting.resume_token import ResumeToken
-from .effects import Cancel, Clock, Pause, Poll, Steps
+from .effects import Cancel, Clock, Pause, Steps
 from .interrupts import carrying
-from .observation import Observation, model_of, observe, observe_body
+from .log import line
+from .observation import Observation, model_of, observe, whole
+from .own_body import read_run, whose_is
 
 WAIT_SECONDS = 5.0
 """Time that a cancel may take to have effect before the run is returned as it is."""
@@ -22,6 +25,7 @@ FIRST_DELAY_SECONDS, GROWTH = 0.5, 1.5
 def cancel(
     clock: Clock,
     catalog: Catalog,
+    runs: KnownRuns,
     token: ResumeToken,
     *,
     known: bool,
@@ -52,12 +56,17 @@ def cancel(
         if observation is not None and observation.outcome.status is None:
             observation = None  # an answer that is no run says nothing
         known = known or observation is not None
-        return (yield from _confirm(clock, catalog, token, observation, wait_seconds, known=known))
+        if observation is not None and whose_is(observation, runs, token) != "own":
+            observation = None
+        response = yield from _confirm(clock, catalog, runs, token, observation, wait_seconds, known=known)
+        yield line("cancelled", token.response_id, status=word(look(response, "status")))
+        return response
 
 
 def _confirm(
     clock: Clock,
     catalog: Catalog,
+    runs: KnownRuns,
     token: ResumeToken,
     observation: Observation | None,
     wait_seconds: float,
@@ -68,8 +77,8 @@ def _confirm(
     while True:
         failure: Exception | None = None
         try:
-            answer: Answer = yield Poll(token.response_id, _sdk.POLL_TIMEOUT_SECONDS)
-            observation, known = observe_body(answer, catalog), True
+            observation = yield from read_run(catalog, runs, token, _sdk.POLL_TIMEOUT_SECONDS)
+            observation, known = whole(observation, catalog), True
             if observation.outcome.phase == "terminal":
                 return model_of(observation.origin)
         except Exception as error:

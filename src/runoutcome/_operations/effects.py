@@ -21,6 +21,7 @@ class Poll:
 
     response_id: str
     timeout_seconds: float | None
+    on_new_connection: bool = False
 
 
 @dataclass(frozen=True)

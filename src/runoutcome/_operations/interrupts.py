@@ -14,6 +14,7 @@ from .._outcome.classify import classify
 from .._waiting.attempts import Attempt
 from .._waiting.resume_token import ResumeToken
 from .effects import Cancel, Steps
+from .log import line
 
 _T = TypeVar("_T")
 OnInterrupt = Literal["leave", "cancel"]
@@ -86,6 +87,7 @@ def _stop_for(interrupt: BaseException, token: ResumeToken) -> Steps[None]:
         response = yield Cancel(token.response_id, max_retries=0, shielded_seconds=CANCEL_SECONDS)
         if status := classify(response).status:
             became = f"it is {status} now"
+        yield line("cancelled", token.response_id, status=status)
     except GeneratorExit:
         raise
     except BaseException as error:  # noqa: BLE001 - a second Ctrl-C, too: what interrupted first is what leaves

@@ -16,7 +16,9 @@ from .._waiting.resubmit import Again, NotAgain, ResubmitBudget, ResubmitPolicy,
 from .._waiting.resume_token import ResumeToken
 from .effects import Pause, Steps, Tell
 from .interrupts import carrying, recounting, stopping
+from .log import line
 from .observation import in_form, observe
+from .own_body import key_in
 from .poll import Wait, jitter, poll, state_of, time_left_of
 from .submit import attempt_key, split_key, submit, with_key
 
@@ -100,6 +102,8 @@ def created(
     """Steps of submitting one run without a wait; gives the SDK's response."""
     response = yield from submit(job_params, key, max_retries)
     token = ResumeToken(response.id, None, key).dumps()
+    with carrying(token):
+        yield line("submitted", response.id)
     return in_form(text_format, response, classify(response), token)
 
 
@@ -113,14 +117,20 @@ def _submit_attempt(job: Job, progress: _Progress, started: float) -> Steps[tupl
     token = ResumeToken(response.id, job.wait.clock.time(), progress.key, job.window)
     if progress.number > 1:
         token = replace(token, first_submitted_at=progress.began_at, spent_tokens=progress.tokens)
-    if job.on_submitted is not None:
-        with carrying(token.dumps()):
-            yield from stopping(job.wait.on_interrupt, token, _tell(job.on_submitted, token.dumps()))
+    job.wait.known.add(token)
+    with carrying(token.dumps()):
+        yield from stopping(job.wait.on_interrupt, token, _tell_submitted(job, progress, token))
     return token, response
 
 
-def _tell(function: Callable[[str], Any], argument: str) -> Steps[None]:
-    yield Tell(function, argument)
+def _tell_submitted(job: Job, progress: _Progress, token: ResumeToken) -> Steps[None]:
+    if progress.number == 1:
+        yield line("submitted", token.response_id)
+    else:
+        previous = progress.ended[-1].response_id if progress.ended else None
+        yield line("resubmitted", token.response_id, attempt=progress.number, previous_response_id=previous)
+    if job.on_submitted is not None:
+        yield Tell(job.on_submitted, token.dumps())
 
 
 def _begin(job: Job, token: ResumeToken | None) -> _Progress:
@@ -139,12 +149,17 @@ def _after(
     """The progress after a run that ended so, and the seconds until the next run; None if there is none."""
     if error.outcome.phase != "terminal":
         return progress, None
+    body_id = error.outcome.body_id
+    is_own = body_id is None or (token.key is not None and key_in(error.run) == token.key)
     progress = progress.after(Attempt.of(progress.number, token.key, error.outcome))
     error.attempts = progress.ended
     job.budget.spend(progress.ended[-1].total_tokens or 0)
     now = job.wait.clock.monotonic()
     left = _wait.remaining(job.wait.policy, state, now)
     used = Used(progress.ended[-1].number, now - progress.began, progress.tokens, left)
+    if job.resubmit.max_resubmissions and error.retryable and not is_own:
+        error.not_resubmitted = "identity"
+        return progress, None
     match decide(job.resubmit, job.budget, error.outcome, used, now, jitter=jitter()):
         case Again(delay):
             return progress, delay

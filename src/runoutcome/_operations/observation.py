@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import _sdk
@@ -37,6 +37,8 @@ class Observation:
     """Delay that the server asks for before the next poll."""
     unread: Answer | None = None
     """The answer whose body was read up to its status only, as the run is pending."""
+    is_renamed: bool = False
+    """The body has an id that nobody knows, and no key: the server names its runs anew."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,13 @@ def _observe(body: object, answer: Answer, catalog: Catalog) -> Observation:
         Origin(ended, reading.error, answer.status_code, answer.request_id, answer.url, answer.http_library),
         _hint(answer),
     )
+
+
+def whole(observation: Observation, catalog: Catalog) -> Observation:
+    """The observation with the whole body, where only its head was read. Raises NoRunBodyError."""
+    if observation.unread is None or observation.origin.run is not None:
+        return observation
+    return replace(observation, origin=observe_body(observation.unread, catalog).origin)
 
 
 def finish(expected: Expected, observation: Observation, token: str) -> _sdk.Response:

@@ -16,12 +16,13 @@ from .._errors.raising import is_accepted
 from .._outcome.body import summary_of
 from .._outcome.outcome import Outcome
 from .._sdk.faults import Fault, NoRunBodyError, read_fault
-from .._sdk.responses import Answer
 from .._waiting import polling as _wait
+from .._waiting.identity import KnownRuns
 from .._waiting.resume_token import ResumeToken
 from .cancel import cancel
-from .effects import Clock, Pause, Poll, Steps, Tell
+from .effects import Clock, Pause, Steps, Tell
 from .interrupts import OnInterrupt, carrying, stopping
+from .log import line
 from .observation import (
     Expected,
     Observation,
@@ -29,9 +30,9 @@ from .observation import (
     in_form,
     model_of,
     observe,
-    observe_answer,
-    observe_body,
+    whole,
 )
+from .own_body import read_run
 
 OnTimeout = Literal["leave", "cancel"]
 
@@ -44,6 +45,7 @@ class Wait:
     clock: Clock
     catalog: Catalog
     expected: Expected = field(default_factory=Expected)
+    known: KnownRuns = field(default_factory=KnownRuns)
     on_timeout: OnTimeout = "leave"
     on_interrupt: OnInterrupt = "leave"
     on_update: Callable[[Outcome], Any] | None = None
@@ -80,6 +82,7 @@ def _poll_on(wait: Wait, token: ResumeToken, state: _wait.WaitState, last: Obser
         state, step = _after(wait, state, last)
     while True:
         if isinstance(step, _wait.Stop):
+            yield line("gave_up", token.response_id, reason=step.reason, status=last.outcome.status if last else None)
             return (yield from _stop(wait, token, state, step, last, last_fault))
         if step.seconds > 0 and (yield Pause(step.seconds, listens_to)):
             state = _wait.noticed(state, wait.clock.monotonic())
@@ -90,8 +93,8 @@ def _poll_on(wait: Wait, token: ResumeToken, state: _wait.WaitState, last: Obser
             last_fault = result
             # A notice says that the run has ended, and not that the server may be asked sooner than it wishes.
             listens_to = None if fault.retry_after else token.response_id
-            if wait.on_fault is not None and isinstance(step, _wait.Sleep):
-                yield Tell(wait.on_fault, result)
+            if isinstance(step, _wait.Sleep):
+                yield from tell_fault(wait, token, result)
             continue
         yield from _tell_change(wait, last, result)
         last, last_fault, listens_to = result, None, token.response_id
@@ -119,15 +122,14 @@ def ask(wait: Wait, token: ResumeToken, state: _wait.WaitState) -> Steps[Observa
     """One poll: its observation, or its exception."""
     timeout = _wait.poll_seconds(wait.policy, state, wait.clock.monotonic())
     try:
-        answer: Answer = yield Poll(token.response_id, timeout)
-        return observe_answer(answer, wait.catalog)
+        return (yield from read_run(wait.catalog, wait.known, token, timeout, is_renamed=state.is_renamed))
     except BaseException as error:  # noqa: BLE001 - the caller raises it again unless it is a poll fault
         return error
 
 
 def _after(wait: Wait, state: _wait.WaitState, last: Observation) -> tuple[_wait.WaitState, _wait.Next]:
     after = _wait.unknown if last.outcome.phase == "unknown" else _wait.pending
-    now = wait.clock.monotonic()
+    state, now = replace(state, is_renamed=state.is_renamed or last.is_renamed), wait.clock.monotonic()
     return after(wait.policy, state, now, hint_seconds=last.hint_seconds, jitter=jitter())
 
 
@@ -146,6 +148,13 @@ def after_failure(
     elif not fault.is_poll_fault:
         raise error
     return _wait.fault(wait.policy, state, now, retry_after=fault.retry_after, jitter=jitter())
+
+
+def tell_fault(wait: Wait, token: ResumeToken, error: BaseException) -> Steps[None]:
+    """Log a poll fault that the wait goes on after, and tell the caller's function of it."""
+    yield line("fault", token.response_id, error=type(error).__name__, http_status=getattr(error, "status_code", None))
+    if wait.on_fault is not None:
+        yield Tell(wait.on_fault, error)
 
 
 def _stop(
@@ -176,7 +185,7 @@ def _stop(
     trouble = f" The last poll failed with {described(cause)}." if cause else ""
     if wait.on_timeout == "cancel":
         try:
-            final = yield from cancel(wait.clock, wait.catalog, token, known=state.known, max_retries=0)
+            final = yield from cancel(wait.clock, wait.catalog, wait.known, token, known=state.known, max_retries=0)
         except Exception as error:  # noqa: BLE001 - a cancel that fails must not hide why it was sent
             ending = f"It could not be cancelled ({type(error).__name__}) and may still be going: poll its token."
         else:
@@ -189,7 +198,7 @@ def _stop(
                 return finish(wait.expected, last, text)  # it had ended by itself, and that is what counts
     if last is not None and is_accepted(last.outcome, wait.expected.accept):
         with suppress(NoRunBodyError):  # what follows the status may be broken
-            last = observe_body(last.unread, wait.catalog) if last.unread else last
+            last = whole(last, wait.catalog)
             return in_form(wait.expected.text_format, model_of(last.origin), last.outcome, text)
     if last is not None and last.outcome.phase == "unknown":
         raise RunUnknownError.of(last.outcome, replace(last.origin, run=model_of(last.origin))) from cause

@@ -30,7 +30,8 @@ from .._waiting.stream_cursor import TERMINAL_EVENTS, Cursor
 from .effects import CloseStream, NextEvent, OpenStream, Pause, Steps, Tell, resume
 from .interrupts import carrying, tell
 from .observation import Observation, finish, observe, observe_body
-from .poll import Wait, after_failure, ask, jitter, poll
+from .own_body import under_the_id_of, whose_is
+from .poll import Wait, after_failure, ask, jitter, poll, tell_fault
 from .stream_events import Emit, Ended, EventSteps, fault_in
 
 IDLE_TIMEOUT_SECONDS = 60.0
@@ -236,6 +237,9 @@ class Follower:
         kind = look(event, "type")
         is_last = kind in TERMINAL_EVENTS
         observation = self._judged(event) if is_last or kind in _CHANGES else None
+        whose = "own" if observation is None else whose_is(observation, self.wait.known, self.named)
+        if observation is not None and whose != "own":
+            observation = under_the_id_of(self.named, observation, whose) if whose == "unknown" else None
         if is_last:
             yield from self.close()
             if not isinstance(look(look(event, "response"), "id"), str):  # the connection speaks: the run confirms it
@@ -279,8 +283,7 @@ class Follower:
         return True
 
     def _wait_after(self, error: BaseException, step: _wait.Sleep) -> Steps[None]:
-        if self.wait.on_fault is not None:
-            yield Tell(self.wait.on_fault, error)
+        yield from tell_fault(self.wait, self.named, error)
         yield Pause(step.seconds, self.named.response_id)
 
     def _ask_run(self) -> Steps[Observation | None]:
@@ -289,7 +292,9 @@ class Follower:
             result = yield from ask(self.wait, self.token, self.state)
             if isinstance(result, Observation):
                 # The server is there, so that a new row of faults begins; the delays go on growing.
-                self.state = replace(self.state, known=True, polls=self.state.polls + 1, first_fault=None)
+                self.state = replace(
+                    self.state, known=True, polls=self.state.polls + 1, first_fault=None, is_renamed=result.is_renamed
+                )
                 yield from self._tell_update(result)
                 return result
             self.state, step = after_failure(self.wait, self.state, result, read_fault(result))

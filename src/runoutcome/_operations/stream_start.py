@@ -15,6 +15,7 @@ from .._waiting.resume_token import ResumeToken
 from .._waiting.stream_cursor import Cursor
 from .effects import CloseStream, NextEvent, Steps, SubmitStream, Tell
 from .interrupts import stopping
+from .log import line
 from .observation import Observation, observe
 from .poll import Wait, state_of, time_left_of
 from .stream import Follower
@@ -72,6 +73,7 @@ def follow_new_run(
     posting, time_left = _posting(idle_seconds), time_left_of(wait, started)
     opened = yield from submit(params, key, max_retries, on_submitting, on_refused, posting, time_left)
     token = ResumeToken(opened.id, wait.clock.time(), key)
+    wait.known.add(token)
     state = state_of(wait.clock, token, known=True, started=started)
     follower = Follower(wait, token, state, idle_seconds)
     if isinstance(opened, _Opened):
@@ -79,16 +81,17 @@ def follow_new_run(
     else:
         follower.created = observe(opened, wait.catalog)
     try:
-        if on_submitted is not None:
-            yield from stopping(wait.on_interrupt, token, _tell(on_submitted, token.dumps()))
+        yield from stopping(wait.on_interrupt, token, _tell_submitted(on_submitted, token))
     except BaseException as error:
         yield from follower.leave(error)
         raise
     return follower
 
 
-def _tell(function: Callable[[str], Any], argument: str) -> Steps[None]:
-    yield Tell(function, argument)
+def _tell_submitted(on_submitted: Callable[[str], Any] | None, token: ResumeToken) -> Steps[None]:
+    yield line("submitted", token.response_id)
+    if on_submitted is not None:
+        yield Tell(on_submitted, token.dumps())
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """`Outcome`: the end or state of a run by its body, and the action that may follow."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -143,6 +143,17 @@ class Outcome:
             remedy = "Read the server message and change the request; the same request would fail again."
         return f"HTTP status {self.status_code}", cause, remedy
 
+    @property
+    def body_id(self) -> str | None:
+        """The id in the body, where the server names the run otherwise than it was asked for; else None."""
+        return self.__dict__.get("_body_id")
+
+    def under_id(self, response_id: str) -> "Outcome":
+        """The same outcome for a run that was asked for by this id; internal."""
+        outcome = replace(self, response_id=response_id)
+        outcome.__dict__["_body_id"] = self.response_id
+        return outcome
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "refusal": None}  # model output does not travel
 
@@ -163,7 +174,7 @@ class Outcome:
         return f"{text} Server message: {self.message}" if self.message else text
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field as JSON; rows and rules by their ids."""
+        """Every field as JSON; rows and rules by their ids. `body_id` only where there is one."""
         fields = {name: getattr(self, name) for name in _OUTCOME_FIELDS}
         for name in ("usage", "counts"):
             fields[name] = dict(fields[name]) if fields[name] is not None else None
@@ -172,6 +183,8 @@ class Outcome:
             {"type": item.type, "code": item.code, "message": _cut(item.message)} for item in self.failed_items
         ]
         fields["tools_ran"] = list(self.tools_ran)
+        if self.body_id is not None:
+            fields["body_id"] = self.body_id
         for name in ("entry", "rule", "output_entry"):
             fields[name] = fields[name].id if fields[name] else None
         return fields

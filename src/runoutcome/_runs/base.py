@@ -24,6 +24,7 @@ from .._operations.submit import KEY, WINDOW, attempt_key, base_key, prepare, wi
 from .._outcome.body import look, word
 from .._sdk.responses import build_run
 from .._sdk.structured_output import TextFormat
+from .._waiting.identity import KnownRuns
 from .._waiting.polling import policy_for
 from .._waiting.resubmit import ResubmitBudget
 from .._waiting.resume_token import ResumeToken, check_id, epoch_seconds, loads
@@ -59,6 +60,7 @@ class RunsBase:
         self._catalog = catalog or Catalog.load()
         self._budget = resubmit_budget or ResubmitBudget()
         self._notices = notices
+        self._known = KnownRuns()
 
     @property
     def catalog(self) -> Catalog:
@@ -86,13 +88,13 @@ class RunsBase:
         return lambda run: self._begin(run, wait_for)
 
     def _begin(self, run: Run, wait_for: Callable[[str | None], Wait]) -> tuple[ResumeToken, Steps[_sdk.Response]]:
-        token, response = token_of(run)
+        token, response = self._named(run)
         state = state_of(self._clock, token, known=_is_known(token, response))
         return token, poll(wait_for(token.completion_window), token, state, self._given(response))
 
     def _job_steps(self, params: Mapping[str, Any], options: JobOptions) -> Steps[_sdk.Response]:
         output, params = _formatted(options.text_format, params)
-        token = token_of(options.resume)[0] if options.resume is not None else None
+        token = self._named(options.resume)[0] if options.resume is not None else None
         window = options.completion_window or window_of(params) or (token.completion_window if token else None)
         job = Job(
             params=prepare(params),
@@ -110,7 +112,7 @@ class RunsBase:
         return run_job(job, token)
 
     def _stream_steps(self, run: Run, options: StreamOptions) -> Steps[Follower]:
-        token, response = token_of(run)
+        token, response = self._named(run)
         wait, known = self._wait(options, token.completion_window), _is_known(token, response)
         first = self._given(response)
         return follow_run(wait, token, options.starting_after, options.idle_timeout_seconds, first, known=known)
@@ -131,15 +133,22 @@ class RunsBase:
 
     def _cancel_steps(self, run: Run, wait_seconds: float) -> Steps[_sdk.Response]:
         check_finite_number(wait_seconds, "wait_seconds is a number of seconds, 0 or more")
-        token, response = token_of(run)
+        token, response = self._named(run)
         return cancel(
             self._clock,
             self._catalog,
+            self._known,
             token,
             known=_is_known(token, response),
             first=self._given(response),
             wait_seconds=wait_seconds,
         )
+
+    def _named(self, run: Run) -> tuple[ResumeToken, Any]:
+        """`token_of`, and the run is known from now on."""
+        token, response = token_of(run)
+        self._known.add(token)
+        return token, response
 
     def _given(self, response: Any) -> Observation | None:
         """The observation of a response that names a run; one that has ended becomes a model, as if it was polled.
@@ -169,6 +178,7 @@ class RunsBase:
             self._clock,
             self._catalog,
             Expected(parse_accept(options.accept), output, options.require),
+            self._known,
             options.on_timeout,
             options.on_interrupt,
             options.on_update,

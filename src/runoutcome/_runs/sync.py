@@ -22,6 +22,7 @@ from .._operations.stream import IDLE_TIMEOUT_SECONDS
 from .._outcome.outcome import Outcome
 from .._sdk import fast_transport as _transport
 from .._sdk.fast_transport import Transport
+from .._sdk.forks import ProcessClient
 from .._waiting.attempts import Attempt
 from .._waiting.pace import Pace
 from .._waiting.resubmit import ResubmitBudget, ResubmitPolicy
@@ -85,7 +86,7 @@ class Runs(RunsBase):
         super().__init__(client, clock or SystemClock(), catalog, resubmit_budget, notices)
         polls = Pace(max_polls_in_flight, max_polls_per_second)
         self._driver = Driver(
-            client,
+            ProcessClient(client).get,
             self._clock,
             fetch=_transport.connect(client, transport, max_polls_in_flight),
             polls=Limiter(polls, self._clock),

@@ -5,13 +5,14 @@ Its retries do not. Nothing of a body is decoded here. See decision 0007.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import anyio
 from openai import RequestOptions
 
 from . import POLL_TIMEOUT_SECONDS, AsyncOpenAI, OpenAI
+from .forks import ProcessClient
 from .responses import Answer, http_library_of, native_http_library
 from .worker_threads import Workers
 
@@ -20,22 +21,44 @@ _LIBRARY = native_http_library()
 _SECURITY = {"security": {"bearer_auth": True}} if "security" in RequestOptions.__annotations__ else {}
 
 
+class Fetch(Protocol):
+    """A function that makes one poll request."""
+
+    def __call__(
+        self, response_id: str, timeout_seconds: float | None, /, *, on_new_connection: bool = False
+    ) -> Answer:
+        """The answer to one GET of the run; it may take so many seconds."""
+        ...
+
+
+class AsyncFetch(Protocol):
+    """The async twin of `Fetch`."""
+
+    async def __call__(
+        self, response_id: str, timeout_seconds: float | None, /, *, on_new_connection: bool = False
+    ) -> Answer:
+        """The async twin of `Fetch.__call__`."""
+        ...
+
+
 class ClientTransport:
     """Polls through an `OpenAI` client."""
 
     def __init__(self, client: OpenAI) -> None:
-        self._client: Any = client
+        self._client = ProcessClient(client)
         self._workers = Workers()
 
-    def fetch(self, response_id: str, timeout_seconds: float | None) -> Answer:
+    def fetch(self, response_id: str, timeout_seconds: float | None, *, on_new_connection: bool = False) -> Answer:
         """One GET of the run, without the SDK's retries.
 
-        `timeout_seconds` bounds all of it; None bounds only each read. Raises the SDK's errors, and TimeoutError when
-        the time is up: the request is then left to a thread of its own, and its answer dropped.
+        `timeout_seconds` bounds all of it; None bounds only each read. The SDK has no way to open a connection: with
+        `on_new_connection` the one that is used is closed after the answer. Raises the SDK's errors, and TimeoutError
+        when the time is up: the request is then left to a thread of its own, and its answer dropped.
         """
-        path, options = path_of(response_id), _options(self._client, timeout_seconds)
+        client: Any = self._client.get()
+        path, options = path_of(response_id), _options(client, timeout_seconds, on_new_connection)
         return self._workers.call(
-            lambda: _answer(self._client.get(path, cast_to=_LIBRARY.Response, options=options)), timeout_seconds
+            lambda: _answer(client.get(path, cast_to=_LIBRARY.Response, options=options)), timeout_seconds
         )
 
 
@@ -43,13 +66,16 @@ class AsyncClientTransport:
     """Polls through an `AsyncOpenAI` client; the async twin of `ClientTransport`."""
 
     def __init__(self, client: AsyncOpenAI) -> None:
-        self._client: Any = client
+        self._client = ProcessClient(client)
 
-    async def fetch(self, response_id: str, timeout_seconds: float | None) -> Answer:
+    async def fetch(
+        self, response_id: str, timeout_seconds: float | None, *, on_new_connection: bool = False
+    ) -> Answer:
         """The async twin of `ClientTransport.fetch`; a request that takes too long is cancelled."""
-        path, options = path_of(response_id), _options(self._client, timeout_seconds)
+        client: Any = self._client.get()
+        path, options = path_of(response_id), _options(client, timeout_seconds, on_new_connection)
         with anyio.move_on_after(timeout_seconds):
-            return _answer(await self._client.get(path, cast_to=_LIBRARY.Response, options=options))
+            return _answer(await client.get(path, cast_to=_LIBRARY.Response, options=options))
         raise TimeoutError(f"the answer to a poll was not complete after {timeout_seconds:.3g} s")
 
 
@@ -68,8 +94,9 @@ def read_timeout(client: OpenAI | AsyncOpenAI, timeout_seconds: float | None) ->
     return min(limit for limit in (POLL_TIMEOUT_SECONDS, timeout_seconds, own) if limit is not None)
 
 
-def _options(client: OpenAI | AsyncOpenAI, timeout_seconds: float | None) -> dict[str, Any]:
-    return {**_SECURITY, "max_retries": 0, "timeout": read_timeout(client, timeout_seconds)}
+def _options(client: OpenAI | AsyncOpenAI, timeout_seconds: float | None, on_new_connection: bool) -> dict[str, Any]:
+    headers = {"headers": {"Connection": "close"}} if on_new_connection else {}
+    return {**_SECURITY, **headers, "max_retries": 0, "timeout": read_timeout(client, timeout_seconds)}
 
 
 def _answer(response: Any) -> Answer:

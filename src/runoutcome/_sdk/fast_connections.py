@@ -113,9 +113,9 @@ class Connections:
         self._process = os.getpid()
         self._workers = Workers()
 
-    def get(self, request: Request, timer: Timer) -> RawResponse:
+    def get(self, request: Request, timer: Timer, *, on_new_connection: bool = False) -> RawResponse:
         """The answer to a GET. Raises one of `errors`."""
-        kept = self._take(request.origin)
+        kept = None if on_new_connection else self._take(request.origin)
         if kept is not None:
             try:
                 return self._exchange(kept, request, timer)
@@ -259,17 +259,27 @@ class Sessions:
             raise ImportError("transport='fast' needs aiohttp: pip install 'runoutcome[fast]'") from error
         self.errors = (OSError, asyncio.TimeoutError, self._aiohttp.ClientError, UnicodeError)
         self._limit = limit
+        self._process = os.getpid()
         self._by_loop: dict[asyncio.AbstractEventLoop, tuple[Any, AsyncGenerator[Any]]] = {}
 
-    async def get(self, request: Request, timer: Timer) -> RawResponse:
+    async def get(self, request: Request, timer: Timer, *, on_new_connection: bool = False) -> RawResponse:
         """The answer to a GET. Raises one of `errors`."""
+        if on_new_connection:
+            keeper = _open_session(self._aiohttp, 1)
+            try:
+                return await self._get(await anext(keeper), request, timer)
+            finally:
+                await keeper.aclose()
+        session, _ = self._by_loop.get(asyncio.get_running_loop(), (None, None))
+        if session is None or session.closed or self._process != os.getpid():
+            session = await self._open()
+        return await self._get(session, request, timer)
+
+    async def _get(self, session: Any, request: Request, timer: Timer) -> RawResponse:
         total, each = timer.rest(), timer.read_seconds
         if total == 0:  # aiohttp takes 0 for no limit
             raise TimeoutError("the time is up")
         timeout = self._aiohttp.ClientTimeout(total=total, connect=each, sock_read=each, ceil_threshold=math.inf)
-        session, _ = self._by_loop.get(asyncio.get_running_loop(), (None, None))
-        if session is None or session.closed:
-            session = await self._open()
         response = await session.get(
             self._url(request.url, encoded=True),
             headers=request.headers,
@@ -281,6 +291,8 @@ class Sessions:
         return RawResponse(response.status, response.reason, response.headers, await response.read())
 
     async def _open(self) -> Any:
+        if self._process != os.getpid():  # the connections belong to the parent of this process
+            self._by_loop, self._process = {}, os.getpid()
         for ended in [loop for loop in self._by_loop if loop.is_closed()]:
             del self._by_loop[ended]
         keeper = _open_session(self._aiohttp, self._limit)

@@ -10,20 +10,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import openai
 
 from . import APIConnectionError, APIError, APITimeoutError, AsyncOpenAI, OpenAI, OpenAIError, sdk_type
-from .client_transport import AsyncClientTransport, ClientTransport, path_of, read_timeout
+from .client_transport import AsyncClientTransport, AsyncFetch, ClientTransport, Fetch, path_of, read_timeout
 from .fast_connections import Connections, Origin, RawResponse, Request, Sessions, Timer
 from .responses import Answer, native_http_library, synthetic_request
 
 Transport = Literal["client", "fast"]
-Fetch = Callable[[str, float | None], Answer]
-"""One poll request: a response id, and how many seconds it may take."""
-AsyncFetch = Callable[[str, float | None], Awaitable[Answer]]
 
 _E = TypeVar("_E", bound=BaseException)
 _PORTS = {"http": 80, "https": 443}
@@ -74,7 +71,7 @@ def _has_plain_key(client: Any) -> bool:
 
 
 def _reason_in_http_client(client: Any) -> str | None:
-    """The one look at private attributes: the SDK has no public way to tell its own HTTP client from the user's.
+    """A look at private attributes: the SDK has no public way to tell its own HTTP client from the user's.
 
     A proxy that the HTTP client took from the environment, by its own rules, is a transport of its own for the URL.
     An attribute that is missing in a release makes every client of it not eligible.
@@ -227,22 +224,25 @@ class FastTransport:
         self._requests = _Requests(client)
         self._connections = Connections(max_connections)
 
-    def fetch(self, response_id: str, timeout_seconds: float | None) -> Answer:
+    def fetch(self, response_id: str, timeout_seconds: float | None, *, on_new_connection: bool = False) -> Answer:
         """As `ClientTransport.fetch`."""
         timer = Timer(timeout_seconds, read_timeout(self._client, timeout_seconds))
-        outcome = self._outcome(response_id, timer)
+        try:
+            outcome = self._outcome(response_id, timer, on_new_connection)
+        except BaseException as error:  # noqa: BLE001 - an interrupt that came before or after what that guards
+            outcome = _without_frames(error)
         if outcome is None:
-            return self._through_client.fetch(response_id, timer.rest())
+            return self._through_client.fetch(response_id, timer.rest(), on_new_connection=on_new_connection)
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
-    def _outcome(self, response_id: str, timer: Timer) -> Answer | BaseException | None:
+    def _outcome(self, response_id: str, timer: Timer, on_new_connection: bool) -> Answer | BaseException | None:
         request = self._requests.of(response_id, timer.read_seconds)
         if request is None:
             return None
         try:
-            return _answer(request, self._connections.get(request, timer))
+            return _answer(request, self._connections.get(request, timer, on_new_connection=on_new_connection))
         except BaseException as error:  # noqa: BLE001 - raised by `fetch`, Ctrl-C too
             return _failure(error, request.url, timer, self._connections.errors)
 
@@ -256,23 +256,28 @@ class AsyncFastTransport:
         self._requests = _Requests(client)
         self._sessions = Sessions(max_connections)
 
-    async def fetch(self, response_id: str, timeout_seconds: float | None) -> Answer:
+    async def fetch(
+        self, response_id: str, timeout_seconds: float | None, *, on_new_connection: bool = False
+    ) -> Answer:
         """As `AsyncClientTransport.fetch`. Raises RuntimeError under trio."""
         _check_loop()
         timer = Timer(timeout_seconds, read_timeout(self._client, timeout_seconds))
-        outcome = await self._outcome(response_id, timer)
+        try:
+            outcome = await self._outcome(response_id, timer, on_new_connection)
+        except BaseException as error:  # noqa: BLE001 - an interrupt that came before or after what that guards
+            outcome = _without_frames(error)
         if outcome is None:
-            return await self._through_client.fetch(response_id, timer.rest())
+            return await self._through_client.fetch(response_id, timer.rest(), on_new_connection=on_new_connection)
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
-    async def _outcome(self, response_id: str, timer: Timer) -> Answer | BaseException | None:
+    async def _outcome(self, response_id: str, timer: Timer, on_new_connection: bool) -> Answer | BaseException | None:
         request = self._requests.of(response_id, timer.read_seconds)
         if request is None:
             return None
         try:
-            return _answer(request, await self._sessions.get(request, timer))
+            return _answer(request, await self._sessions.get(request, timer, on_new_connection=on_new_connection))
         except BaseException as error:  # noqa: BLE001 - raised by `fetch`, cancellation too
             return _failure(error, request.url, timer, self._sessions.errors)
 

@@ -77,6 +77,8 @@ class WaitState:
     first_unknown: float | None = None
     first_missing: float | None = None
     """Time of the first 404 since the run was last seen."""
+    is_renamed: bool = False
+    """The server gives the run an id that nobody knows: that was asked about once, and is its way."""
     noticed_at: float | None = None
     """Time of the last notice. The next poll may reach a server that does not know of the end yet."""
 

@@ -12,7 +12,7 @@ MAX_DELAY_SECONDS = 120.0
 LONGEST_DELAY_SECONDS = 3600.0
 """A longer wish of the server is waited for only within a limit of the caller's: it must not park a job for days."""
 
-Refusal = Literal["attempts", "tokens", "time", "budget", "tools"]
+Refusal = Literal["attempts", "tokens", "time", "budget", "tools", "identity"]
 """Reason why a retryable run was not made again: the job's number of runs, tokens or time, the shared budget, or tools
 that acted in the run."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import Annotated
@@ -60,6 +61,7 @@ def _root(
 
 def run_app() -> int:
     """Run the command that `sys.argv` names, and return its exit code."""
+    logging.getLogger(NAME).addHandler(logging.NullHandler())  # a command tells of its runs itself
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # the parent process closed it

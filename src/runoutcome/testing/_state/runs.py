@@ -1,7 +1,9 @@
 """Runs, whose state is a function of the time: nothing ticks, so a restart and a test agree. Pure."""
 
+import asyncio
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -18,6 +20,9 @@ UNSTORED_SECONDS = 600.0
 """Seconds for which a background run with `store` false can be polled, from its end."""
 STREAMABLE_SECONDS = 300.0
 """Seconds for which a stream of a run can be opened, from its creation."""
+
+MAX_READS = 10_000
+"""Reads of a manual clock that stands still, before it warns."""
 
 # Wall time as a float has steps of a quarter of a microsecond.
 _GRAIN = 1e-6
@@ -43,22 +48,63 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that stands still until a test moves it; it starts at `start` seconds (Unix)."""
+    """A clock that stands still until a test moves it; it starts at `start` seconds (Unix).
+
+    It is also a clock for `Runs` and `AsyncRuns`: each of their sleeps moves it, so a wait of hours takes milliseconds.
+    Warns (RuntimeWarning) where it is asked for the time 10,000 times without being moved: a loop that polls in real
+    time, or by another clock, would never see an end.
+    """
 
     __module__ = "runoutcome.testing"
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
         self._now = start
+        self._reads = 0
+        """How often it was asked since it was moved."""
 
     def now(self) -> float:
         """Seconds of wall time (Unix)."""
+        self._reads += 1
+        if self._reads == MAX_READS:
+            warnings.warn(
+                f"this manual clock was asked for the time {MAX_READS:,} times and stands still: move it with "
+                "advance(seconds), or make the client sleep by it, as Runs(client, clock=clock) does",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         return self._now
+
+    def time(self) -> float:
+        """Return the same as `now`."""
+        return self.now()
+
+    def monotonic(self) -> float:
+        """Return the same as `now`: it never goes back."""
+        return self.now()
+
+    def sleep(self, seconds: float) -> Any:
+        """Move on by `seconds` at once; what is returned can be awaited, to let other tasks run."""
+        self.advance(max(0.0, seconds))
+        return _Slept()
 
     def advance(self, seconds: float) -> None:
         """Move on by `seconds`. Raises ValueError if negative."""
         if seconds < 0:
             raise ValueError(f"time does not go back: advance({seconds})")
         self._now += seconds
+        if seconds > 0:
+            self._reads = 0
+
+
+class _Slept:
+    """The end of a sleep, for those that await it: other tasks of asyncio run meanwhile."""
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        yield from asyncio.sleep(0).__await__()
 
 
 @dataclass(frozen=True)

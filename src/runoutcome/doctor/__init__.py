@@ -2,8 +2,7 @@
 
 from inspect import isfunction
 
-from ._check import SourceError, check_paths, check_source
-from ._findings import Finding
+from ._check import Finding, SourceError, check_paths, check_source
 from ._rules import RULES, Rule
 
 __all__ = ["RULES", "Finding", "Rule", "SourceError", "check_paths", "check_source"]

@@ -1,4 +1,4 @@
-"""Checks one source, or all sources below some paths. Runs and imports none of them."""
+"""`Finding`: a mistake at a line of a file. Checks one source, or all sources below some paths. Runs and imports none of them."""
 
 import io
 import os
@@ -6,12 +6,13 @@ import re
 import stat
 import tokenize
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from ._findings import Finding
 from ._module import Module
 from ._rules import RULES
 
+PAGE = "docs/doctor.md"
 LARGEST_BYTES = 4 * 1024 * 1024
 """A source written by hand is smaller, and the syntax tree of a larger one takes a hundred times its size."""
 
@@ -21,6 +22,29 @@ _ENVIRONMENT = "pyvenv.cfg"
 
 _METHODS = re.compile(r"\.\s*(retrieve|create|cancel|parse)\b")
 """Methods that rules look for: a source without any of these names has no finding."""
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """A known mistake in a source."""
+
+    __module__ = "runoutcome.doctor"
+
+    file: str
+    line: int
+    rule: str
+    message: str
+    fix: str
+
+    @property
+    def docs(self) -> str:
+        """Page and anchor that explain the rule."""
+        return f"{PAGE}#{self.rule}"
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON form."""
+        names = ("file", "line", "rule", "message", "fix", "docs")
+        return {name: getattr(self, name) for name in names}
 
 
 class SourceError(Exception):

@@ -1,4 +1,4 @@
-"""`Module`: one source file, and the meaning of its names."""
+"""`Module`: one source file, and the meaning of its names; `Hit`: a line of it that a rule points at."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ _OWN = ("self", "cls")
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A line that a rule points at, and why."""
+
+    line: int
+    message: str
 
 
 @dataclass(frozen=True)

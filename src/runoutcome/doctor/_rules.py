@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ._findings import Hit
-from ._module import Module
+from ._module import Hit, Module
 from ._rules_retrying import cancel_on_any_error, create_inside_retry, raw_httpx_predicate, retry_around_poll
 from ._rules_waiting import failure_ignored, incomplete_ignored, poll_without_deadline, wait_for_completed_only
 

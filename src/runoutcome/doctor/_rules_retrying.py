@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from ._calls import Operation, background_names, is_background
 from ._conditions import NOTHING, Conditions
-from ._findings import Hit
 from ._handed import retries_in
-from ._module import Module
+from ._module import Hit, Module
 from ._polled_run import PolledRun, polled_in
 from ._retries import ALL_OF_THE_SDK, BROAD, RetryLoop, classes, handlers, library_retries_in
 from ._syntax import dotted, identifiers, last_name, own_nodes

@@ -6,9 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from ._conditions import NOTHING, Conditions
-from ._findings import Hit
 from ._limits import is_limited
-from ._module import Module
+from ._module import Hit, Module
 from ._poll_loops import PollLoop, poll_loops_in
 from ._polled_run import PolledRun, polled_in
 from ._syntax import FunctionNode, field_of, identifiers, is_counted, key_of, own_nodes

@@ -10,9 +10,8 @@ from typing import Any, NoReturn, cast
 from .._errors import ApiError
 from .._state.request import JsonObject, metadata_of
 from .._state.schema_example import example_of
-from .input_checks import check_json_mode, check_messages
+from .input_checks import check_json_mode, check_messages, check_strict
 from .parameters import check_choice, check_include, check_metadata, check_range, check_type, refuse
-from .strict_schema import check_strict
 
 # The model of a request that leaves it to a stored prompt.
 PROMPT_MODEL = "gpt-5.5"

@@ -1,4 +1,4 @@
-"""`Finding`: a mistake at a line of a file. Checks one source, or all sources below some paths. Runs and imports none of them."""
+"""Checks sources without running or importing them; each mistake is a `Finding`."""
 
 import io
 import os

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -77,6 +78,7 @@ def test_no_interrupt_loses_a_run(catalog: Catalog, limit: int | None) -> None:
     assert interrupt_everywhere([_many], Call, act, check) > 50
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="a trace function's error skips the handlers of a generator")
 @pytest.mark.parametrize("limit", [None, 1, 2])
 def test_an_interrupt_names_the_runs_of_a_list_that_were_not_drawn(catalog: Catalog, limit: int | None) -> None:
     """A list names all its runs: those that wait for their turn are in `.run_tokens`, too."""

@@ -174,7 +174,7 @@ def _serving(bodies: dict[str, bytes]) -> Iterator[str]:
         loop.close()
 
 
-def complaint(content: bytes, end: object) -> str | None:
+def complaint(response_id: str, content: bytes, end: object) -> str | None:
     """What is wrong with the end of a wait whose first body was this one; None if nothing is."""
     judged = classify(content)
     if isinstance(end, RunError):
@@ -182,13 +182,13 @@ def complaint(content: bytes, end: object) -> str | None:
     if isinstance(end, BaseException):
         return f"raised {end!r:.300}"
     if judged.phase == "terminal" and judged.surface == "response" and not judged.ok and b'"id"' in content:
-        return f"returned a response, and the body says {judged.status}" if _is_own(content) else None
+        return f"returned a response, and the body says {judged.status}" if _is_own(response_id, content) else None
     return None if classify(end).ok else f"returned what is not completed: {classify(end)}"
 
 
-def _is_own(content: bytes) -> bool:
+def _is_own(response_id: str, content: bytes) -> bool:
     body = json.loads(content, parse_int=float)
-    return isinstance(body, dict) and body.get("object") == "response" and str(body.get("id", "")).startswith("resp_0")
+    return isinstance(body, dict) and body.get("object") == "response" and body.get("id") == response_id
 
 
 def _same(one: Outcome, other: Outcome) -> bool:
@@ -205,7 +205,7 @@ def run(colour: str, transport: Any, count: int, seed: int) -> list[str]:
             if colour == "sync"
             else asyncio.run(_waited_async(base_url, transport, bodies))
         )
-    found = ((content, complaint(content, end)) for content, end in zip(bodies.values(), ends, strict=True))
+    found = ((body, complaint(name, body, end)) for (name, body), end in zip(bodies.items(), ends, strict=True))
     return [f"{words} for {content[:600]!r}" for content, words in found if words]
 
 

@@ -610,6 +610,7 @@ def test_the_key_stands_in_no_error(polls: Polls, answer: Any) -> None:
     assert KEY not in str(dict(error.request.headers))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # half-read answers of http.client
 @pytest.mark.parametrize("answer", [response(), response(ENVELOPE, "401 x")], ids=["answered", "refused"])
 def test_the_key_stands_in_no_interrupt(answer: bytes) -> None:
     """Wherever Ctrl-C comes in a poll, no frame of its traceback holds the key."""

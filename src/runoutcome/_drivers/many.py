@@ -116,22 +116,11 @@ def poll_many(
 ) -> Iterator[RunResult[Any]]:
     """Yield the results of `runs` as they end. `runs` is drawn from in the caller's thread, as far as there is room."""
     events: queue.SimpleQueue[_End | Tell] = queue.SimpleQueue()
-    pending, source, is_open = PendingRuns(begin, catalog, limit, events.put), iter(runs), True
-    is_collection = isinstance(runs, Collection)  # a generator may take its time, and holds up no results
+    pending, source = PendingRuns(begin, catalog, limit, events.put), iter(runs)
+    is_collection = isinstance(runs, Collection)
     try:
-        while True:
-            while is_open and pending.has_room and (is_collection or events.empty()):
-                run = pending.draw(source)
-                if is_open := run is not None:
-                    scheduler.add(run)
-            if not len(pending):
-                return
-            event = _next(events)
-            if isinstance(event, _End):
-                yield pending.result(event)
-                pending.discard(event.run)  # not before: an interrupt loses no result
-            else:
-                scheduler.driver.carry_out(event)
+        # A generator of its own: Python guards not every jump of a loop that stands in a `try`.
+        yield from _results(scheduler, pending, source, events, is_eager=is_collection)
     except GeneratorExit:
         raise
     except BaseException as error:
@@ -142,6 +131,31 @@ def poll_many(
         raise
     finally:
         scheduler.remove(pending)
+
+
+def _results(
+    scheduler: Scheduler,
+    pending: PendingRuns,
+    source: Iterator[Any],
+    events: queue.SimpleQueue[_End | Tell],
+    *,
+    is_eager: bool,
+) -> Iterator[RunResult[Any]]:
+    """Yield the results; a source that is not drawn from eagerly may take its time, and holds up no results."""
+    is_open = True
+    while True:
+        while is_open and pending.has_room and (is_eager or events.empty()):
+            run = pending.draw(source)
+            if is_open := run is not None:
+                scheduler.add(run)
+        if not len(pending):
+            return
+        event = _next(events)
+        if isinstance(event, _End):
+            yield pending.result(event)
+            pending.discard(event.run)  # not before: an interrupt loses no result
+        else:
+            scheduler.driver.carry_out(event)
 
 
 def _next(events: queue.SimpleQueue[_End | Tell]) -> _End | Tell:

@@ -82,6 +82,8 @@ def follow_new_run(
         follower.created = observe(opened, wait.catalog)
     try:
         yield from stopping(wait.on_interrupt, token, _tell_submitted(on_submitted, token))
+    except GeneratorExit:
+        raise
     except BaseException as error:
         yield from follower.leave(error)
         raise

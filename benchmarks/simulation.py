@@ -158,8 +158,9 @@ class Costs:
     poll_seconds: float
 
 
+RUN_ID = "resp_68b4e2c0ffee"
 BODY = {
-    "id": "resp_68b4e2c0ffee",
+    "id": RUN_ID,
     "object": "response",
     "created_at": 1_760_000_000,
     "status": "in_progress",
@@ -176,7 +177,7 @@ def costs(number: int) -> Costs:
     wait = Wait(policy_for(None, None, None), clock, catalog)
 
     def pending_run(place: int) -> PendingRun:
-        token = ResumeToken(f"resp_{place:048x}", 0.0, f"{place:032x}-1")
+        token = ResumeToken(RUN_ID, 0.0, f"{place:032x}-1")  # one answer serves them all
         steps = poll(wait, token, state_of(clock, token, known=True))
         made = PendingRun(token.response_id, steps, lambda tell: None, lambda made, ended: None)
         assert isinstance(_asked(made, answer), Pause)

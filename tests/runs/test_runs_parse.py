@@ -251,7 +251,7 @@ def test_an_output_that_does_not_fit_is_its_own_error(worlds: OpenWorld) -> None
     assert (type(error.run), error.run.status, error.run.output_text) == (Response, "completed", '{"name": 5}')
     assert (error.response_id, loads(error.run_token).response_id, error.key) == (run.id, run.id, run.runoutcome_key)
     assert (error.outcome.ok, error.retryable, is_retryable(error)) == (True, False, False)
-    assert "no Moon (missing, string_type)" in str(error)
+    assert "does not match the model `Moon`: missing, string_type." in str(error)
 
 
 def test_the_error_of_an_output_travels(worlds: OpenWorld) -> None:

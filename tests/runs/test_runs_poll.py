@@ -1134,8 +1134,9 @@ def test_an_id_that_would_change_the_path_is_refused(worlds: OpenWorld, method: 
 
 def test_an_odd_id_is_quoted(worlds: OpenWorld) -> None:
     """Gateways make ids of their own: all that is not plain in them is quoted."""
-    script = Script(["completed"])
-    worlds(answer=script).call("poll", "a:b=c+d@e;f~g-h._ü")
+    odd = "a:b=c+d@e;f~g-h._ü"
+    script = Script([reply(body_of("completed", odd))])
+    worlds(answer=script).call("poll", odd)
     (request,) = script.requests
     assert request.url.raw_path == b"/v1/responses/a%3Ab%3Dc%2Bd%40e%3Bf~g-h._%C3%BC"
 

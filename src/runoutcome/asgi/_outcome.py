@@ -35,6 +35,8 @@ class OutcomeMiddleware:
     of streams. A field that is there stays. Any other answer passes unchanged, also one that cannot be read.
     """
 
+    __module__ = "runoutcome.asgi"
+
     def __init__(self, app: App, *, catalog: Catalog | None = None, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self._app = app
         self._catalog = catalog or Catalog.load()

@@ -39,6 +39,8 @@ class WebhookApp:
     sent again; errors of its `on_notice` are raised after the answer.
     """
 
+    __module__ = "runoutcome.asgi"
+
     def __init__(self, inbox: Inbox, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self._inbox = inbox
         self._max_body_bytes = max_body_bytes
@@ -95,6 +97,9 @@ def webhook_route(path: str, inbox: Inbox, *, max_body_bytes: int = MAX_BODY_BYT
     except ModuleNotFoundError as error:
         raise ImportError("webhook_route needs starlette; WebhookApp(inbox) is for any other ASGI server") from error
     return Route(path, WebhookApp(inbox, max_body_bytes=max_body_bytes))
+
+
+webhook_route.__module__ = "runoutcome.asgi"
 
 
 def _content_length(scope: Message) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -41,7 +42,7 @@ class Service:
     """A client of a server that answers each POST with a run, and notes what happened."""
 
     def __init__(self) -> None:
-        self.is_posted = self.is_polled = False
+        self.is_posted = self.is_polled = self.is_leaving = False
         http = native_http_library()
         self.client = OpenAI(
             api_key="sk-none",
@@ -63,6 +64,12 @@ class Service:
         """Enter a stream of a new run; that ends it, as the with statement guards what comes after."""
         with self.runs.create_and_stream(**PARAMS):
             self.is_polled = True
+
+    def leave(self) -> None:
+        """Leave the stream of a new run after its first event."""
+        with self.runs.create_and_stream(**PARAMS) as stream:
+            next(stream)
+            self.is_leaving = True
 
 
 WAYS: dict[str, Callable[[Service], Any]] = {
@@ -97,3 +104,19 @@ def test_from_the_answer_on_the_token_is_there(way: str) -> None:
         assert interrupt is None or loads(interrupt.run_token).response_id == "resp_1"  # type: ignore[attr-defined]
 
     assert interrupt_everywhere(our_modules(), Service, WAYS[way], check, has_begun=is_between, everywhere=True) > 100
+
+
+def test_an_interrupt_of_leaving_a_stream_has_its_token() -> None:
+    """Ctrl-C where the with statement ends leaves with the run's token, but at the very start of `__exit__`."""
+    nameless: list[str] = []
+
+    def check(service: Service, interrupt: Interrupt | None) -> None:
+        if interrupt is not None and not hasattr(interrupt, "run_token"):
+            frames = traceback.extract_tb(interrupt.__traceback__)
+            nameless.extend(frame.name for frame in frames if "/runoutcome/_" in frame.filename)
+
+    points = interrupt_everywhere(
+        our_modules(), Service, Service.leave, check, has_begun=lambda service: service.is_leaving
+    )
+    assert points > 10
+    assert nameless == ["__exit__"]

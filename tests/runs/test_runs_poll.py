@@ -1304,3 +1304,14 @@ def test_a_traceback_is_short(worlds: OpenWorld) -> None:
         world.call("poll", world.submitted("server_error"))
     ours = [frame for frame in traceback.extract_tb(caught.value.__traceback__) if "/runoutcome/_" in frame.filename]
     assert len(ours) <= 4
+
+
+def test_a_traceback_holds_no_prompt(worlds: OpenWorld) -> None:
+    """No variable of a frame of runoutcome's holds the prompt of a run that failed."""
+    world = worlds()
+    with pytest.raises(RunError) as caught:
+        world.call("create_and_poll", model="m", input="the secret prompt", metadata={"emulate": "server_error"})
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    ours = [frame for frame in frames if "/runoutcome/_" in frame.f_code.co_filename]
+    assert ours
+    assert "secret" not in " ".join(repr(frame.f_locals) for frame in ours)

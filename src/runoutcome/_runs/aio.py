@@ -98,7 +98,9 @@ class AsyncRuns(RunsBase):
 
     async def create(self, *, text_format: Any = None, **params: Any) -> _sdk.Response:
         """The async twin of `Runs.create`."""
-        return await self._driver.run(self._create_steps(params, text_format))
+        steps = self._create_steps(params, text_format)
+        del params
+        return await self._driver.run(steps)
 
     @overload
     async def poll(self, run: Run, *, text_format: None = None, **options: Unpack[WaitKeywords]) -> _sdk.Response: ...
@@ -163,7 +165,9 @@ class AsyncRuns(RunsBase):
     async def create_and_poll(self, **params: Any) -> _sdk.Response:
         """The async twin of `Runs.create_and_poll`."""
         options, params = split(JobOptions, params)
-        return await self._driver.run(self._job_steps(params, options))
+        steps = self._job_steps(params, options)
+        del params
+        return await self._driver.run(steps)
 
     @overload
     def poll_many(

@@ -61,6 +61,11 @@ class _StreamBase(Generic[_T]):
         follower = yield from self._begin
         self._entered, self._steps = follower, follower.follow()
 
+    def _label(self, error: BaseException) -> None:
+        """Give what leaves the with statement the resume token, once the run is known."""
+        if self._entered is not None:
+            self._entered.carry(error)
+
     def _next(self) -> Steps[Any]:
         """Steps that give the next event, or None at the end."""
         follower = self._follower
@@ -119,13 +124,21 @@ class RunStream(_StreamBase[_T]):
     _driver: Driver
 
     def __enter__(self) -> "RunStream[_T]":
-        self._driver.run(self._entering())
-        return self
+        try:
+            self._driver.run(self._entering())
+            return self
+        except BaseException as error:
+            self._label(error)
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._driver.run(self._leaving(error))
+        try:
+            self._driver.run(self._leaving(error))
+        except BaseException as interrupt:
+            self._label(interrupt)
+            raise
 
     def __iter__(self) -> Iterator["ResponseStreamEvent"]:
         return self
@@ -156,13 +169,21 @@ class AsyncRunStream(_StreamBase[_T]):
     _usage = "async with runs.stream(...) as stream:"
 
     async def __aenter__(self) -> "AsyncRunStream[_T]":
-        await self._driver.run(self._entering())
-        return self
+        try:
+            await self._driver.run(self._entering())
+            return self
+        except BaseException as error:
+            self._label(error)
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._driver.run(self._leaving(error))
+        try:
+            await self._driver.run(self._leaving(error))
+        except BaseException as interrupt:
+            self._label(interrupt)
+            raise
 
     def __aiter__(self) -> AsyncIterator["ResponseStreamEvent"]:
         return self

@@ -111,7 +111,9 @@ class Runs(RunsBase):
         `text_format`, a pydantic model or dataclass, the output is asked for in that form, as `responses.parse` does,
         and the response is a parsed one; its `output_parsed` is None while the run is pending.
         """
-        return self._driver.run(self._create_steps(params, text_format))
+        steps = self._create_steps(params, text_format)
+        del params  # error trackers send the variables of every frame, and these hold the prompt
+        return self._driver.run(steps)
 
     @overload
     def poll(self, run: Run, *, text_format: None = None, **options: Unpack[WaitKeywords]) -> _sdk.Response: ...
@@ -210,7 +212,9 @@ class Runs(RunsBase):
         its runs begin with; a random one by default. Raises what `create` and `poll` raise.
         """
         options, params = split(JobOptions, params)
-        return self._driver.run(self._job_steps(params, options))
+        steps = self._job_steps(params, options)
+        del params  # error trackers send the variables of every frame, and these hold the prompt
+        return self._driver.run(steps)
 
     @overload
     def poll_many(

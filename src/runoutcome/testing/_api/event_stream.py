@@ -84,7 +84,7 @@ class EventStream(Response):
         self._cursor, self._passed = event["sequence_number"], self._passed + 1
         if shape == "stream-skip":
             return
-        if self.on_status and "response" in event and not self._has_broken():  # before a cut, it may not be read
+        if self.on_status and "response" in event:
             self.on_status(event["response"].get("status"))
         frame = f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
         for _ in range(2 if shape == "stream-duplicate" else 1):

@@ -154,12 +154,13 @@ def _has_tripped(error: BaseException) -> bool:
     Examples are an answer in the charset "hex", a number too large, and a redirect to a host name that is too long. An
     error that came through a function of the caller, such as a hook, or while the request was built, is the caller's.
     """
-    places: list[tuple[str, str]] | None = None
+    places: list[tuple[str, str]] = []
+    is_called = False
     for frame, _ in walk_tb(error.__traceback__ if isinstance(error, _TRIPPED) else None):
         place = frame.f_globals.get("__name__", ""), frame.f_code.co_name
         if place == ("openai._base_client", "request"):
-            places = []
-        elif places is not None:
+            is_called, places = True, []
+        elif is_called:
             places.append(place)
     return bool(places) and all(
         module.partition(".")[0] in _LIBRARIES and function != "_build_request" for module, function in places

@@ -1,4 +1,4 @@
-"""Polls that meet mutated bodies, over a real socket and every transport.
+"""Polls that meet mutated bodies and heads, over a real socket and every transport.
 
 The suite tries a few hundred. More, with their count and seed:
 
@@ -55,6 +55,25 @@ _ODD: list[Any] = [
     *("completed", "failed", "cancelled", "queued", "resp_other", "response"),
 ]
 _NAMES = ["status", "id", "object", "error", "output", "_fields_set", "_BaseModel__cls", "self", "", "model_config"]
+_HEADS = [b"503 Busy", b"500 Oops", b"429 Later", b"408 Late", b"302 Found", b"304 Same", b"307 There", b"600 What"]
+_FIELDS = [
+    *(b"content-type: application/json; charset=" + name for name in (b"hex", b"undefined", b"idna", b"utf-16", b"x")),
+    *(b"content-type: " + kind for kind in (b"text/event-stream", b"text/html; charset=punycode", b"\xff", b"")),
+    *(b"location: " + to for to in (b"http://" + b"a" * 70 + b".x/", b"http://[::1", b"//", b"ftp://x/", b"\xff")),
+    *(b"content-encoding: " + name for name in (b"gzip", b"identity", b"x")),
+    *(b"retry-after: " + wish for wish in (b"-1", b"1e400", b"nan", b"Mon, 99 Xxx 9999999999 00:00:00 GMT")),
+    *(b"openai-poll-after-ms: " + wish for wish in (b"9" * 400, b"nan", b"-1")),
+]
+
+
+def mutated_head(chance: random.Random) -> bytes:
+    """Status line and fields of an answer that tells nothing about the run; often those of a good one."""
+    if chance.random() < 0.6:
+        return _GOOD_HEAD
+    return b"\r\n".join([b"HTTP/1.1 " + chance.choice(_HEADS), *chance.sample(_FIELDS, chance.randrange(4)), b""])
+
+
+_GOOD_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: req_1\r\n"
 
 
 def mutated(chance: random.Random, response_id: str) -> bytes:
@@ -141,15 +160,15 @@ class _AsyncClock(_Clock):
 
 
 @contextmanager
-def _serving(bodies: dict[str, bytes]) -> Iterator[str]:
-    """A server that answers the first poll of a run with its body, and every other with a completed one."""
+def _serving(answers: dict[str, tuple[bytes, bytes]]) -> Iterator[str]:
+    """A server that answers the first poll of a run with its head and body, and every other with a completed one."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):
             response_id = head.split(b" ", 2)[1].rpartition(b"/")[2].decode()
-            content = bodies.pop(response_id, None) or json.dumps({"id": response_id, **_RUN}).encode()
-            fields = f"content-type: application/json\r\ncontent-length: {len(content)}\r\nx-request-id: req_1\r\n"
-            writer.write(f"HTTP/1.1 200 OK\r\n{fields}\r\n".encode() + content)
+            good = _GOOD_HEAD, json.dumps({"id": response_id, **_RUN}).encode()
+            answer, content = answers.pop(response_id, good)
+            writer.write(answer + f"content-length: {len(content)}\r\n\r\n".encode() + content)
             await writer.drain()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -174,8 +193,10 @@ def _serving(bodies: dict[str, bytes]) -> Iterator[str]:
         loop.close()
 
 
-def complaint(response_id: str, content: bytes, end: object) -> str | None:
-    """What is wrong with the end of a wait whose first body was this one; None if nothing is."""
+def complaint(response_id: str, head: bytes, content: bytes, end: object) -> str | None:
+    """What is wrong with the end of a wait whose first answer was this one; None if nothing is."""
+    if head != _GOOD_HEAD:
+        return None if not isinstance(end, BaseException) and classify(end).ok else f"ended with {end!r:.300}"
     judged = classify(content)
     if isinstance(end, RunError):
         return None if _same(end.outcome, judged) else f"raised {end.outcome}, and the body says {judged}"
@@ -198,22 +219,23 @@ def _same(one: Outcome, other: Outcome) -> bool:
 def run(colour: str, transport: Any, count: int, seed: int) -> list[str]:
     """The complaints about so many polls of one way of waiting."""
     chance = random.Random(seed)
-    bodies = {name: mutated(chance, name) for name in (f"resp_0{number}" for number in range(count))}
-    with _serving(dict(bodies)) as base_url:
+    names = (f"resp_0{number}" for number in range(count))
+    answers = {name: (mutated_head(chance), mutated(chance, name)) for name in names}
+    with _serving(dict(answers)) as base_url:
         ends = (
-            _waited(base_url, transport, bodies)
+            _waited(base_url, transport, answers)
             if colour == "sync"
-            else asyncio.run(_waited_async(base_url, transport, bodies))
+            else asyncio.run(_waited_async(base_url, transport, answers))
         )
-    found = ((body, complaint(name, body, end)) for (name, body), end in zip(bodies.items(), ends, strict=True))
-    return [f"{words} for {content[:600]!r}" for content, words in found if words]
+    found = ((answer, complaint(name, *answer, end)) for (name, answer), end in zip(answers.items(), ends, strict=True))
+    return [f"{words} for {head!r} {content[:600]!r}" for (head, content), words in found if words]
 
 
-def _waited(base_url: str, transport: Any, bodies: Any) -> list[Any]:
+def _waited(base_url: str, transport: Any, names: Any) -> list[Any]:
     ends: list[Any] = []
     with openai.OpenAI(base_url=base_url, api_key="sk-none", max_retries=0) as client:
         runs = Runs(client, transport=transport, clock=_Clock())
-        for response_id in bodies:
+        for response_id in names:
             try:
                 ends.append(runs.poll(response_id, max_wait_seconds=None))
             except Exception as error:  # noqa: BLE001 - every exception is judged
@@ -221,11 +243,11 @@ def _waited(base_url: str, transport: Any, bodies: Any) -> list[Any]:
     return ends
 
 
-async def _waited_async(base_url: str, transport: Any, bodies: Any) -> list[Any]:
+async def _waited_async(base_url: str, transport: Any, names: Any) -> list[Any]:
     ends: list[Any] = []
     async with openai.AsyncOpenAI(base_url=base_url, api_key="sk-none", max_retries=0) as client:
         runs = AsyncRuns(client, transport=transport, clock=_AsyncClock())
-        for response_id in bodies:
+        for response_id in names:
             try:
                 ends.append(await runs.poll(response_id, max_wait_seconds=None))
             except Exception as error:  # noqa: BLE001

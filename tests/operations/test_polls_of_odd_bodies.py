@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import pytest
 from fuzz_polls import WAYS as FUZZED_WAYS, run
 
 from bodies import short
-from colours import COLOURS, WAYS, OpenWorld, Script, body_of, open_worlds, reply
+from colours import COLOURS, WAYS, OpenWorld, RawServer, Script, body_of, open_worlds, reply
 from runoutcome import Catalog, SubmissionUnknownError, classify
 from runoutcome._operations.observation import observe_answer
+from runoutcome._sdk import SDK_VERSION
 from runoutcome._sdk.responses import Answer, native_http_library
 
 worlds = pytest.fixture(params=WAYS)(open_worlds)
@@ -27,8 +29,8 @@ def text(**fields: Any) -> str:
 
 
 @pytest.mark.parametrize(("colour", "transport"), FUZZED_WAYS)
-def test_a_mutated_body_raises_nothing_but_run_errors(colour: str, transport: str) -> None:
-    """A wait that meets a mutated body ends as `classify` judges that body, or goes on."""
+def test_a_mutated_answer_raises_nothing_but_run_errors(colour: str, transport: str) -> None:
+    """A wait that meets a mutated answer ends as `classify` judges its body, or goes on."""
     assert run(colour, transport, 120, seed=11) == []
 
 
@@ -93,3 +95,63 @@ def test_an_unreadable_answer_to_a_create_is_ambiguous(client_worlds: OpenWorld,
         client_worlds(answer=script).create()
     assert caught.value.key
     assert script.methods == ["POST"]
+
+
+CHARSETS = [(503, "hex"), (500, "undefined"), (503, "idna"), (429, "hex"), (408, "punycode")]
+
+
+@pytest.mark.parametrize(("status", "charset"), CHARSETS)
+def test_an_answer_in_no_charset_of_text_is_a_poll_fault(worlds: OpenWorld, status: int, charset: str) -> None:
+    """The SDK trips over the text of such an answer; the wait goes on."""
+    odd = reply(None, status, '{"error": {}}', content_type=f"application/json; charset={charset}")
+    assert worlds(answer=Script([odd, "completed"])).call("poll", "resp_1").status == "completed"
+
+
+@pytest.mark.parametrize(("status", "charset"), [*CHARSETS, (400, "hex")])
+def test_a_create_answered_in_no_charset_of_text_is_ambiguous(
+    client_worlds: OpenWorld, status: int, charset: str
+) -> None:
+    """Nobody knows what the answer says, so the run may be going."""
+    script = Script([reply(None, status, '{"error": {}}', content_type=f"application/json; charset={charset}")])
+    with pytest.raises(SubmissionUnknownError):
+        client_worlds(answer=script).create()
+    assert script.methods == ["POST"]
+
+
+def test_a_redirect_to_no_host_name_is_a_poll_fault_and_an_ambiguous_create(client_worlds: OpenWorld) -> None:
+    """A host name that is too long fails in the look-up of names, and not with an error of the HTTP library."""
+    redirect = f"HTTP/1.1 307 There\r\nlocation: http://{'a' * 70}.test/\r\ncontent-length: 0\r\n\r\n"
+    run = json.dumps(body_of("completed"))
+    good = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(run)}\r\n\r\n{run}"
+    answers = [redirect, good, redirect]
+
+    def answer(connection: socket.socket, head: str) -> None:
+        connection.sendall(answers.pop(0).encode())
+
+    with RawServer(answer) as server:
+        world = client_worlds(base_url=server.base_url)
+        assert world.call("poll", "resp_1").status == "completed"
+        with pytest.raises(SubmissionUnknownError):
+            world.create()
+
+
+def test_text_that_no_request_can_hold_is_the_callers_error(client_worlds: OpenWorld) -> None:
+    """A request that could not be built was never sent."""
+    world = client_worlds()
+    with pytest.raises(UnicodeError, match="surrogates"):
+        world.create(input="\ud800")
+    with pytest.raises(ValueError, match="JSON"):
+        world.create(temperature=float("nan"))
+
+
+@pytest.mark.skipif(SDK_VERSION < "3", reason="before 3.x the SDK takes an error of a hook for one of the connection")
+def test_an_error_of_the_callers_hook_is_raised_as_it_is(client_worlds: OpenWorld) -> None:
+    """A function of the caller's among the frames makes the error the caller's, wherever it was raised below."""
+
+    def hook(request: Any) -> None:
+        ("a" * 70).encode("idna")
+
+    world = client_worlds()
+    world.hooks.append(hook)
+    with pytest.raises(UnicodeError, match="idna"):
+        world.call("poll", "resp_1")

@@ -275,12 +275,15 @@ def test_the_server_may_ask_for_another_post(worlds: OpenWorld) -> None:
     assert len(script.requests) == 2
 
 
-def test_a_4xx_page_is_no_reason_to_send_again(worlds: OpenWorld) -> None:
-    """A 4xx that is not in the API's envelope is the SDK's own error at once."""
-    world = worlds()
-    with pytest.raises(openai.RateLimitError):
-        world.create(metadata={"emulate_create": "429-html-rejected,ok"})
-    assert (len(world.posts), world.emulator.runs) == (1, [])
+@pytest.mark.parametrize("text", ['{"detail": "no"}', "<html>no</html>", ""])
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 413, 422, 451])
+def test_a_4xx_about_the_request_is_a_refusal_in_any_form(worlds: OpenWorld, status: int, text: str) -> None:
+    """The request was bad, whoever says it: the SDK's own error, at once."""
+    script = Script([reply(None, status, text, x_should_retry="true")])
+    with pytest.raises(openai.APIStatusError) as caught:
+        worlds(answer=script).create()
+    assert caught.value.status_code == status
+    assert script.methods == ["POST"]
 
 
 # Ambiguous
@@ -327,6 +330,35 @@ def test_a_page_of_a_proxy_is_ambiguous_even_if_nothing_was_made(worlds: OpenWor
     world = worlds()
     ambiguous(world, metadata={"emulate_create": "502-html-rejected,ok"})
     assert (len(world.posts), world.emulator.runs) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        *((status, text) for status in (409, 429) for text in ('{"detail": "slow"}', '{"error": "slow"}', "<html>")),
+        *((status, text) for status in (408, 499) for text in ('{"error": {"message": "m"}}', "<html>")),
+        *((status, "{}") for status in (300, 302, 304)),
+    ],
+)
+def test_an_answer_that_is_not_about_the_request_is_ambiguous(worlds: OpenWorld, status: int, text: str) -> None:
+    """Such an answer of something in between may come after the API has read the request."""
+    script = Script([reply(None, status, text, x_should_retry="true")])
+    ambiguous(worlds(answer=script))
+    assert script.methods == ["POST"]
+
+
+def test_a_page_of_a_limit_is_ambiguous_even_if_nothing_was_made(worlds: OpenWorld) -> None:
+    """A 429 page does not say whether the API has read the request."""
+    world = worlds()
+    ambiguous(world, metadata={"emulate_create": "429-html-rejected,ok"})
+    assert (len(world.posts), world.emulator.runs) == (1, [])
+
+
+def test_a_redirect_to_the_same_url_is_a_redirect(worlds: OpenWorld) -> None:
+    """The first server has read the request, also if the next hop, to the same URL, makes no connection."""
+    script = Script([reply(None, 307, "{}", location="https://api.example.test/v1/responses"), CONNECT_ERRORS[0]])
+    ambiguous(worlds(answer=script))
+    assert script.methods == ["POST", "POST"]
 
 
 def test_a_read_timeout_is_ambiguous(worlds: OpenWorld) -> None:

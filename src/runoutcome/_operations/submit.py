@@ -1,11 +1,13 @@
 """Submitting a run without ever paying twice in silence: the steps of one guarded create.
 
     not accepted: sent again    no connection was made, on the first hop; or the API's own JSON envelope with 409 or
-                                429 (or a 4xx that says `x-should-retry: true`), or with 500 or 503 and the API's own
-                                mark (`x-request-id`)
-    not accepted: raised        any other 4xx; a request that the HTTP library would not write
-    ambiguous                   a timeout or reset after sending; any failure after a redirect; 408 and every other
-                                5xx, with or without envelope; a 2xx without an id
+                                429 (or another 4xx that says `x-should-retry: true`), or with 500 or 503 and the API's
+                                own mark (`x-request-id`)
+    not accepted: raised        any other 4xx, also without the envelope: it says that the request was bad; a request
+                                that the HTTP library would not write
+    ambiguous                   a timeout or reset after sending; any failure after a redirect; a 3xx that leads
+                                nowhere; 408 and 499; 409 and 429 without the envelope; every other 5xx, with or
+                                without it; an answer that cannot be read; a 2xx without an id
 
 An ambiguous create raises `SubmissionUnknownError` and is not sent again: no endpoint lists responses, and
 `Idempotency-Key` is not relied on.
@@ -36,6 +38,10 @@ PREVIOUS = "runoutcome_previous"
 MAX_METADATA_PAIRS, MAX_METADATA_CHARS = 16, 512
 # The SDK's back-off (`_calculate_retry_timeout`, 1.109 to 3.54).
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.5, 8.0
+_STATUSES_AFTER_THE_REQUEST = (408, 499)
+"""Nobody knows whether a proxy that stopped waiting had handed the request on."""
+_REFUSALS_OF_THE_API = (409, 429)
+"""These are about the moment: a proxy may answer so after the API has read the request."""
 
 Fate = Literal["refused", "resend", "ambiguous", "foreign"]
 
@@ -143,10 +149,13 @@ def fate_of(error: BaseException) -> Fate:
 
 def _fate_of_answer(fault: Fault, error: BaseException) -> Fate:
     status = fault.status_code or 0
-    is_refusal = status < 500 and status != 408  # a proxy that says 408 or 5xx may have handed the request on
-    if fault.from_api and (is_refusal or (status in (500, 503) and fault.is_marked)):
+    if fault.from_api and (_is_refusal(status) or (status in (500, 503) and fault.is_marked)):
         return "resend" if is_retryable(error) else "refused"
-    return "refused" if is_refusal else "ambiguous"
+    return "refused" if _is_refusal(status) and status not in _REFUSALS_OF_THE_API else "ambiguous"
+
+
+def _is_refusal(status: int) -> bool:
+    return 400 <= status < 500 and status not in _STATUSES_AFTER_THE_REQUEST
 
 
 def back_off_seconds(error: BaseException, resent: int) -> float:

@@ -190,6 +190,10 @@ def _refusal(url: str, status_code: int, headers: dict[str, str], content: bytes
             client.get(url, cast_to=_LIBRARY.Response)
         except APIError as error:
             return _without_frames(error)
+        except Exception as error:  # noqa: BLE001 - whatever the charset of the answer makes of it
+            failure = APIConnectionError(request=synthetic_request(_LIBRARY, url))
+            failure.__cause__ = ConnectionError(f"HTTP {status_code} cannot be read: {type(error).__name__}")
+            return failure
     raise AssertionError(f"the SDK raises for HTTP {status_code}")
 
 

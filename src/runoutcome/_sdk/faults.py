@@ -5,6 +5,7 @@
     garbage         a 2xx that cannot be read: a page, cut JSON                 answered
     unreachable     no connection was made (refused, DNS, connect timeout)      never
                     no whole answer came (timeout, reset, dead event loop),
+                    the libraries tripped over it (the charset "hex"),
                     or any failure after a redirect that was followed           maybe
     refused_here    the HTTP library would not write the request                never
     foreign         anything else: a hook of the caller, Ctrl-C                 maybe
@@ -20,6 +21,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from email.utils import mktime_tz, parsedate_tz
+from traceback import walk_tb
 from typing import Any, Literal
 
 import anyio
@@ -44,8 +46,12 @@ class NoRunBodyError(Exception):
         """The error object in place of the run."""
 
 
-_READERS = ("json.decoder", "openai._models")
 _GARBAGE = (NoRunBodyError, APIResponseValidationError, json.JSONDecodeError, UnicodeDecodeError)
+_TRIPPED = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_LIBRARIES = sys.stdlib_module_names | {
+    *("openai", "pydantic", "httpx", "httpx2", "httpcore", "httpcore2", "httpx_aiohttp", "aiohttp", "yarl"),
+    *("anyio", "sniffio", "trio", "h11", "h2", "hpack", "hyperframe", "idna", "certifi", "socksio"),
+}
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ def read_fault(error: BaseException) -> Fault:
             retry_after=retry_after_of(headers),
             words=error.body,
         )
-    if isinstance(error, _GARBAGE) or _is_unreadable(error):
+    if isinstance(error, _GARBAGE):
         return Fault("garbage", "answered", words=getattr(error, "words", None))
     cause = error.__cause__ if isinstance(error, APIConnectionError) else error
     if _is_after_redirect(error, cause):
@@ -101,7 +107,7 @@ def read_fault(error: BaseException) -> Fault:
         return Fault("refused_here", "never")
     if isinstance(cause, _http_classes(*_NO_CONNECTION)):
         return Fault("unreachable", "never")
-    if isinstance(error, (APIConnectionError, *transport_errors())) or _met_dead_loop(error):
+    if isinstance(error, (APIConnectionError, *transport_errors())) or _met_dead_loop(error) or _has_tripped(error):
         return Fault("unreachable", words=getattr(error, "words", None))
     return Fault("foreign")
 
@@ -142,12 +148,23 @@ def _met_dead_loop(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(word in str(error) for word in _DEAD_LOOP)
 
 
-def _is_unreadable(error: BaseException) -> bool:
-    """True if the answer is JSON that Python or the SDK gave up on: nested too deep, or with a number too large."""
-    frame = error.__traceback__ if isinstance(error, (ValueError, OverflowError, RecursionError)) else None
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    return frame is not None and frame.tb_frame.f_globals.get("__name__") in _READERS
+def _has_tripped(error: BaseException) -> bool:
+    """True if the SDK or a library below it failed over a request that was built, with an error that is none of theirs.
+
+    Examples are an answer in the charset "hex", a number too large, and a redirect to a host name that is too long. An
+    error that came through a function of the caller, such as a hook, or while the request was built, is the caller's.
+    """
+    places: list[tuple[str, str]] = []
+    is_called = False
+    for frame, _ in walk_tb(error.__traceback__ if isinstance(error, _TRIPPED) else None):
+        place = frame.f_globals.get("__name__", ""), frame.f_code.co_name
+        if place == ("openai._base_client", "request"):
+            is_called, places = True, []
+        elif is_called:
+            places.append(place)
+    return bool(places) and all(
+        module.partition(".")[0] in _LIBRARIES and function != "_build_request" for module, function in places
+    )
 
 
 def _is_after_redirect(error: BaseException, cause: BaseException | None) -> bool:
@@ -155,7 +172,7 @@ def _is_after_redirect(error: BaseException, cause: BaseException | None) -> boo
     first, last = getattr(error, "request", None), getattr(cause, "_request", None)
     if cause is error or first is None or last is None:
         return False
-    return (first.method, str(first.url)) != (last.method, str(last.url))
+    return first is not last  # a redirect may lead to the same URL
 
 
 def _is_marked(headers: Any) -> bool:

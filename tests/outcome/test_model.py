@@ -189,3 +189,10 @@ def test_to_dict_is_json_for_a_count_of_5000_digits() -> None:
     """A token count that cannot be printed does not keep an outcome from being JSON."""
     outcome = classify({"status": "failed", "usage": {"input_tokens": 10**5000, "output_tokens": 1}})
     assert json.dumps(outcome.to_dict())
+
+
+def test_quota_beside_a_retryable_code_gives_its_own_advice() -> None:
+    """The remedy of a retryable code does not stand where a code for used-up quota takes `retryable` away."""
+    outcome = classify({"status": "failed", "error": {"code": "rate_limit_exceeded", "type": "insufficient_quota"}})
+    assert (outcome.retryable, outcome.action, outcome.error_class) == (False, "fix_account", "RateLimitError")
+    assert "add credit" in outcome.remedy

@@ -6,9 +6,9 @@ import sys
 
 from .. import _sdk
 from .._catalog.catalog import Catalog
-from .._catalog.lookup import Failure, is_retryable_status, lookup, lookup_answer, names_quota
+from .._catalog.lookup import is_retryable_status, lookup_answer
 from .._catalog.rows import HOME
-from .._outcome.body import look, read_failure, word
+from .._outcome.body import read_failure
 from .._sdk.faults import read_fault
 from .bases import RunError, WaitError
 from .exceptions import RunGoneError
@@ -79,20 +79,14 @@ action_for.__module__ = "runoutcome"
 
 
 def _is_retryable_answer(error: _sdk.APIStatusError) -> bool:
-    """The SDK's `_should_retry` (1.109 to 3.54), less quota: the SDK retries every 429."""
+    """The SDK's `_should_retry` (1.109 to 3.54), less what fails again by its code or words: it retries every 429."""
     catalog, fault = Catalog.load(), read_fault(error)
-    # Before 3.14 the SDK hands on a code of any type.
-    failure = Failure(
-        code=word(error.code), message=word(look(fault.words, "message")), type=word(look(fault.words, "type"))
-    )
-    verdict = lookup(catalog, HOME, failure)
-    if verdict.rule is not None or verdict.action == "fix_account" or names_quota(catalog, failure):
-        return verdict.retryable and not names_quota(catalog, failure)
+    # 500 alone is retryable, so under it a no is that of the code or of the words.
+    if not lookup_answer(catalog, HOME, read_failure(fault.words), 500).retryable:
+        return False
     if (fault.retry_after or 0.0) > MAX_RETRY_AFTER_SECONDS:
         return False
     should_retry = error.response.headers.get("x-should-retry")
     if should_retry in ("true", "false"):
         return should_retry == "true"
-    if verdict.known and not verdict.retryable:
-        return False
     return is_retryable_status(catalog, error.status_code)

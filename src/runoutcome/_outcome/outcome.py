@@ -12,6 +12,7 @@ Phase = Literal["pending", "terminal", "unknown"]
 MAX_TEXT_CHARS = 300
 """`to_dict` cuts texts of the model to this."""
 _FETCH = "Fetch the run by its id and judge that body."
+_QUOTA = "The error also has a code for used-up quota: add credit or raise the limit before you submit it again."
 _READ_BATCH = "Read the batch's error file and its usage before you put this request into a new batch."
 
 
@@ -112,6 +113,8 @@ class Outcome:
             return own, own, self._next_step
         if self.retryable and not row.retryable:
             return row.title, row.cause, "The server itself says that submitting the same request again may succeed."
+        if row.retryable and self.action == "fix_account":
+            return row.title, row.cause, _QUOTA
         if self.action == "continue" and row.action != "continue":
             return row.title, row.cause, "A completed run stands beside the error: read it, and submit nothing again."
         return row.title, row.cause, row.remedy

@@ -196,3 +196,13 @@ def test_quota_beside_a_retryable_code_gives_its_own_advice() -> None:
     outcome = classify({"status": "failed", "error": {"code": "rate_limit_exceeded", "type": "insufficient_quota"}})
     assert (outcome.retryable, outcome.action, outcome.error_class) == (False, "fix_account", "RateLimitError")
     assert "add credit" in outcome.remedy
+
+
+def test_advice_after_tools_is_one_order() -> None:
+    """Where tools acted the remedy says to look first, and does not say to submit the request again."""
+    body = {"status": "failed", "error": {"code": "server_error"}, "output": [{"type": "mcp_call", "name": "pay"}]}
+    acted, idle = classify(body), classify({**body, "output": []})
+    assert (
+        acted.remedy == "Tools acted in this run (pay) and act again in a new one: check first what they have changed."
+    )
+    assert idle.remedy.startswith("Submit the same request again") and "tools" not in idle.remedy

@@ -6,8 +6,8 @@
     ->  the row for "no code" or "unknown code", on the surface or on `response`
 
 Message rules then refine the verdict: they change only `retryable` and `action`. So does a code for used-up quota in
-`error.type` or in the error behind: nothing is retryable beside it. A code that the catalog knows beats what the payload
-claims about itself.
+`error.type` or in the error behind: nothing is retryable beside it. A code that the catalog knows beats what the
+payload claims about itself.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from .._catalog.catalog import Catalog
 from .._catalog.lookup import is_retryable_status, lookup_answer
 from .._catalog.rows import HOME
 from .._outcome.body import read_failure
+from .._outcome.outcome import may_resubmit, safe_action
 from .._sdk.faults import read_fault
 from .bases import RunError, WaitError
 from .exceptions import RunGoneError
@@ -32,7 +33,7 @@ def is_retryable(exc: BaseException, *, after_tools: bool = False) -> bool:
     if isinstance(exc, BaseExceptionGroup):
         return all(is_retryable(member, after_tools=after_tools) for member in exc.exceptions)
     if isinstance(exc, RunError):
-        return exc.retryable and (after_tools or not exc.outcome.tools_ran)
+        return exc.retryable if after_tools else may_resubmit(exc.outcome)
     if isinstance(exc, RunGoneError) or getattr(exc, "run_token", None):
         return False  # the error is about a poll, not about the run
     if isinstance(exc, _sdk.APIConnectionError):
@@ -56,7 +57,8 @@ retry_after.__module__ = "runoutcome"
 def action_for(exc: BaseException) -> str:
     """The action to take about an exception, such as "resubmit", "fix_account" or "wait"; "none" for a foreign one.
 
-    A `RunError` answers by its outcome. After a wait that ended before its run the action is "wait": poll the token.
+    A `RunError` answers by its outcome, but "none" where it may be resubmitted and tools acted in it: look first what
+    they did. After a wait that ended before its run the action is "wait": poll the token.
     Any other `openai` error is judged by its code and HTTP status. Of a group it is the action that all members share,
     or "none".
     """
@@ -64,7 +66,7 @@ def action_for(exc: BaseException) -> str:
         actions = {action_for(member) for member in exc.exceptions}
         return actions.pop() if len(actions) == 1 else "none"
     if isinstance(exc, RunError):
-        return exc.outcome.action
+        return safe_action(exc.outcome)
     if isinstance(exc, WaitError) or getattr(exc, "run_token", None):
         return "wait" if getattr(exc, "run_token", None) else "none"
     fault = read_fault(exc)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import FrozenInstanceError, fields, replace
 from typing import Any
 
 import pytest
 
-from runoutcome import Catalog, Outcome, classify
+from runoutcome import Catalog, Outcome, classify, error_for
 
 FAILED: dict[str, Any] = {"object": "response", "id": "resp_1", "status": "failed"}
 
@@ -205,4 +206,20 @@ def test_advice_after_tools_is_one_order() -> None:
     assert (
         acted.remedy == "Tools acted in this run (pay) and act again in a new one: check first what they have changed."
     )
-    assert idle.remedy.startswith("Submit the same request again") and "tools" not in idle.remedy
+    assert idle.remedy.startswith("Submit the same request again")
+    assert "tools" not in idle.remedy
+
+
+def test_a_tool_acts_at_any_place_of_a_long_output() -> None:
+    """A call after more items than are read for texts counts; an outcome names no more than 100 calls."""
+    body: dict[str, Any] = {"status": "failed", "error": {"code": "server_error"}}
+    late = classify({**body, "output": [{"type": "reasoning"}] * 10_001 + [{"type": "mcp_call", "name": "pay"}]})
+    assert late.tools_ran == ("pay",)
+    assert len(classify({**body, "output": [{"type": "mcp_call", "name": "pay"}] * 500}).tools_ran) == 100
+
+
+def test_a_pickle_of_many_failed_items_is_small() -> None:
+    """Failed items are named up to 100, with short codes, so that an exception can travel."""
+    item = {"type": "mcp_call" * 999, "status": "failed", "name": "n" * 9999, "error": {"code": "c" * 9999}}
+    error = error_for({"status": "failed", "error": {"code": "server_error"}, "output": [item] * 20_000})
+    assert len(pickle.dumps(error)) < 40_000

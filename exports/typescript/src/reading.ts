@@ -76,9 +76,12 @@ function readText(text: string, isRow: boolean): Reading {
   return isObject(document) ? read(document, isRow) : NOTHING;
 }
 
-function readRun(run: Json, object: string | null, fallback: string | null = null): Reading {
+function readRun(run: Json, object: string | null, fallback: string | null = null, beside: Json = null): Reading {
   const status = word(look(run, "status")) ?? fallback;
-  return { kind: "run", run, object, status, error: look(run, "error"), responseId: word(look(run, "id")) };
+  const own = look(run, "error");
+  // Some servers put the error beside the run, or where the realtime API has it.
+  const error = [own, beside, look(look(run, "status_details"), "error")].find(isFilled) ?? own;
+  return { kind: "run", run, object, status, error, responseId: word(look(run, "id")) };
 }
 
 function readRow(row: Json): Reading {
@@ -91,10 +94,7 @@ function readEvent(event: Json, suffix: string): Reading {
   const error = look(event, "error");
   const hasId = typeof look(run, "id") === "string";
   if (hasId || typeof look(run, "status") === "string") {
-    const reading = readRun(run, word(look(run, "object")) ?? "response", hasId ? suffix : null);
-    // Some servers put the error beside the run, or where the realtime API has it.
-    const kept = [reading.error, error].find(isFilled) ?? look(look(run, "status_details"), "error");
-    return { ...reading, error: kept };
+    return readRun(run, word(look(run, "object")) ?? "response", hasId ? suffix : null, error);
   }
   if (suffix === "failed" && error !== null) {
     return { ...NOTHING, kind: "run", run, object: "response", status: suffix, error };

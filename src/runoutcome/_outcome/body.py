@@ -117,9 +117,11 @@ def _read_nameless(obj: object) -> Reading:
     return Reading("event", error=error) if isinstance(error, Mapping) and error else Reading("none")
 
 
-def _read_run(obj: object, name: str | None, fallback: str | None = None) -> Reading:
-    status = word(look(obj, "status")) or fallback
-    return Reading("run", obj, name, status, look(obj, "error"), word(look(obj, "id")))
+def _read_run(obj: object, name: str | None, fallback: str | None = None, beside: object = None) -> Reading:
+    status, error = word(look(obj, "status")) or fallback, look(obj, "error")
+    # Some servers put the error beside the run, or where the realtime API has it.
+    error = error or beside or find(obj, ("status_details", "error")) or error
+    return Reading("run", obj, name, status, error, word(look(obj, "id")))
 
 
 def _read_row(obj: object, error: object) -> Reading:
@@ -137,9 +139,7 @@ def _read_event(obj: object, suffix: str) -> Reading:
     run, data, error = look(obj, "response"), look(obj, "data"), look(obj, "error")
     if isinstance(look(run, "id"), str) or isinstance(look(run, "status"), str):
         name = word(look(run, "object")) or "response"
-        reading = _read_run(run, name, fallback=suffix if isinstance(look(run, "id"), str) else None)
-        # Some servers put the error beside the run, or where the realtime API has it.
-        return reading._replace(error=reading.error or error or find(run, ("status_details", "error")))
+        return _read_run(run, name, suffix if isinstance(look(run, "id"), str) else None, beside=error)
     if suffix == "failed" and error is not None:
         return Reading("run", run, "response", suffix, error)
     # A webhook carries only the run's id; other stream events (deltas) carry no run at all.

@@ -173,3 +173,16 @@ def test_completed_rows_without_an_answer_are_counted_apart(tmp_path: Path) -> N
     path.write_text("".join(json.dumps(body) + "\n" for body in bodies))
     shown = call("explain", path, COLUMNS="200").stdout
     assert shown == "3 rows: 3 completed (1 with a refusal, 1 without output), 0 not.\n"
+
+
+def test_a_row_that_acted_is_counted_apart(tmp_path: Path) -> None:
+    """A run in which tools acted is in a group of its own, and not among those to submit again."""
+    acted = {**run("failed", error={"code": "server_error"}), "output": [{"type": "mcp_call", "name": "pay"}]}
+    path = tmp_path / "output.jsonl"
+    path.write_text("\n".join([answered("paid", acted), LINES[2]]), "utf-8")
+    shown = words(call("explain", path, COLUMNS="200").stdout)
+    assert ["paid", "response", "failed", "server_error", "RunInternalServerError", "no", "none"] in (
+        line[:7] for line in shown
+    )
+    assert [line[:4] for line in shown if line[1:3] == ["acted", "1"]] == [["tools", "acted", "1", "row:"]]
+    assert [line[:3] for line in shown if line[:2] == ["resubmit", "1"]] == [["resubmit", "1", "row:"]]

@@ -18,6 +18,7 @@ from runoutcome import (
     RunInternalServerError,
     RunResult,
     WaitTimeoutError,
+    action_for,
     classify,
     error_for,
     is_retryable,
@@ -190,3 +191,13 @@ def test_results_can_be_judged_again() -> None:
     """The exception of a result is as good as its body."""
     with pytest.raises(RunInternalServerError):
         raise_for_status(failed("server_error").error)
+
+
+def test_a_run_that_acted_is_not_among_those_to_retry() -> None:
+    """A run in which tools acted has to be looked at first: it is in `fix`, and its action is none."""
+    output = [{"type": "mcp_call", "name": "pay"}]
+    error = error_for(body_of("failed", error={"code": "server_error"}, output=output))
+    assert error is not None
+    group = RunExceptionGroup.of([result_of("resp_1", 0, "resp_1", error, CATALOG)])
+    assert (group.retry, group.fix) == ((), (error,))
+    assert (is_retryable(error), action_for(error), is_retryable(error, after_tools=True)) == (False, "none", True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from runoutcome import (
+    Catalog,
     PollingLostError,
     RunError,
     RunGoneError,
@@ -21,6 +23,7 @@ from runoutcome import (
     RunRateLimitError,
     SubmissionUnknownError,
     WaitTimeoutError,
+    action_for,
     classify,
     error_for,
     is_retryable,
@@ -165,6 +168,40 @@ def test_quota_is_not_retryable(http_error: HttpError, error: object) -> None:
     for status in (429, 503):
         assert not is_retryable(http_error(status, error))
         assert not is_retryable(http_error(status, error, {"x-should-retry": "true"}))
+
+
+QUOTA = {"code": "insufficient_quota", "message": "m"}
+NESTED: list[object] = [
+    "insufficient_quota",
+    {"error": QUOTA},
+    {"detail": {"error": QUOTA}},
+    {"detail": "You exceeded your current quota, please check your plan and billing details."},
+    {"code": 429, "message": "m", "metadata": {"raw": json.dumps({"error": {"code": "insufficient_quota"}})}},
+    {"code": 429, "message": "m", "metadata": {"raw": {"error": {"message": "m", "type": "insufficient_quota"}}}},
+    {"code": 429, "message": "m", "metadata": {"raw": "You exceeded your current quota, please check your plan."}},
+]
+
+
+@pytest.mark.parametrize("error", NESTED, ids=json.dumps)
+def test_quota_of_any_shape_is_not_retryable(http_error: HttpError, error: object) -> None:
+    """The retry advice reads an HTTP error as deep as the action does."""
+    for headers in ({}, {"x-should-retry": "true"}):
+        assert action_for(http_error(429, error, headers)) == "fix_account"
+        assert not is_retryable(http_error(429, error, headers))
+
+
+def test_retry_advice_and_action_agree(http_error: HttpError) -> None:
+    """An HTTP error whose code or message takes the resubmit action away is not retryable, whatever the headers say."""
+    codes = [row.value for row in Catalog.load().entries if row.field == "error.code" and row.match == "literal"]
+    shapes: list[object] = [{"code": code, "message": "m"} for code in codes]
+    shapes += [{"error": {"code": code}} for code in codes]
+    shapes += [{"code": "server_error", "type": code, "message": "m"} for code in codes]
+    shapes += [
+        {"message": message} for message in ("Request too large", "exceeds the context window", "out of credits")
+    ]
+    for error in [*shapes, *NESTED]:
+        answer = http_error(500, error, {"x-should-retry": "true"})
+        assert is_retryable(answer) is action_for(answer).startswith("resubmit"), error
 
 
 def test_http_errors_with_odd_bodies(http_error: HttpError) -> None:

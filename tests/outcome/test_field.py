@@ -67,7 +67,9 @@ def test_the_value_of_the_field() -> None:
 def test_a_run_that_acted_is_not_retryable_on_the_wire() -> None:
     """A client that reads the field alone does not make a run again that may have changed the world."""
     body = body_of(error=ERROR, output=[{"type": "mcp_call", "name": "pay", "status": "completed"}])
-    assert field_of(classify(body))["retryable"] is False
+    outcome = classify(body)
+    for told in (field_of(outcome), outcome.problem()):
+        assert (told["retryable"], told["action"]) == (False, "none")
 
 
 @given(st.sampled_from(["failed", "incomplete", "cancelled"]), st.dictionaries(st.text(), JSON, max_size=4), JSON)

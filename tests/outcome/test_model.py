@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import FrozenInstanceError, fields, replace
 from typing import Any
 
 import pytest
 
-from runoutcome import Catalog, Outcome, classify
+from runoutcome import Catalog, Outcome, classify, error_for
 
 FAILED: dict[str, Any] = {"object": "response", "id": "resp_1", "status": "failed"}
 
@@ -189,3 +190,36 @@ def test_to_dict_is_json_for_a_count_of_5000_digits() -> None:
     """A token count that cannot be printed does not keep an outcome from being JSON."""
     outcome = classify({"status": "failed", "usage": {"input_tokens": 10**5000, "output_tokens": 1}})
     assert json.dumps(outcome.to_dict())
+
+
+def test_quota_beside_a_retryable_code_gives_its_own_advice() -> None:
+    """The remedy of a retryable code does not stand where a code for used-up quota takes `retryable` away."""
+    outcome = classify({"status": "failed", "error": {"code": "rate_limit_exceeded", "type": "insufficient_quota"}})
+    assert (outcome.retryable, outcome.action, outcome.error_class) == (False, "fix_account", "RateLimitError")
+    assert "add credit" in outcome.remedy
+
+
+def test_advice_after_tools_is_one_order() -> None:
+    """Where tools acted the remedy says to look first, and does not say to submit the request again."""
+    body = {"status": "failed", "error": {"code": "server_error"}, "output": [{"type": "mcp_call", "name": "pay"}]}
+    acted, idle = classify(body), classify({**body, "output": []})
+    assert (
+        acted.remedy == "Tools acted in this run (pay) and act again in a new one: check first what they have changed."
+    )
+    assert idle.remedy.startswith("Submit the same request again")
+    assert "tools" not in idle.remedy
+
+
+def test_a_tool_acts_at_any_place_of_a_long_output() -> None:
+    """A call after more items than are read for texts counts; an outcome names no more than 100 calls."""
+    body: dict[str, Any] = {"status": "failed", "error": {"code": "server_error"}}
+    late = classify({**body, "output": [{"type": "reasoning"}] * 10_001 + [{"type": "mcp_call", "name": "pay"}]})
+    assert late.tools_ran == ("pay",)
+    assert len(classify({**body, "output": [{"type": "mcp_call", "name": "pay"}] * 500}).tools_ran) == 100
+
+
+def test_a_pickle_of_many_failed_items_is_small() -> None:
+    """Failed items are named up to 100, with short codes, so that an exception can travel."""
+    item = {"type": "mcp_call" * 999, "status": "failed", "name": "n" * 9999, "error": {"code": "c" * 9999}}
+    error = error_for({"status": "failed", "error": {"code": "server_error"}, "output": [item] * 20_000})
+    assert len(pickle.dumps(error)) < 40_000

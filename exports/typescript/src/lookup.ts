@@ -65,14 +65,19 @@ export function lookupAnswer(surface: Surface, failure: Failure, statusCode: num
     const { entry, retryable, action } = coded;
     return refined(surface, failure, { ...verdict, entry, retryable, action, known: true });
   }
-  return refined(surface, failure, withoutQuota(verdict, failure));
+  return refined(surface, failure, namesQuota(failure) ? withoutQuota(verdict) : verdict);
 }
 
-/** Servers put codes of used-up quota into the type, too: then nothing is made again. */
-function withoutQuota(verdict: Verdict, failure: Failure): Verdict {
-  const typed = failure.type === null ? null : entryOf(HOME, "error.code", "literal", failure.type);
-  const isQuota = typed?.action === "fix_account" && typed.error_type === "rate_limit_error";
-  return isQuota ? { ...verdict, retryable: false, action: "fix_account" } : verdict;
+/** Servers put codes of used-up quota into the type, or into the error behind this one: then nothing is made again. */
+function namesQuota({ type, causes }: Failure): boolean {
+  return [type, ...causes].some((name) => {
+    const entry = name === null ? null : entryOf(HOME, "error.code", "literal", name);
+    return entry?.action === "fix_account" && entry.error_type === "rate_limit_error";
+  });
+}
+
+function withoutQuota(verdict: Verdict): Verdict {
+  return { ...verdict, rule: null, retryable: false, action: "fix_account" };
 }
 
 export function entryOf(surface: Surface, field: string, match: Match, value: string | null = null): Entry | null {
@@ -123,7 +128,8 @@ function byCode(surface: Surface, failure: Failure): Verdict | null {
 
 function byNumber(surface: Surface, failure: Failure): Verdict | null {
   if (failure.code === null || !/^[45][0-9][0-9]$/.test(failure.code)) return null;
-  return withoutQuota(ofStatus(surface, Number(failure.code)), failure);
+  const verdict = ofStatus(surface, Number(failure.code));
+  return namesQuota(failure) ? withoutQuota(verdict) : verdict;
 }
 
 function ofStatus(surface: Surface, statusCode: number): Verdict {
@@ -187,6 +193,11 @@ function claimedAction(claim: string | null, retryable: boolean): Action {
 }
 
 function refined(surface: Surface, failure: Failure, verdict: Verdict): Verdict {
+  const ruled = byRule(surface, failure, verdict);
+  return ruled.retryable && namesQuota(failure) ? withoutQuota(ruled) : ruled;
+}
+
+function byRule(surface: Surface, failure: Failure, verdict: Verdict): Verdict {
   const message = failure.message?.toLowerCase();
   const rules: readonly Rule[] = RULES;
   const rule = rules.find(

@@ -27,27 +27,36 @@ const FOR_THE_CALLER = [
 const RESULT_FIELDS = ["result", "results", "output", "outputs"];
 const MAX_ITEMS = 10_000;
 const MAX_TEXT_CHARS = 300;
+/** Failed items and tools that an outcome names, and characters of a type, code or name. */
+const MAX_NAMED = 100;
 
 export function readOutput(output: Json): Output {
   if (!Array.isArray(output)) {
     return { has_output: isFilled(output), refusal: null, failed_items: [], tools_ran: [] };
   }
   const items = output.slice(0, MAX_ITEMS);
+  const answered = new Set(
+    output.filter((item) => look(item, "type") === "shell_call_output").map((item) => word(look(item, "call_id"))),
+  );
   const refusals = items.flatMap((item) => textsOf(item, "refusal"));
   return {
-    has_output: items.some(isOutput),
+    has_output: items.some((item) => isOutput(item, answered)),
     refusal: refusals.length > 0 ? cut(refusals.join("\n")) : null,
-    failed_items: items.map(failedItem).filter((item) => item !== null),
-    tools_ran: items.map(acted).filter((name) => name !== null),
+    failed_items: items.map(failedItem).filter((item) => item !== null).slice(0, MAX_NAMED),
+    tools_ran: output
+      .map((item) => acted(item, answered))
+      .filter((name) => name !== null)
+      .slice(0, MAX_NAMED)
+      .map(short),
   };
 }
 
 /** A message with text, a call that the caller must answer, or a finished item with a result. */
-function isOutput(item: Json): boolean {
+function isOutput(item: Json, answered: ReadonlySet<string | null>): boolean {
   const kind = look(item, "type");
   if (kind === "message") return textsOf(item, "output_text", "text").some((text) => text.trim() !== "");
   if (typeof kind === "string" && FOR_THE_CALLER.includes(kind)) return true;
-  if (kind === "shell_call" && acted(item) === null) return true;
+  if (kind === "shell_call" && acted(item, answered) === null) return true;
   const status = look(item, "status");
   if ((status !== null && status !== "completed") || kind === "reasoning") return false;
   return RESULT_FIELDS.some((name) => isFilled(look(item, name)));
@@ -69,20 +78,30 @@ function failedItem(item: Json): FailedItem | null {
   const type = word(look(item, "type"));
   const error = look(item, "error");
   if (type === null || (look(item, "status") !== "failed" && !isFilled(error))) return null;
-  if (typeof error === "string") return { type, code: null, message: cut(error) };
+  if (typeof error === "string") return { type: short(type), code: null, message: cut(error) };
   const message = word(look(error, "message")) ?? word(look(error, "content"));
-  return { type, code: word(look(error, "code")), message: message === null ? null : cut(message) };
+  const code = word(look(error, "code"));
+  return { type: short(type), code: code && short(code), message: message === null ? null : cut(message) };
 }
 
-/** The name of a tool that the server ran and that may have changed the world; null for any other item. */
-function acted(item: Json): string | null {
+/**
+ * The name of a tool that the server ran and that may have changed the world; null for any other item. `answered` holds
+ * the ids of the shell calls whose results stand in the same output.
+ */
+function acted(item: Json, answered: ReadonlySet<string | null>): string | null {
   const kind = look(item, "type");
   if (kind === "mcp_call") {
     const names = [look(item, "server_label"), look(item, "name")].map(word).filter((name) => name !== null);
     return names.join(".") || "mcp_call";
   }
+  if (kind !== "shell_call") return null;
   const environment = look(item, "environment");
-  return kind === "shell_call" && environment !== null && look(environment, "type") !== "local" ? "shell_call" : null;
+  const isHosted = environment === null ? answered.has(word(look(item, "call_id"))) : look(environment, "type") !== "local";
+  return isHosted ? "shell_call" : null;
+}
+
+function short(text: string): string {
+  return [...text.slice(0, 2 * MAX_NAMED)].slice(0, MAX_NAMED).join("");
 }
 
 function cut(text: string): string {

@@ -33,6 +33,8 @@ export interface Failure {
   readonly claim: Claim | null;
   /** There was no error at all. */
   readonly isNull: boolean;
+  /** Code and type of the provider's own error behind this one. */
+  readonly causes: readonly string[];
 }
 
 const NOTHING: Reading = { kind: "none", run: null, object: null, status: null, error: null, responseId: null };
@@ -74,9 +76,12 @@ function readText(text: string, isRow: boolean): Reading {
   return isObject(document) ? read(document, isRow) : NOTHING;
 }
 
-function readRun(run: Json, object: string | null, fallback: string | null = null): Reading {
+function readRun(run: Json, object: string | null, fallback: string | null = null, beside: Json = null): Reading {
   const status = word(look(run, "status")) ?? fallback;
-  return { kind: "run", run, object, status, error: look(run, "error"), responseId: word(look(run, "id")) };
+  const own = look(run, "error");
+  // Some servers put the error beside the run, or where the realtime API has it.
+  const error = [own, beside, look(look(run, "status_details"), "error")].find(isFilled) ?? own;
+  return { kind: "run", run, object, status, error, responseId: word(look(run, "id")) };
 }
 
 function readRow(row: Json): Reading {
@@ -89,10 +94,7 @@ function readEvent(event: Json, suffix: string): Reading {
   const error = look(event, "error");
   const hasId = typeof look(run, "id") === "string";
   if (hasId || typeof look(run, "status") === "string") {
-    const reading = readRun(run, word(look(run, "object")) ?? "response", hasId ? suffix : null);
-    // Some servers put the error beside the run, or where the realtime API has it.
-    const kept = [reading.error, error].find(isFilled) ?? look(look(run, "status_details"), "error");
-    return { ...reading, error: kept };
+    return readRun(run, word(look(run, "object")) ?? "response", hasId ? suffix : null, error);
   }
   if (suffix === "failed" && error !== null) {
     return { ...NOTHING, kind: "run", run, object: "response", status: suffix, error };
@@ -127,13 +129,16 @@ export function readFailure(outer: Json, run: Json = null): Failure {
   const error = unwrappedError(outer);
   const type = word(look(error, "type"));
   const message = typeof error === "string" ? word(error) : word(look(error, "message"));
+  const raw = look(look(error, "metadata"), "raw");
+  const cause = look(typeof raw === "string" ? parsed(raw) : raw, "error");
   return {
     code: word(look(error, "code")),
-    message: withCause(message, look(look(error, "metadata"), "raw")),
+    message: withCause(message, word(look(cause, "message")) ?? raw),
     type: type === "error" ? null : type,
     param: word(look(error, "param")),
     claim,
     isNull: error === null || error === undefined,
+    causes: [look(cause, "code"), look(cause, "type")].map(word).filter((each) => each !== null),
   };
 }
 
@@ -157,7 +162,7 @@ export function readClaim(place: Json): Claim | null {
 function unwrappedError(outer: Json): Json {
   let error = outer;
   for (let depth = 0; depth < MAX_ENVELOPES; depth++) {
-    const inner = look(error, "error");
+    const inner = [look(error, "error"), look(error, "detail")].find(isFilled) ?? null;
     if (look(error, "code") !== null || look(error, "message") !== null) break;
     if (typeof inner !== "string" && !isObject(inner)) break;
     error = inner;
@@ -165,11 +170,9 @@ function unwrappedError(outer: Json): Json {
   return error;
 }
 
-/** The message, and the provider's own message behind it: OpenRouter keeps that in `metadata.raw`, as JSON. */
-function withCause(message: string | null, raw: Json): string | null {
-  const document = typeof raw === "string" ? parsed(raw) : raw;
-  const cause = word(look(look(document, "error"), "message")) ?? (typeof raw === "string" && raw !== "" ? raw : null);
-  if (cause === null || (message ?? "").includes(cause)) return message;
+/** The message, and the message of the error behind it: OpenRouter keeps that in `metadata.raw`, as JSON. */
+function withCause(message: string | null, cause: Json): string | null {
+  if (typeof cause !== "string" || cause === "" || (message ?? "").includes(cause)) return message;
   return message === null ? cause : `${message}: ${cause}`;
 }
 

@@ -5,8 +5,9 @@
     ->  an `error_type` of ours, or the server's own word, in `error.type` (class only)
     ->  the row for "no code" or "unknown code", on the surface or on `response`
 
-Message rules then refine the verdict: they change only `retryable` and `action`. A code that the catalog knows
-beats what the payload claims about itself.
+Message rules then refine the verdict: they change only `retryable` and `action`. So does a code for used-up quota in
+`error.type` or in the error behind: nothing is retryable beside it. A code that the catalog knows beats what the
+payload claims about itself.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ class Failure(NamedTuple):
     claim: Claim | None = None
     is_null: bool = False
     """There was no error object at all."""
+    causes: tuple[str, ...] = ()
+    """Code and type of the provider's own error behind this one."""
 
 
 class Verdict(NamedTuple):
@@ -108,16 +111,20 @@ def lookup_answer(catalog: Catalog, surface: str, failure: Failure, status_code:
 
 
 def names_quota(catalog: Catalog, failure: Failure) -> bool:
-    """True if `error.type` is a code for used-up quota or unpaid bills; some servers put such codes there."""
-    entry = catalog.entry(HOME, FAILURE_CODE, "literal", failure.type) if failure.type else None
-    return entry is not None and (entry.error_type, entry.action) == ("rate_limit_error", "fix_account")
+    """True if `error.type`, or the error behind this one, has a code for used-up quota or unpaid bills."""
+    words = (failure.type, *failure.causes)
+    entries = (catalog.entry(HOME, FAILURE_CODE, "literal", each) for each in words if each)
+    return any(each and (each.error_type, each.action) == ("rate_limit_error", "fix_account") for each in entries)
 
 
 def _refined(catalog: Catalog, surface: str, failure: Failure, verdict: Verdict) -> Verdict:
     rule = _matching_rule(catalog, surface, failure)
-    if rule is None or (rule.retryable, rule.action) == (verdict.retryable, verdict.action):
-        return verdict  # nothing to refine, and the row's own words say more than the rule's
-    return verdict._replace(rule=rule, retryable=rule.retryable, action=rule.action)
+    # Where a rule changes nothing, the row's own words say more than the rule's.
+    if rule is not None and (rule.retryable, rule.action) != (verdict.retryable, verdict.action):
+        verdict = verdict._replace(rule=rule, retryable=rule.retryable, action=rule.action)
+    if verdict.retryable and names_quota(catalog, failure):
+        return verdict._replace(rule=None, retryable=False, action="fix_account")
+    return verdict
 
 
 def lookup_value(catalog: Catalog, surface: str, field: str, value: str | None) -> Verdict:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _sdk
 from .._outcome.body import look, word
-from .._outcome.outcome import Outcome
+from .._outcome.outcome import Outcome, may_resubmit
 from .._sdk.responses import http_library_of, native_http_library, run_url, synthetic_request, synthetic_response
 from .._waiting.attempts import Attempt
 from .bases import Origin, RunError, WaitError
@@ -64,7 +64,7 @@ class RunStatusError(RunFailedError, _sdk.APIStatusError):
 
         @cached_property
         def response(self):
-            headers = {"x-should-retry": "true" if self.retryable and not self.tools_ran else "false"}
+            headers = {"x-should-retry": "true" if may_resubmit(self.outcome) else "false"}
             if self.retry_after is not None:  # LiteLLM reads only the coarse one, the others the fine one first
                 headers["retry-after-ms"] = str(round(self.retry_after * 1000))
                 headers["retry-after"] = str(math.ceil(self.retry_after))

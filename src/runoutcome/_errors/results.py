@@ -10,7 +10,7 @@ from .._catalog.catalog import Catalog
 from .._catalog.rows import Action
 from .._outcome.classify import classify
 from .._outcome.judge import no_body
-from .._outcome.outcome import Outcome
+from .._outcome.outcome import Outcome, may_resubmit
 from .._sdk.faults import read_fault
 from .bases import RunError, WaitError
 from .exceptions import OutputParseError, RunGoneError
@@ -50,12 +50,15 @@ class RunResult(Generic[ResponseT]):
 
     @property
     def retryable(self) -> bool:
-        """True if an identical new run may succeed; never while the run may still be going."""
+        """True if an identical new run may succeed; never while the run may still be going.
+
+        It says nothing about tools that acted and would act again (`outcome.tools_ran`): `is_retryable(error)` does.
+        """
         return self.outcome.retryable
 
     @property
     def action(self) -> Action:
-        """The action to take."""
+        """The action by the outcome; `action_for(error)` is "none" instead where tools acted and would act again."""
         return self.outcome.action
 
     @property
@@ -92,12 +95,12 @@ def result_of(
 class RunExceptionGroup(ExceptionGroup[Exception]):
     """The error for runs that did not complete. Its members are groups, by what to do about them:
 
-    "retry these" (a new run may succeed), "fix these" (a new run would end the same way; also an id that the server
-    does not know, or refuses), "gone" (the runs were there, and may have completed), and "still going" (poll their
-    tokens; also after a 401 or 403, which says nothing about the run). A group is there only if it has members;
-    `retry`, `fix`, `gone` and `going` hold the exceptions as tuples. `results` holds all runs in their order, completed
-    ones too; it stays in this process and is never pickled. Exceptions of the SDK and of others are pickled as class
-    and text, without their request and answer.
+    "retry these" (a new run may succeed), "fix these" (a new run would end the same way, or repeat what tools did
+    in this one; also an id that the server does not know, or refuses), "gone" (the runs were there, and may have
+    completed), and "still going" (poll their tokens; also after a 401 or 403, which says nothing about the run). A
+    group is there only if it has members; `retry`, `fix`, `gone` and `going` hold the exceptions as tuples.
+    `results` holds all runs in their order, completed ones too; it stays in this process and is never pickled.
+    Exceptions of the SDK and of others are pickled as class and text, without their request and answer.
     """
 
     __module__ = "runoutcome"
@@ -166,7 +169,7 @@ def _part_of(error: Exception) -> str:
         return "gone"
     outcome = error.outcome if isinstance(error, (RunError, WaitError)) else None
     if outcome is not None and outcome.phase == "terminal":  # of a wait that timed out, too: it may cancel its run
-        return "retry" if outcome.retryable else "fix"
+        return "retry" if may_resubmit(outcome) else "fix"
     if isinstance(error, OutputParseError) or _is_refused_id(error):
         return "fix"
     return "going"  # the wait ended before the run did, for any other reason

@@ -6,9 +6,10 @@ import sys
 
 from .. import _sdk
 from .._catalog.catalog import Catalog
-from .._catalog.lookup import Failure, is_retryable_status, lookup, lookup_answer, names_quota
+from .._catalog.lookup import is_retryable_status, lookup_answer
 from .._catalog.rows import HOME
-from .._outcome.body import look, read_failure, word
+from .._outcome.body import read_failure
+from .._outcome.outcome import may_resubmit, safe_action
 from .._sdk.faults import read_fault
 from .bases import RunError, WaitError
 from .exceptions import RunGoneError
@@ -32,7 +33,7 @@ def is_retryable(exc: BaseException, *, after_tools: bool = False) -> bool:
     if isinstance(exc, BaseExceptionGroup):
         return all(is_retryable(member, after_tools=after_tools) for member in exc.exceptions)
     if isinstance(exc, RunError):
-        return exc.retryable and (after_tools or not exc.outcome.tools_ran)
+        return exc.retryable if after_tools else may_resubmit(exc.outcome)
     if isinstance(exc, RunGoneError) or getattr(exc, "run_token", None):
         return False  # the error is about a poll, not about the run
     if isinstance(exc, _sdk.APIConnectionError):
@@ -56,7 +57,8 @@ retry_after.__module__ = "runoutcome"
 def action_for(exc: BaseException) -> str:
     """The action to take about an exception, such as "resubmit", "fix_account" or "wait"; "none" for a foreign one.
 
-    A `RunError` answers by its outcome. After a wait that ended before its run the action is "wait": poll the token.
+    A `RunError` answers by its outcome, but "none" where it may be resubmitted and tools acted in it: look first what
+    they did. After a wait that ended before its run the action is "wait": poll the token.
     Any other `openai` error is judged by its code and HTTP status. Of a group it is the action that all members share,
     or "none".
     """
@@ -64,7 +66,7 @@ def action_for(exc: BaseException) -> str:
         actions = {action_for(member) for member in exc.exceptions}
         return actions.pop() if len(actions) == 1 else "none"
     if isinstance(exc, RunError):
-        return exc.outcome.action
+        return safe_action(exc.outcome)
     if isinstance(exc, WaitError) or getattr(exc, "run_token", None):
         return "wait" if getattr(exc, "run_token", None) else "none"
     fault = read_fault(exc)
@@ -79,20 +81,14 @@ action_for.__module__ = "runoutcome"
 
 
 def _is_retryable_answer(error: _sdk.APIStatusError) -> bool:
-    """The SDK's `_should_retry` (1.109 to 3.54), less quota: the SDK retries every 429."""
+    """The SDK's `_should_retry` (1.109 to 3.54), less what fails again by its code or words: it retries every 429."""
     catalog, fault = Catalog.load(), read_fault(error)
-    # Before 3.14 the SDK hands on a code of any type.
-    failure = Failure(
-        code=word(error.code), message=word(look(fault.words, "message")), type=word(look(fault.words, "type"))
-    )
-    verdict = lookup(catalog, HOME, failure)
-    if verdict.rule is not None or verdict.action == "fix_account" or names_quota(catalog, failure):
-        return verdict.retryable and not names_quota(catalog, failure)
+    # 500 alone is retryable, so under it a no is that of the code or of the words.
+    if not lookup_answer(catalog, HOME, read_failure(fault.words), 500).retryable:
+        return False
     if (fault.retry_after or 0.0) > MAX_RETRY_AFTER_SECONDS:
         return False
     should_retry = error.response.headers.get("x-should-retry")
     if should_retry in ("true", "false"):
         return should_retry == "true"
-    if verdict.known and not verdict.retryable:
-        return False
     return is_retryable_status(catalog, error.status_code)

@@ -117,9 +117,11 @@ def _read_nameless(obj: object) -> Reading:
     return Reading("event", error=error) if isinstance(error, Mapping) and error else Reading("none")
 
 
-def _read_run(obj: object, name: str | None, fallback: str | None = None) -> Reading:
-    status = word(look(obj, "status")) or fallback
-    return Reading("run", obj, name, status, look(obj, "error"), word(look(obj, "id")))
+def _read_run(obj: object, name: str | None, fallback: str | None = None, beside: object = None) -> Reading:
+    status, error = word(look(obj, "status")) or fallback, look(obj, "error")
+    # Some servers put the error beside the run, or where the realtime API has it.
+    error = error or beside or find(obj, ("status_details", "error")) or error
+    return Reading("run", obj, name, status, error, word(look(obj, "id")))
 
 
 def _read_row(obj: object, error: object) -> Reading:
@@ -137,9 +139,7 @@ def _read_event(obj: object, suffix: str) -> Reading:
     run, data, error = look(obj, "response"), look(obj, "data"), look(obj, "error")
     if isinstance(look(run, "id"), str) or isinstance(look(run, "status"), str):
         name = word(look(run, "object")) or "response"
-        reading = _read_run(run, name, fallback=suffix if isinstance(look(run, "id"), str) else None)
-        # Some servers put the error beside the run, or where the realtime API has it.
-        return reading._replace(error=reading.error or error or find(run, ("status_details", "error")))
+        return _read_run(run, name, suffix if isinstance(look(run, "id"), str) else None, beside=error)
     if suffix == "failed" and error is not None:
         return Reading("run", run, "response", suffix, error)
     # A webhook carries only the run's id; other stream events (deltas) carry no run at all.
@@ -155,13 +155,15 @@ def read_failure(error: object, run: object = None) -> Failure:
     error = _unwrapped(error)
     if isinstance(error, str):
         return Failure(message=error or None, claim=claim)
-    kind = word(look(error, "type"))
+    kind, raw = word(look(error, "type")), look(look(error, "metadata"), "raw")
+    cause = _cause(raw) if raw is not None else None
     return Failure(
         code=word(look(error, "code")),
-        message=_with_cause(word(look(error, "message")), look(look(error, "metadata"), "raw")),
+        message=_with_cause(word(look(error, "message")), word(look(cause, "message")) or raw),
         type=None if kind == "error" else kind,
         param=word(look(error, "param")),
         claim=claim,
+        causes=tuple(text for name in ("code", "type") if (text := word(look(cause, name)))),
     )
 
 
@@ -180,7 +182,7 @@ def read_claim(place: object) -> Claim | None:
 def _unwrapped(error: object) -> object:
     """The error inside an error that says nothing itself, as gateways nest them."""
     for _ in range(_MAX_ENVELOPES):
-        inner = look(error, "error")
+        inner = look(error, "error") or look(error, "detail")
         if (
             look(error, "code") is not None
             or look(error, "message") is not None
@@ -198,14 +200,19 @@ def summary_of(error: object) -> str | None:
     return f"{text[:_MAX_SUMMARY_CHARS]}…" if len(text) > _MAX_SUMMARY_CHARS else text or None
 
 
-def _with_cause(message: str | None, raw: object) -> str | None:
-    """The message, and the provider's own message behind it: OpenRouter keeps that in `metadata.raw`, as JSON."""
-    document = raw
+def _cause(raw: object) -> object:
+    """The provider's own error behind an error: OpenRouter keeps that in `metadata.raw`, as JSON."""
     if isinstance(raw, str):
-        with suppress(ValueError, RecursionError):
-            document = json.loads(raw)
-    cause = word(look(look(document, "error"), "message")) or (raw if isinstance(raw, str) else None)
-    if not cause or cause in (message or ""):
+        try:
+            raw = json.loads(raw)
+        except (ValueError, RecursionError):
+            return None
+    return look(raw, "error")
+
+
+def _with_cause(message: str | None, cause: object) -> str | None:
+    """The message, and the message behind it, where that is a text and says more."""
+    if not isinstance(cause, str) or not cause or cause in (message or ""):
         return message
     return f"{message}: {cause}" if message else cause
 

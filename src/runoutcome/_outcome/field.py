@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .body import FIELD
-from .outcome import Outcome
+from .outcome import Outcome, may_resubmit, safe_action
 
 _PLACES = ("error", "incomplete_details", "last_error")
 _decode = json.JSONDecoder().raw_decode
@@ -21,8 +21,8 @@ def field_of(outcome: Outcome) -> dict[str, Any]:
     return {
         "type": outcome.error_type,
         "class": outcome.error_class,
-        "retryable": outcome.retryable and not outcome.tools_ran,
-        "action": outcome.action,
+        "retryable": may_resubmit(outcome),
+        "action": safe_action(outcome),
         "retry_after_ms": None if delay is None else round(delay * 1000),
         "catalog": outcome.catalog_version,
     }

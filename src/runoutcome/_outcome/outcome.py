@@ -12,6 +12,7 @@ Phase = Literal["pending", "terminal", "unknown"]
 MAX_TEXT_CHARS = 300
 """`to_dict` cuts texts of the model to this."""
 _FETCH = "Fetch the run by its id and judge that body."
+_QUOTA = "The error also has a code for used-up quota: add credit or raise the limit before you submit it again."
 _READ_BATCH = "Read the batch's error file and its usage before you put this request into a new batch."
 
 
@@ -36,7 +37,10 @@ class Outcome:
     status_code: int | None = None
     """The HTTP status the same root cause gives synchronously; None where none is known."""
     retryable: bool = False
-    """An identical *new* run may succeed. Never implies that asking again for this run changes anything."""
+    """An identical *new* run may succeed. Never implies that asking again for this run changes anything.
+
+    It says nothing about tools that acted (`tools_ran`) and would act again: `is_retryable` weighs both.
+    """
     action: Action = "none"
     known: bool = False
     """A catalog row for this literal code, reason or status decided."""
@@ -92,13 +96,10 @@ class Outcome:
     @property
     def remedy(self) -> str:
         """Advice for a person, in one or two sentences."""
-        remedy = self._words[2]
-        if self.retryable and self.tools_ran:
+        if self.retryable and not may_resubmit(self):
             names = ", ".join(self.tools_ran[:3])
-            return (
-                f"Tools acted in this run ({names}): check what they did first, for a new run does it again. {remedy}"
-            )
-        return remedy
+            return f"Tools acted in this run ({names}) and act again in a new one: check first what they have changed."
+        return self._words[2]
 
     @property
     def _words(self) -> tuple[str, str, str]:
@@ -112,6 +113,8 @@ class Outcome:
             return own, own, self._next_step
         if self.retryable and not row.retryable:
             return row.title, row.cause, "The server itself says that submitting the same request again may succeed."
+        if row.retryable and self.action == "fix_account":
+            return row.title, row.cause, _QUOTA
         if self.action == "continue" and row.action != "continue":
             return row.title, row.cause, "A completed run stands beside the error: read it, and submit nothing again."
         return row.title, row.cause, row.remedy
@@ -197,9 +200,20 @@ class Outcome:
             document["title"] = _phrase(self.status_code) or self.title
         if self.response_id:
             document["instance"] = self.response_id
-        extensions = ("status", "code", "reason", "param", "error_type", "retryable", "action", "retry_after")
+        extensions = ("status", "code", "reason", "param", "error_type", "retry_after")
         document.update({_PROBLEM_NAMES.get(name, name): getattr(self, name) for name in extensions})
+        document.update(retryable=may_resubmit(self), action=safe_action(self))
         return {key: value for key, value in document.items() if value is not None}
+
+
+def may_resubmit(outcome: Outcome) -> bool:
+    """True if an identical new run may succeed, and no tool acted in this one, which would act again."""
+    return outcome.retryable and not outcome.tools_ran
+
+
+def safe_action(outcome: Outcome) -> Action:
+    """The action, but "none" where a new run may succeed and tools acted: a person has to look first."""
+    return "none" if outcome.retryable and outcome.tools_ran else outcome.action
 
 
 _OUTCOME_FIELDS = tuple(Outcome.__dataclass_fields__)

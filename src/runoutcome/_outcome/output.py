@@ -2,12 +2,14 @@
 
 output      a message with text, a call that the caller must answer, a finished item with a result
 no output   reasoning, blank text, a refusal
-acted       an MCP call or a hosted shell call, begun or done: the server ran it. Function, computer and local shell
-            calls are run by the caller; searches, code interpreter and image generation change nothing outside.
+acted       an MCP call or a hosted shell call, begun or done: the server ran it, as it did a shell call without an
+            environment whose result stands in the same output. Function, computer and local shell calls are run by
+            the caller; searches, code interpreter and image generation change nothing outside.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 from .body import look, word
@@ -18,6 +20,9 @@ _FOR_THE_CALLER = frozenset(
 )
 _RESULT_FIELDS = ("result", "results", "output", "outputs")
 _MAX_ITEMS = 10_000
+"""Of an output that are read for texts; tools are looked for in all."""
+_MAX_NAMED = 100
+"""Failed items and tools that an outcome names, and characters of a type, code or name: a pickle stays small."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +54,23 @@ def read_output(output: object) -> Output:
     if not isinstance(output, (list, tuple)):
         return Output(bool(output))
     items = output[:_MAX_ITEMS]
+    answered = {word(look(item, "call_id")) for item in output if look(item, "type") == "shell_call_output"}
     texts = [text for item in items for text in _texts(item, "refusal")]
-    failed = tuple(item for item in map(_failed_item, items) if item)
-    tools = tuple(name for name in map(_acted, items) if name)
-    return Output(any(map(_is_output, items)), "\n".join(texts) or None, failed, tools)
+    failed = (found for item in items if (found := _failed_item(item)))
+    tools = (name[:_MAX_NAMED] for item in output if (name := _acted(item, answered)))
+    return Output(
+        any(_is_output(item, answered) for item in items),
+        "\n".join(texts) or None,
+        tuple(islice(failed, _MAX_NAMED)),
+        tuple(islice(tools, _MAX_NAMED)),
+    )
 
 
-def _is_output(item: object) -> bool:
+def _is_output(item: object, answered: AbstractSet[str | None]) -> bool:
     kind = word(look(item, "type"))
     if kind == "message":
         return any(text.strip() for text in _texts(item, "output_text", "text"))
-    if kind in _FOR_THE_CALLER or (kind == "shell_call" and not _acted(item)):
+    if kind in _FOR_THE_CALLER or (kind == "shell_call" and not _acted(item, answered)):
         return True
     if look(item, "status") not in (None, "completed") or kind == "reasoning":
         return False
@@ -80,18 +91,24 @@ def _failed_item(item: object) -> FailedItem | None:
     error, kind = look(item, "error"), word(look(item, "type"))
     if kind is None or (look(item, "status") != "failed" and not error):
         return None
+    kind, code = kind[:_MAX_NAMED], (word(look(error, "code")) or "")[:_MAX_NAMED] or None
     if isinstance(error, str):
         return FailedItem(kind, None, error)
-    return FailedItem(kind, word(look(error, "code")), word(look(error, "message")) or word(look(error, "content")))
+    return FailedItem(kind, code, word(look(error, "message")) or word(look(error, "content")))
 
 
-def _acted(item: object) -> str | None:
-    """The name of a tool that the server ran and that may have changed the world; None for any other item."""
+def _acted(item: object, answered: AbstractSet[str | None]) -> str | None:
+    """The name of a tool that the server ran and that may have changed the world; None for any other item.
+
+    `answered` holds the ids of the shell calls whose results stand in the same output.
+    """
     kind = look(item, "type")
     if kind == "mcp_call":
         names = [word(look(item, name)) for name in ("server_label", "name")]
         return ".".join(name for name in names if name) or "mcp_call"
+    if kind != "shell_call":
+        return None
     environment = look(item, "environment")
-    if kind == "shell_call" and environment is not None and look(environment, "type") != "local":
-        return "shell_call"
-    return None
+    if environment is None:
+        return "shell_call" if word(look(item, "call_id")) in answered else None
+    return "shell_call" if look(environment, "type") != "local" else None

@@ -54,6 +54,8 @@ class Meaning:
         """Reason why an identical new run may succeed, or not."""
         if self.outcome.ok:
             return "it is completed"
+        if self.outcome.retryable and self.outcome.tools_ran:
+            return "a new run may succeed, but tools acted in this one and would act again"
         return REASONS[self.outcome.action] if self.outcome.phase != "unknown" else "what became of the run is unknown"
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from ..._catalog.catalog import Catalog
 from ..._catalog.rows import ACTIONS, Entry, Rule
 from ..._outcome.judge import ROW
-from ..._outcome.outcome import Outcome
+from ..._outcome.outcome import Outcome, may_resubmit, safe_action
 from ...contract._address import docs_of, value_of
 from ...contract._meaning import Meaning, advice, basis, http, other_view, since
 from .._errors import UserError
@@ -30,6 +30,7 @@ _KEPT = range(6)
 _NARROW = (0, 2, 4, 5)
 """Numbers of the columns that 80 characters have room for."""
 _MOST_NAMES = 12
+_ACTED = "tools acted"
 
 
 def heading(meaning: Meaning) -> str:
@@ -81,7 +82,7 @@ def pairs(meaning: Meaning) -> Iterator[Pair]:
     outcome, entry = meaning.outcome, meaning.outcome.entry
     yield "exception", _exception(meaning)
     yield "retryable", meaning.why
-    yield "action", outcome.action
+    yield "action", safe_action(outcome)
     yield "cause", outcome.cause
     yield "what to do", outcome.remedy
     yield "billed", billed(meaning)
@@ -163,8 +164,10 @@ class Row:
 
     @property
     def group(self) -> str:
-        """The action: the same for all rows of a group."""
+        """The action, or `acted` where tools did and would again: the same for all rows of a group."""
         outcome = self.meaning.outcome
+        if outcome.retryable and not may_resubmit(outcome):
+            return _ACTED
         return "unknown" if outcome.phase == "unknown" else outcome.action
 
     def cells(self) -> tuple[str, ...]:
@@ -175,8 +178,8 @@ class Row:
             f"{outcome.surface or 'notice'} {outcome.status or 'unknown'}",
             self.word,
             self.meaning.exception or "-",
-            "yes" if outcome.retryable else "no",
-            outcome.action,
+            "yes" if may_resubmit(outcome) else "no",
+            safe_action(outcome),
             outcome.title,
         )
 
@@ -231,7 +234,7 @@ def print_rows(console: Console, rows: Sequence[Row]) -> None:
 
 
 def _groups(rows: Sequence[Row]) -> Iterator[tuple[str, Sequence[str]]]:
-    for group in (*ACTIONS, "unknown"):
+    for group in (*ACTIONS, _ACTED, "unknown"):
         members = [row for row in rows if row.group == group]
         if members:
             names = ", ".join(row.name for row in members[:_MOST_NAMES])

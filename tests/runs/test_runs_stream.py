@@ -18,7 +18,8 @@ from openai import OpenAI
 from openai.types.responses import Response, ResponseCompletedEvent, ResponseCreatedEvent, ResponseTextDeltaEvent
 
 import runoutcome
-from colours import COLOURS, PARAMS, OpenWorld, RawServer, World, body_of, open_worlds, refusal
+from bodies import short
+from colours import COLOURS, PARAMS, OpenWorld, RawServer, Script, World, body_of, open_worlds, refusal, reply
 from runoutcome import (
     AsyncRuns,
     OutputParseError,
@@ -376,6 +377,57 @@ def test_a_create_whose_fate_is_unknown_is_not_sent_again(worlds: OpenWorld, fau
     with pytest.raises(SubmissionUnknownError) as caught:
         create_and_follow(world, key="job", **(IMPATIENT if "stall" in str(fault) else {}))
     assert (caught.value.key, len(world.posts)) == ("job-1", 1)
+
+
+CREATED_EVENT = {"type": "response.created", "sequence_number": 0, "response": body_of("in_progress")}
+COMPLETED_EVENT = {"type": "response.completed", "sequence_number": 1, "response": body_of("completed")}
+ODD_EVENTS = ["null", "{not json", "[1]", "5", "{}", '{"n": 1' + "0" * 5000 + "}", "[" * 100_000]
+
+
+def events_text(*events: Any) -> Any:
+    """The answer of a server that sends these events, JSON texts among them."""
+    texts = (event if isinstance(event, str) else json.dumps(event) for event in events)
+    return reply(text="".join(f"event: x\ndata: {text}\n\n" for text in texts), content_type="text/event-stream")
+
+
+@pytest.mark.parametrize("odd", ODD_EVENTS, ids=short)
+def test_an_odd_first_event_does_not_lose_the_run(worlds: OpenWorld, odd: str) -> None:
+    """The stream of a create is read on to the event that names the run, which is paid for."""
+    script = Script([events_text(odd, odd, CREATED_EVENT, COMPLETED_EVENT)])
+    done = create_and_follow(worlds(answer=script))
+    assert (done.types, done.response.id) == (["response.created", "response.completed"], "resp_1")
+    assert script.methods == ["POST"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "run_fields"),
+    [
+        ({}, {"created_at": 10**400}),
+        ({}, {"created_at": 1.5, "_fields_set": 3, "output": [{"_BaseModel__cls": 1}]}),
+        ({}, {"output": json.loads("[" * 400 + "]" * 400)}),
+        ({"sequence_number": 10**400}, {}),
+        ({"error": {"code": "server_error", "message": "m"}}, {}),
+        ({"type": None}, {}),
+        ({"type": "error"}, {}),
+    ],
+    ids=short,
+)
+def test_an_id_is_taken_where_it_stands(worlds: OpenWorld, fields: dict[str, Any], run_fields: dict[str, Any]) -> None:
+    """An event that names the run does so whatever else it holds."""
+    event = {**CREATED_EVENT, **fields, "response": body_of("in_progress", **run_fields)}
+    script = Script([events_text(event, COMPLETED_EVENT), *["completed"] * 9])
+    world = worlds(answer=script)
+    assert create_and_follow(world).response.id == "resp_1"
+    assert script.methods.count("POST") == 1
+
+
+@pytest.mark.parametrize("events", [[], *([odd] for odd in ODD_EVENTS)], ids=short)
+def test_a_create_whose_stream_names_no_run_is_ambiguous(worlds: OpenWorld, events: list[str]) -> None:
+    """A stream that ends without an id leaves open whether a run was made."""
+    script = Script([events_text(*events)])
+    with pytest.raises(SubmissionUnknownError):
+        create_and_follow(worlds(answer=script))
+    assert script.methods == ["POST"]
 
 
 def test_a_create_that_is_refused(worlds: OpenWorld) -> None:

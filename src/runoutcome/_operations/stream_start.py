@@ -117,11 +117,13 @@ def _posting(idle_seconds: float) -> Callable[[SubmitStream], Steps[Any]]:
         try:
             while True:
                 event = yield NextEvent(handle, idle_seconds)
-                if fault := fault_in(event):
+                response_id, fault = look(look(event, "response"), "id"), fault_in(event)
+                is_named = isinstance(response_id, str) and bool(response_id)
+                if fault is None:
+                    events.append(event)
+                elif not is_named:
                     raise fault
-                events.append(event)
-                response_id = look(look(event, "response"), "id")
-                if isinstance(response_id, str) and response_id:
+                if is_named:
                     effect.answers.append(_Opened(response_id, handle, events))
                     return effect.answers[0]
         except GeneratorExit:

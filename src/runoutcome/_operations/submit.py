@@ -39,7 +39,7 @@ MAX_METADATA_PAIRS, MAX_METADATA_CHARS = 16, 512
 # The SDK's back-off (`_calculate_retry_timeout`, 1.109 to 3.54).
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.5, 8.0
 _STATUSES_AFTER_THE_REQUEST = (408, 499)
-"""Nobody knows whether a proxy that stopped waiting had handed the request on."""
+"""A proxy that stopped waiting may have handed the request on before."""
 _REFUSALS_OF_THE_API = (409, 429)
 """These are about the moment: a proxy may answer so after the API has read the request."""
 

@@ -25,6 +25,7 @@ from openai.types.responses import (
 
 from .._sdk.responses import Answer, facts_of, http_library_of
 from . import event_loop as _async_backend
+from .stream_opening import OpeningResponse
 
 _LAST_EVENTS: Mapping[str | None, Any] = {
     "completed": (ResponseCompletedEvent, "response.completed"),
@@ -142,13 +143,22 @@ async def open_stream_async(
 
 
 def submit_stream(client: openai.OpenAI, params: Mapping[str, Any]) -> EventStream:
-    """One POST with `stream=True`, without the SDK's retries. Raises what `open_stream` raises."""
-    return _checked(_responses(client).create(**params))
+    """One POST with `stream=True`, without the SDK's retries. Raises what `open_stream` raises.
+
+    Events that the SDK cannot read do not end the stream before the one that names the run.
+    """
+    stream = _responses(client).create(**params)
+    opened = _checked(stream)
+    stream.response = OpeningResponse(stream.response)  # the SDK reads it from the first event on
+    return opened
 
 
 async def submit_stream_async(client: openai.AsyncOpenAI, params: Mapping[str, Any]) -> AsyncEventStream:
     """The async twin of `submit_stream`."""
-    return await _checked_async(await _responses(client).create(**params))
+    stream = await _responses(client).create(**params)
+    opened = await _checked_async(stream)
+    stream.response = OpeningResponse(stream.response)
+    return opened
 
 
 def broken_by(error: Exception) -> StreamBrokenError:

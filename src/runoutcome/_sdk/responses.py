@@ -90,19 +90,19 @@ def build_run(body: dict[str, Any], request_id: str | None) -> Response:
     except RecursionError:
         raise
     except Exception:  # noqa: BLE001 - its constructor has no net of its own
-        run = Response.construct(**_constructible(body))
+        run = Response.construct(**constructible(body))
     run._request_id = request_id  # pyright: ignore[reportPrivateUsage] - public in all but name: openai/_models.py
     return run
 
 
-def _constructible(value: Any) -> Any:
+def constructible(value: Any) -> Any:
     """A JSON value without the names that the constructor has for itself, and infinity for what is no float."""
     if isinstance(value, dict):
         items: dict[Any, Any] = value
-        return {name: _constructible(part) for name, part in items.items() if name not in _CONSTRUCTOR_NAMES}
+        return {name: constructible(part) for name, part in items.items() if name not in _CONSTRUCTOR_NAMES}
     if isinstance(value, list):
         parts: list[Any] = value
-        return [_constructible(part) for part in parts]
+        return [constructible(part) for part in parts]
     return value if type(value) is not int or abs(value) < _LARGEST_FLOAT else math.inf
 
 

@@ -91,5 +91,17 @@ export function describe(outcome: Outcome): string {
   const words = rules.find((rule) => rule.id === outcome.rule) ?? entries.find((entry) => idOf(entry) === row);
   const label = outcome.code ?? outcome.reason ?? outcome.status ?? "no status";
   if (words === undefined) return `${label}: No run body. Fetch the run by its id and judge that body.`;
-  return `${label}: ${words.title}. ${words.cause} ${words.remedy}`;
+  return `${label}: ${words.title}. ${words.cause} ${remedyOf(outcome, words)}`;
+}
+
+/** The advice of the row, but where tools acted or a code for used-up quota stands beside its own. */
+function remedyOf(outcome: Outcome, words: Entry | Rule): string {
+  if (outcome.retryable && outcome.tools_ran.length > 0) {
+    const names = outcome.tools_ran.slice(0, 3).join(", ");
+    return `Tools acted in this run (${names}) and act again in a new one: check first what they have changed.`;
+  }
+  if (words.retryable && outcome.action === "fix_account") {
+    return "The error also has a code for used-up quota: add credit or raise the limit before you submit it again.";
+  }
+  return words.remedy;
 }

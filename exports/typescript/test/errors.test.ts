@@ -118,6 +118,16 @@ test("quota is a RateLimitError that must not be retried", () => {
   assert.equal(error.headers.get("x-should-retry"), "false");
 });
 
+test("the advice is that of the outcome, and not of a row that is retryable by itself", () => {
+  const run = { object: "response", id: "resp_1", status: "failed" };
+  const quota = { ...run, error: { code: "rate_limit_exceeded", type: "insufficient_quota" } };
+  assert.match(errorFor(quota, OpenAI)?.message ?? "", /add credit/);
+  const acted = { ...run, error: { code: "server_error" }, output: [{ type: "mcp_call", name: "pay" }] };
+  const message = errorFor(acted, OpenAI)?.message ?? "";
+  assert.match(message, /check first/);
+  assert.doesNotMatch(message, /Submit/);
+});
+
 test("a wait is in the headers", () => {
   const error = errorFor(failed({ code: "rate_limit_exceeded", message: "Please try again in 2.5s." }), OpenAI);
   assert.ok(error instanceof OpenAI.RateLimitError);

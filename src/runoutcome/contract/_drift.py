@@ -13,7 +13,7 @@ _FAILING = frozenset({"failed", "error", "errored", "incomplete", "expired", "ca
 _FAILURE_WORDS = frozenset({"error", "errors", "failure", "failures", "failed", "incomplete", "reason"})
 
 READ = frozenset(
-    {"code", "message", "param", "type", "outcome"} | {"headers", "resets_in_seconds", "error", "metadata"}
+    {"code", "message", "param", "type", "outcome"} | {"headers", "resets_in_seconds", "error", "detail", "metadata"}
 )
 """The fields of an error object that `classify` reads, on any surface."""
 

@@ -2,7 +2,8 @@
 
 `RESULTS` gets one line per job as its run ends; `RESULTS.runs` gets an intent before each POST and the id right
 after it. Both are append-only, and every line is on disk before the work goes on, so a kill at any moment leaves at
-most one torn line, which is cut off when the files are opened again.
+most one torn line, which is cut off when the files are opened again. The journal is made first: results without a
+journal, even empty ones, have lost it.
 
 One file has one journal: symbolic links are resolved, hard links are refused, and both files are locked.
 """
@@ -113,12 +114,21 @@ class Store:
                     f"line {job.line}: {job.custom_id!r} was submitted with another body, see {self.journal_path}; "
                     "give the changed job another custom_id, or choose another output"
                 )
-        if (unknown := self._unknown()) and not self.forget_journal:
-            raise StoreError(
-                f"{self.journal_path}, the journal of {self.results_path}, is missing or from another batch: it lacks "
-                f"{len(unknown)} of {len(self.results)} results. Runs that are going would be paid for again. Put the "
-                "journal back, or pass --forget-journal to submit every job without a result as a new run"
-            )
+        if (loss := self._loss()) and not self.forget_journal:
+            raise StoreError(f"{self.journal_path}, the journal of {self.results_path}, {loss}")
+
+    def _loss(self) -> str | None:
+        """Return the words for a journal that is lost, and what to do; None for a journal that may be whole."""
+        is_missing = self.results_path.exists() and not self.journal_path.exists()  # in the order they are made
+        unknown = self._unknown()
+        if not is_missing and not unknown:
+            return None
+        lack = f"is incomplete, or from another batch: it lacks {len(unknown)} of {len(self.results)} results"
+        own = "" if self.results_path.stat().st_size else ". If no batch made the empty file, you can delete it"
+        return (
+            f"{'is missing' if is_missing else lack}. Runs that are going would be paid for again. Put the journal back, or pass --forget-journal to "
+            f"submit every job without a result as a new run{own}"
+        )
 
     def _unknown(self) -> list[str]:
         """Return the ids of results without a line in the journal; a whole journal has one for each."""

@@ -292,6 +292,33 @@ def test_results_without_their_journal_are_refused(path: Path, journal: str | No
     assert opened(path).finished == {"a", "b"}
 
 
+def test_empty_results_without_a_journal_are_refused(path: Path) -> None:
+    """The journal is made first, so empty results alone have lost it, or a user made them, who can delete the file."""
+    with opened(path) as store:
+        store.note(JOBS[0], "submitting", key="k-1")
+        store.note(JOBS[0], "submitted", token=token(1))
+    store.journal_path.unlink()
+    with pytest.raises(StoreError, match=r"is missing.*--forget-journal.*delete"):
+        opened(path)
+    with pytest.raises(StoreError, match="is missing"), Store(path):
+        pass
+    assert list(path.parent.iterdir()) == [path]
+    with Store(path, forget_journal=True):
+        pass
+    with opened(path) as again:
+        assert again.past == {}
+
+
+def test_a_start_that_was_killed_before_the_results_were_made_goes_on(path: Path) -> None:
+    """A journal alone is the beginning of a batch."""
+    with opened(path) as store:
+        pass
+    path.unlink()
+    with opened(path) as again:
+        finish(again, JOBS[0])
+    assert store.journal_path.exists()
+
+
 def test_what_happened_between_check_and_lock_counts(path: Path) -> None:
     """A store reads the files again once it has the lock."""
     store = opened(path)

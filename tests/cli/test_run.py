@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections import Counter
 from pathlib import Path
@@ -236,3 +237,26 @@ def test_a_copied_output_without_its_journal_is_refused(
     assert "--forget-journal" not in told.stdout
     assert call("run", jobs, "-o", copy, "--max-wait", 0, **settings).returncode == 3
     assert len(emulator.runs) == 3
+
+
+@pytest.mark.parametrize("how", ["journal deleted", "results copied", "results moved"])
+def test_empty_results_without_their_journal_are_refused(
+    tmp_path: Path, emulator: Emulator, settings: dict[str, str], how: str
+) -> None:
+    """After a kill before the first result, a lost journal stops the command, and no run is made a second time."""
+    jobs = write(tmp_path / "jobs.jsonl", [job(f"job-{number}", "stuck") for number in range(3)])
+    output = tmp_path / "out.jsonl"
+    with started("run", jobs, "-o", output, **settings):
+        wait_until(lambda: submitted(output) == 3)
+    assert output.read_bytes() == b""
+    if how == "journal deleted":
+        output.with_name("out.jsonl.runs").unlink()
+    elif how == "results moved":
+        output = output.rename(tmp_path / "moved.jsonl")
+    else:
+        output = Path(shutil.copy(output, tmp_path / "copy.jsonl"))
+    assert "--forget-journal" in complaint(call("run", jobs, "-o", output, "--max-wait", 0, **settings))
+    assert len(emulator.runs) == 3
+    assert not output.with_name(output.name + ".runs").exists()
+    told = call("run", jobs, "-o", output, "--forget-journal", "--max-wait", 0, **settings)
+    assert (told.returncode, len(emulator.runs)) == (3, 6), told

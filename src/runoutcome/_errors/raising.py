@@ -106,7 +106,7 @@ def _error_about(obj: object, outcome: Outcome, reading: Reading) -> RunError:
         error.message = f"This is a {type(obj).__name__}: did you forget await? {error.message}"
         return error
     error = make_error(outcome, origin_of(obj, reading))
-    error.message = f"This is {_kind_of(obj)}, not a run. {error.message}"
+    error.message = f"{_what_it_is(obj)} {error.message}"
     return error
 
 
@@ -115,16 +115,16 @@ def _is_a(obj: object, cls: type[_C]) -> TypeGuard[_C]:
     return issubclass(type(obj), cls)
 
 
-def _kind_of(obj: object) -> str:
-    """Words for an object that is no run body: its own name for itself, or its type."""
+def _what_it_is(obj: object) -> str:
+    """A sentence about an object that is no run body: its own name for itself, or its type."""
     if obj is None:
-        return "None"
+        return "This is None, not a run."
     name = look(obj, "object")
     if isinstance(name, str) and name:
-        return f"a {name[:60]}"
+        return f"This is an object of the kind {name[:60]!r}, not a run."
     if any(_is_a(obj, cls) for cls in (str, bytes, bytearray, memoryview)):
-        return f"a {type(obj).__name__} that is no JSON of a run"
-    return f"a {type(obj).__name__} without a run's fields"
+        return f"This {type(obj).__name__} is no JSON of a run."
+    return f"This is an object of the class {type(obj).__name__} without a run's fields, not a run."
 
 
 def check_require(require: object) -> None:

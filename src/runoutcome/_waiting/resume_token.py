@@ -71,7 +71,10 @@ def loads(text: str) -> ResumeToken:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"not a resume token: {error}") from None
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"not a resume token ({reason}): give the whole token, in quotes, or the response id"
+        ) from None
     if not isinstance(values, dict):
         raise ValueError("not a resume token: a JSON object was expected")
     if values.get("runoutcome") != VERSION:

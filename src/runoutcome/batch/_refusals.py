@@ -5,6 +5,7 @@ from typing import Literal
 
 from .. import _sdk
 from .._errors.retryable import MAX_RETRY_AFTER_SECONDS, is_retryable
+from .._errors.snapshot import cut
 from .._outcome.body import look
 from .._outcome.outcome import Outcome
 from .._sdk.faults import read_fault
@@ -61,8 +62,11 @@ def is_missing_route(error: _sdk.APIError) -> bool:
 def describe(error: _sdk.APIError) -> str:
     """Return the message of a refusal, for one line; a missing route names the URL and what may be missing in it."""
     if not is_missing_route(error):
+        text = " ".join(error.body.split()) if isinstance(error.body, str) else ""
+        if text and text not in " ".join(str(error).split()):  # openai 3.x leaves the words of `{"error": "text"}` out
+            return f"{error}: {cut(text, 200)}"
         cause = f" ({error.__cause__})" if isinstance(error, _sdk.APIConnectionError) else ""
         return f"{error}{cause}"
     url = error.request.url
-    hint = "" if "/v1/" in url.path else " Does the base URL lack /v1?"
+    hint = " Check the base URL (OPENAI_BASE_URL)." if "/v1/" in url.path else " Does the base URL lack /v1?"
     return f"{url} answers HTTP {read_fault(error).status_code}: the server has no such route.{hint}"

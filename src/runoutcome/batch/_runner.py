@@ -28,7 +28,7 @@ End = Literal["finished", "unfinished", "held", "not_submitted"]
 """`finished` has a result line. `unfinished` goes on. `held` may have been submitted. `not_submitted` was not."""
 Step = Literal["submitting", "queued", "in_progress", "resubmitting", "ended"]
 
-_HELD = (
+HELD = (
     "its last POST may have gone through without an answer; look for its runoutcome_key in the provider's logs, "
     "then run again with --ambiguous resubmit if there is no such run"
 )
@@ -187,7 +187,7 @@ class _Batch:
         past, end = self.store.past.get(job.custom_id), self.state_of(job)
         if end != "held" or past is None:
             return JobReport(job, end)
-        return JobReport(job, end, exception="SubmissionUnknownError", detail=_HELD, key=past.key)
+        return JobReport(job, end, exception="SubmissionUnknownError", detail=HELD, key=past.key)
 
     def state_of(self, job: JobLine) -> End:
         past = self.store.past.get(job.custom_id)
@@ -253,7 +253,8 @@ class _Batch:
     def _not_submitted(self, record: "_JobRecord", error: Exception) -> JobReport:
         """Report a job whose last POST made no run, or was not sent. Raises errors that concern the whole batch."""
         if isinstance(error, _NoMoreRunsError):
-            return record.report(self.state_of(record.job), None, None)
+            end = self.state_of(record.job)
+            return self.report_left(record.job) if end == "held" else record.report(end, None, None)
         if isinstance(error, UnicodeEncodeError):
             return record.report("not_submitted", error, None)
         if isinstance(error, (_sdk.APIStatusError, _sdk.APIConnectionError)):

@@ -2,7 +2,8 @@
 
 `RESULTS` gets one line per job as its run ends; `RESULTS.runs` gets an intent before each POST and the id right
 after it. Both are append-only, and every line is on disk before the work goes on, so a kill at any moment leaves at
-most one torn line, which is cut off when the files are opened again.
+most one torn line, which is cut off when the files are opened again. The journal is made first: results without a
+journal, even empty ones, have lost it.
 
 One file has one journal: symbolic links are resolved, hard links are refused, and both files are locked.
 """
@@ -22,6 +23,8 @@ if os.name == "posix":
 
 Event = Literal["submitting", "submitted", "refused", "forgotten"]
 """`forgotten`: the job has a result, and the journal line of its run was lost."""
+
+_NEW_BATCH = "choose another output, where its jobs become new, paid runs"
 
 # A torn line of a batch begins like this; a line of another file does not.
 _BEGINNINGS = (b'{"id": "batch_req_', b'{"custom_id": "')
@@ -87,7 +90,7 @@ class Store:
             if path.exists() and not path.is_file():
                 raise StoreError(f"{path} is not a file; choose another output")
             if not os.access(path if path.exists() else folder, os.W_OK):
-                raise StoreError(f"{path} cannot be written; choose another output")
+                raise StoreError(f"{path} cannot be written; make it writable, or {_NEW_BATCH}")
         self._jobs = jobs
         self._load()
 
@@ -95,15 +98,15 @@ class Store:
         for path in (self.results_path, self.journal_path):
             if path.exists() and path.stat().st_nlink > 1:
                 raise StoreError(
-                    f"{path} has a second name (a hard link), so two batches could write it; choose another output"
+                    f"{path} has a second name (a hard link), so two batches could write it; remove the other name "
+                    f"(find . -samefile {path} shows it), then run the same command again"
                 )
         self.past = {}
         self.results = {row["custom_id"]: row for row in _rows(self.results_path, "result")}
         for row in _rows(self.journal_path, "journal"):
             if self.place and row.get("place") and row["place"] != self.place:
                 raise StoreError(
-                    f"{self.results_path} belongs to runs on {row['place']}, and this is {self.place}; "
-                    "choose another output"
+                    f"{self.results_path} belongs to runs on {row['place']}, and this is {self.place}; " + _NEW_BATCH
                 )
             self._remember(row)
         for job in self._jobs:
@@ -111,14 +114,24 @@ class Store:
             if past and past.digest and past.digest != job.digest:
                 raise StoreError(
                     f"line {job.line}: {job.custom_id!r} was submitted with another body, see {self.journal_path}; "
-                    "give the changed job another custom_id, or choose another output"
+                    f"give the changed job another custom_id, or {_NEW_BATCH}"
                 )
-        if (unknown := self._unknown()) and not self.forget_journal:
-            raise StoreError(
-                f"{self.journal_path}, the journal of {self.results_path}, is missing or from another batch: it lacks "
-                f"{len(unknown)} of {len(self.results)} results. Runs that are going would be paid for again. Put the "
-                "journal back, or pass --forget-journal to submit every job without a result as a new run"
-            )
+        if (loss := self._loss()) and not self.forget_journal:
+            raise StoreError(f"{self.journal_path}, the journal of {self.results_path}, {loss}")
+
+    def _loss(self) -> str | None:
+        """Return the words for a journal that is lost, and what to do; None for a journal that may be whole."""
+        is_missing = self.results_path.exists() and not self.journal_path.exists()  # in the order they are made
+        unknown = self._unknown()
+        if not is_missing and not unknown:
+            return None
+        count = f"{len(unknown)} of {len(self.results)} results"
+        loss = "is missing" if is_missing else f"is incomplete, or from another batch: it lacks {count}"
+        own = "" if self.results_path.stat().st_size else ". If no batch made the empty file, you can delete it"
+        return (
+            f"{loss}. Runs that are going would be paid for again. Put the journal back, or pass --forget-journal to "
+            f"submit every job without a result as a new run{own}"
+        )
 
     def _unknown(self) -> list[str]:
         """Return the ids of results without a line in the journal; a whole journal has one for each."""
@@ -232,13 +245,13 @@ def _rows(path: Path, kind: Literal["result", "journal"]) -> Iterator[dict[str, 
         for number, line in enumerate(lines[:-1], 1):
             row = _row(line)
             if row is None or (kind == "journal" and row.get("event") not in get_args(Event)):
-                raise StoreError(f"{path}, line {number} is not a {kind} line of a batch; choose another output")
+                raise StoreError(f"{path}, line {number} is not a {kind} line of a batch; {_NEW_BATCH}")
             yield row
         row = _row(lines[-1])  # whole, except for the line break that an editor or a kill removed
         if row is not None:
             yield row
         elif not any(lines[-1].startswith(start) or start.startswith(lines[-1]) for start in _BEGINNINGS):
-            raise StoreError(f"{path}, line {len(lines)} is not a {kind} line of a batch; choose another output")
+            raise StoreError(f"{path}, line {len(lines)} is not a {kind} line of a batch; {_NEW_BATCH}")
 
 
 def _row(line: bytes) -> dict[str, Any] | None:

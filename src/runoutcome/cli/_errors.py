@@ -123,7 +123,7 @@ def _api_error(error: Exception) -> UserError | None:
     if isinstance(error, (RunError, WaitError, RunGoneError)):
         return UserError(f"{type(error).__name__}: {_one_line(error.message)}", exit_of(error))
     if isinstance(error, _sdk.APIStatusError):
-        message = sentence(_one_line(word(look(error.body, "message")) or error.message))
+        message = sentence(_one_line(word(look(error.body, "message")) or _text(error.body) or error.message))
         hint = _HINTS.get(error.status_code, "")
         return UserError(f"the API refused (HTTP {error.status_code}): {message} {hint}".rstrip(), Exit.REFUSED)
     if isinstance(error, _sdk.APIConnectionError):
@@ -143,6 +143,11 @@ def exit_of(error: Exception) -> Exit:
     if isinstance(error, RunGoneError):
         return Exit.REFUSED
     return Exit.ENDED_BADLY if isinstance(error, RunError) and error.phase == "terminal" else Exit.UNFINISHED
+
+
+def _text(body: object) -> str | None:
+    """Return the words of `{"error": "text"}`, which the SDK hands on without its `error`."""
+    return body if isinstance(body, str) else None
 
 
 def _one_line(text: str) -> str:

@@ -120,6 +120,8 @@ def _finish(console: Console, reports: Sequence[JobReport], interrupted: bool) -
     command = _command_to_go_on(sys.argv[1:])
     to_go_on = "To go on, with the same jobs on standard input" if "-" in sys.argv else "To go on"
     stop = print_stop(console, reports) if left else None
+    if stop == "refused":
+        to_go_on += ", after you corrected it"
     if len(left) > len(held):
         is_going = any(report.end == "unfinished" for report in left)
         print_line(console, f"{'The runs that were going were left alone. ' if is_going else ''}{to_go_on}:")

@@ -18,9 +18,10 @@ from rich.text import Text
 from ..._errors.snapshot import cut
 from ...batch import JobReport, Progress
 from ...batch._refusals import Stop
+from ...batch._runner import HELD
 from .._options import Verbosity
 from .._output.console import print_line, print_table
-from .._output.outcomes import counts_of, hollow
+from .._output.outcomes import counts_of, hollow, remedy_here
 from .._output.text import counted, visible
 
 _STOPS: Mapping[Stop, str] = {
@@ -179,12 +180,15 @@ def _advice(report: JobReport) -> str:
     if report.end == "not_submitted":
         reason = "" if report.stop else report.detail  # why a batch stopped is said below the table
         return f"Nothing was submitted. {reason}".strip()
+    if report.end == "held" and (report.stop or not report.detail):
+        return HELD
     if report.end == "finished" and report.outcome is not None:
+        remedy = remedy_here(report.outcome, "in the results")
         if report.exception is None:
-            return report.outcome.remedy if hollow(report.outcome) else "-"
+            return remedy if hollow(report.outcome) else "-"
         if report.outcome.entry is not None:
             message = report.outcome.message if report.outcome.phase == "unknown" else None
-            return f"{report.outcome.remedy} Server message: {cut(message, 200)}" if message else report.outcome.remedy
+            return f"{remedy} Server message: {cut(message, 200)}" if message else remedy
     return report.detail or "Run the same command again to go on."
 
 
@@ -201,7 +205,12 @@ def print_stop(console: Console, reports: Sequence[JobReport]) -> Stop | None:
 
 
 def _longest_wait(reports: Sequence[JobReport]) -> float | None:
-    waits = [report.retry_after for report in reports if report.retry_after is not None]
+    """Return the seconds to wait before the same command; None where no wait helps, as with an empty account."""
+    waits = [
+        report.retry_after
+        for report in reports
+        if report.retry_after and (report.outcome is None or report.outcome.action != "fix_account")
+    ]
     return min(max(waits), _LONGEST_WAIT_SECONDS) if waits else None
 
 

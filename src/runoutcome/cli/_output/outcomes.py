@@ -18,6 +18,11 @@ def hollow(outcome: Outcome) -> str | None:
     return "with failed items" if outcome.failed_items else None
 
 
+def remedy_here(outcome: Outcome, place: str) -> str:
+    """Return the remedy for a user of the command line, who finds partial output at `place`, and not on a `.run`."""
+    return outcome.remedy.replace("on `.run`", place)
+
+
 def counts_of(lacks: Mapping[str, int]) -> str:
     """Return how often each lack was found: `1 with a refusal, 2 without output`."""
     return ", ".join(f"{count} {lack}" for lack, count in sorted(lacks.items()))

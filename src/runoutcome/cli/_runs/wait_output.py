@@ -16,7 +16,7 @@ from ..._waiting.resume_token import loads
 from ...batch._rows import output_text
 from .._errors import Exit, exit_of
 from .._output.console import print_command, print_line, print_pairs, stderr
-from .._output.outcomes import hollow
+from .._output.outcomes import hollow, remedy_here
 from .._output.text import visible
 
 
@@ -112,9 +112,10 @@ class Ending:
 
 def _advice(outcome: Outcome) -> Iterator[tuple[str, str]]:
     yield "what", f"{outcome.title}. {outcome.cause}"
-    yield "what to do", outcome.remedy
+    yield "what to do", remedy_here(outcome, "on the server")
     yield "server says", outcome.message or ""
     after = f", {outcome.retry_after:g} s from its end" if outcome.retry_after is not None else ""
     yield "retryable", f"yes: an identical new run may succeed{after}" if outcome.retryable else "no"
     if outcome.known:
-        yield "more", f"runoutcome explain {outcome.label}"
+        row = None if outcome.rule else outcome.output_entry
+        yield "more", f"runoutcome explain {row.value if row else outcome.label}"

@@ -275,7 +275,7 @@ def test_every_answer_has_the_headers_of_the_api(client: OpenAI) -> None:
         (
             {"metadata": {"emulate": "complted"}},
             "metadata.emulate",
-            r"did you mean 'completed'\? For all of them: runoutcome catalog",
+            r"did you mean 'completed'\? Or: failed:CODE, .*, any row of `runoutcome catalog`",
         ),
         ({"metadata": {"emulate": "completed,,failed"}}, "metadata.emulate", "empty item"),
         ({"metadata": {"emulate": "failed:"}}, "metadata.emulate", "failed:CODE"),

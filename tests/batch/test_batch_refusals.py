@@ -101,7 +101,14 @@ def test_a_missing_route_stops_the_batch(batch: Open, server: str) -> None:
     ]
     assert work.rows == []
     assert reports[0].detail.startswith("https://api.example.test/v1/responses answers HTTP 40")
-    assert reports[0].detail.endswith("the server has no such route.")
+    assert reports[0].detail.endswith("the server has no such route. Check the base URL (OPENAI_BASE_URL).")
+
+
+def test_a_refusal_of_text_alone_keeps_its_words(batch: Open) -> None:
+    """A gateway that answers `{"error": "text"}` is quoted, on every line of the SDK, and once."""
+    _, reports = answered(batch, 403, {"error": "blocked by the gateway"})
+    assert reports[0].stop == "refused"
+    assert reports[0].detail.count("blocked by the gateway") == 1
 
 
 @pytest.mark.parametrize(

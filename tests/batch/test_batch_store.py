@@ -264,9 +264,19 @@ def test_a_file_with_a_second_name_is_refused(path: Path, which: str) -> None:
     other.hardlink_to(linked)
     for name in (path, path.with_name("other.jsonl")):
         before = sorted(path.parent.iterdir())
-        with pytest.raises(StoreError, match="hard link"), opened(name):
+        with pytest.raises(StoreError, match=r"hard link.* remove the other name .*samefile"), opened(name):
             pass
         assert sorted(path.parent.iterdir()) == before
+
+
+def test_another_output_is_said_to_cost_new_runs(path: Path) -> None:
+    """The way out that pays again says so."""
+    with Store(path, "one.example") as store:
+        store.note(JOBS[0], "submitting", key="k-1")
+    with pytest.raises(StoreError, match="choose another output, where its jobs become new, paid runs"):
+        Store(path, "two.example").check(JOBS)
+    with pytest.raises(StoreError, match="choose another output, where its jobs become new, paid runs"):
+        opened(path, [JobLine(1, "a", {"model": "m", "input": "changed"})])
 
 
 @pytest.mark.parametrize("journal", [None, "empty", "older"])

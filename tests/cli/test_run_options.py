@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from command import Done, call, complaint
 from job_files import job, read, write
+from rich.console import Console
 
+from runoutcome.batch import JobLine, JobReport
+from runoutcome.cli._batch.run_output import print_summary
 from runoutcome.testing import Emulator
 
 SECRET = "I cannot help with that."
@@ -121,6 +124,36 @@ def test_a_stopped_batch_says_why(tmp_path: Path, fault: Any, code: int, words: 
     assert (data["stop"], data["by_end"]) == ("limited" if code == 3 else "refused", {"not_submitted": 3})
     assert data["retry_after_seconds"] == (7200 if code == 3 else None)
     assert read(tmp_path / "out.jsonl") == []
+
+
+def test_an_empty_account_is_mended_before_the_next_call(tmp_path: Path) -> None:
+    """No wait fills an account, whatever the server says of one: the command to go on comes after the mending."""
+    with refusing({"status": 429, "code": "insufficient_quota", "retry_after": 0}) as emulator:
+        done = run(tmp_path, emulator)
+    assert "asks to wait" not in done.stdout
+    assert "To go on, after you corrected it:" in done.stdout
+
+
+def test_partial_output_is_said_to_be_in_the_results(tmp_path: Path, settings: dict[str, str]) -> None:
+    """The summary names a place that a user of the command has, and no attribute of Python."""
+    jobs = write(tmp_path / "jobs.jsonl", [job("cut", "max_output_tokens")])
+    done = call("run", jobs, "-o", tmp_path / "out.jsonl", COLUMNS="400", **settings)
+    assert "the partial output is kept in the results" in done.stdout
+    assert ".run`" not in done.stdout
+
+
+def test_a_held_job_is_to_be_looked_up() -> None:
+    """Whatever failed on this side, the table says of a held job where to look, and never to run it once more."""
+    held = [
+        JobReport(JobLine(1, "a", {}), "held", exception="LookupError", detail="unknown encoding: hex", stop="broken"),
+        JobReport(JobLine(2, "b", {}), "held"),
+    ]
+    console = Console(width=400)
+    for report in held:
+        with console.capture() as capture:
+            print_summary(console, [report])
+        assert "look for its runoutcome_key in the provider's logs" in capture.get()
+        assert "Run the same command again" not in capture.get()
 
 
 def test_refusals_and_empty_results_are_counted_apart(tmp_path: Path) -> None:

@@ -194,7 +194,13 @@ def test_who_cancels_is_not_told_to_ask_who_did(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [("resp 1", "no spaces"), ("resp\x1b1", "no spaces"), ('{"runoutcome": 2}', "version 2"), ("", "empty")],
+    [
+        ("resp 1", "no spaces"),
+        ("resp\x1b1", "no spaces"),
+        ('{"runoutcome": 2}', "version 2"),
+        ("", "empty"),
+        ("{runoutcome:1", "give the whole token, in quotes, or the response id"),
+    ],
 )
 def test_what_names_no_run_is_refused(given: str, said: str) -> None:
     """A text that is neither an id nor a token of this release is refused with what is wrong with it."""
@@ -230,5 +236,6 @@ def test_a_success_that_is_none_is_told() -> None:
     assert (returned.returncode, returned.stdout) == (0, "")
     assert "Completed with a refusal. The run completed, and its output is only a refusal." in returned.stderr
     assert (refused.returncode, "RunRefusedError" in refused.stderr) == (1, True)
+    assert "runoutcome explain refusal" in refused.stderr
     assert json.loads(cancelled.stdout)["outcome"]["has_refusal"] is True
     assert not any("I cannot help" in done.stdout + done.stderr for done in (returned, refused, cancelled))

@@ -213,6 +213,26 @@ def test_other_objects_are_raised_as_unknown() -> None:
         assert caught.value.run is obj
 
 
+class Evil:
+    """A class whose name begins with a vowel."""
+
+
+@pytest.mark.parametrize(
+    ("obj", "said"),
+    [
+        ("<html>", "This str is no JSON of a run. "),
+        (None, "This is None, not a run. "),
+        (Evil(), "This is an object of the class Evil without a run's fields, not a run. "),
+        ({"object": "assistant"}, "This is an object of the kind 'assistant', not a run. "),
+    ],
+)
+def test_an_object_that_is_no_run_is_named(obj: object, said: str) -> None:
+    """The message says what was given, in one sentence."""
+    error = error_for(obj)
+    assert error is not None
+    assert str(error).startswith(said)
+
+
 @given(
     st.builds(
         Outcome,

@@ -38,21 +38,21 @@ class ApiError(Exception):
         self.body: dict[str, Any] = {"error": {"message": message, "type": type, "param": param, "code": code}}
 
 
-def unknown(kind: str, word: str, allowed: Iterable[str], also: str = "", listed_by: str = "") -> str:
+def unknown(kind: str, word: str, allowed: Iterable[str], also: str = "") -> str:
     """A sentence that refuses a word, suggests the nearest one and lists what is allowed, or the first of very many.
 
-    With `listed_by`, a command that lists them all, a suggestion stands without the list.
+    `also` tells of further words; a suggestion from very many words is followed by it alone.
     """
     choices = tuple(allowed)
     guess = nearest(word, choices) or next((choice for choice in choices if len(word) > 2 and word in choice), None)
-    if guess and listed_by:
-        return f"unknown {kind} '{cut(word)}'; did you mean '{guess}'? For all of them: {listed_by}"
     rest = len(choices) - _FEW if len(choices) > _MOST_LISTED else 0
+    refused = f"unknown {kind} '{cut(word)}'" + (f"; did you mean '{guess}'?" if guess else ".")
+    if guess and rest and also:
+        return f"{refused} Or: {also}"
     listed = ", ".join(
         [*choices[: len(choices) - rest], *([f"{rest} more words"] if rest else []), *([also] if also else [])]
     )
-    refused = f"unknown {kind} '{cut(word)}'"
-    return refused + (f"; did you mean '{guess}'?" if guess else ".") + f" Allowed: {listed}"
+    return f"{refused} Allowed: {listed}"
 
 
 def cut(text: str) -> str:

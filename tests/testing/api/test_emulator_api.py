@@ -272,7 +272,11 @@ def test_every_answer_has_the_headers_of_the_api(client: OpenAI) -> None:
 @pytest.mark.parametrize(
     ("params", "param", "said"),
     [
-        ({"metadata": {"emulate": "complted"}}, "metadata.emulate", "'complted'; did you mean 'completed'"),
+        (
+            {"metadata": {"emulate": "complted"}},
+            "metadata.emulate",
+            r"did you mean 'completed'\? Or: failed:CODE, .*, any row of `runoutcome catalog`",
+        ),
         ({"metadata": {"emulate": "completed,,failed"}}, "metadata.emulate", "empty item"),
         ({"metadata": {"emulate": "failed:"}}, "metadata.emulate", "failed:CODE"),
         ({"model": "emulate-nothing"}, "model", "Allowed: completed, cancelled,"),

@@ -78,5 +78,5 @@ def check_names(outcomes: Sequence[OutcomeScript], jobs: Sequence[JobRule], faul
 def _builtin(word: str, names: Iterable[str]) -> OutcomeScript:
     script = builtin_outcome(word)
     if script is None:
-        raise ValueError(unknown("outcome", word, (*names, *outcome_words()), OUTCOME_FORMS, "runoutcome catalog"))
+        raise ValueError(unknown("outcome", word, (*names, *outcome_words()), OUTCOME_FORMS))
     return script

@@ -242,7 +242,7 @@ class Follower:
             observation = under_the_id_of(self.named, observation, whose) if whose == "unknown" else None
         if is_last:
             yield from self.close()
-            if not isinstance(look(look(event, "response"), "id"), str):  # the connection speaks: the run confirms it
+            if look(look(event, "response"), "id") != self.named.response_id:  # the run itself confirms its end
                 observation = yield from self._ask_run()
             if observation is None or observation.outcome.phase != "terminal":
                 return StreamBrokenError(f"the stream ended with {kind}, which tells no end")

@@ -14,11 +14,15 @@ from typing import Any
 
 from openai import OpenAI
 from openai.types.responses import Response
+from pydantic import BaseModel
 
 from runoutcome import (
+    OutputParseError,
     PollingLostError,
+    RunEmptyError,
     RunError,
     RunGoneError,
+    RunRefusedError,
     Runs,
     SubmissionUnknownError,
     WaitTimeoutError,
@@ -30,6 +34,17 @@ API_KEY, PROMPT, OUTPUT = "sk-compat-0123456789abcdef", "my-private-prompt", "my
 SECRETS = (API_KEY, PROMPT, OUTPUT)
 DELAY_SECONDS = 2.512
 SEEN_TOKEN = '{"runoutcome":1,"id":"resp_deleted","seen":true}'
+
+
+REFUSED: Mapping[str, Any] = MappingProxyType(
+    {"status": "completed", "output": [{"type": "message", "content": [{"type": "refusal", "refusal": OUTPUT}]}]}
+)
+
+
+class Planet(BaseModel):
+    """A form that no output of the emulator has."""
+
+    moons: int
 
 
 def failed(code: object, message: str = "Something went wrong.") -> Mapping[str, Any]:
@@ -194,4 +209,7 @@ def _wait_errors() -> dict[str, Exception]:
             "submission_unknown": caught(
                 SubmissionUnknownError, lambda: runs().create(**params, metadata={"emulate_create": "lost"})
             ),
+            "refused": caught(RunRefusedError, lambda: raise_for_status(REFUSED, require="output")),
+            "empty": caught(RunEmptyError, lambda: raise_for_status({"status": "completed"}, require="output")),
+            "output_parse": caught(OutputParseError, lambda: runs().poll(submitted("completed"), text_format=Planet)),
         }

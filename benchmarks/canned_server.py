@@ -12,10 +12,14 @@ import sys
 import time
 
 
+RUN_ID = b"resp_000000"
+"""Stands in the body for the id of the run that is asked for, which is as long."""
+
+
 def body_of(kilobytes: int) -> bytes:
     """A pending run of about so many kilobytes: most of it is what the caller sent with it."""
     run = {
-        "id": "resp_000000",
+        "id": RUN_ID.decode(),
         "object": "response",
         "created_at": 1_700_000_000,
         "status": "in_progress",
@@ -86,7 +90,7 @@ class Exchange(asyncio.Protocol):
                 self._transport.write(answer_with(self._polls.stats()))
             else:
                 self._polls.note(path)
-                self._transport.write(self._answer)
+                self._transport.write(self._answer.replace(RUN_ID, path.rpartition(b"/")[2], 1))
 
 
 def answer_with(body: bytes) -> bytes:

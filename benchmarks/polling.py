@@ -36,7 +36,10 @@ from tables import table
 
 IN_FLIGHT = 50
 ROUNDS = 15
-BODIES = {"short": json.dumps(RUN).encode(), "long": json.dumps({**RUN, "output": [LONG_ITEM] * 475}).encode()}
+OUTPUTS = {"short": RUN["output"], "long": [LONG_ITEM] * 475}
+BODIES = {
+    name: json.dumps({**RUN, "id": f"resp_{name}", "output": output}).encode() for name, output in OUTPUTS.items()
+}
 HEAD = """HTTP/1.1 200 OK
 date: Mon, 23 Nov 2026 09:00:00 GMT
 content-type: application/json

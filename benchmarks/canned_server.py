@@ -11,7 +11,6 @@ import json
 import sys
 import time
 
-
 RUN_ID = b"resp_000000"
 """Stands in the body for the id of the run that is asked for, which is as long."""
 

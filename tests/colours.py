@@ -157,7 +157,8 @@ class World:
     def runs(self, client: Any, **options: Any) -> Any:
         """`Runs` or `AsyncRuns` over a client, in virtual time unless told otherwise."""
         cls = Runs if self.colour == "sync" else AsyncRuns
-        return cls(client, resubmit_budget=self.budget, clock=None if self._real_time else self.clock, **options)
+        clock = None if self._real_time else self.clock
+        return cls(client, **{"resubmit_budget": self.budget, "clock": clock, "transport": self.transport, **options})
 
     def client(self) -> Any:
         """A client of the user's, as he made it; a sync one is closed with the world."""

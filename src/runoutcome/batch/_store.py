@@ -63,7 +63,7 @@ class Store:
 
         `forget_journal` accepts results whose journal is lost: runs that only it knew may be made again.
         """
-        self.results_path = Path(os.path.realpath(results))
+        self.results_path: Path = Path(os.path.realpath(results))
         self.place = place
         self.forget_journal = forget_journal
         self.journal_path: Path = self.results_path.with_name(self.results_path.name + ".runs")

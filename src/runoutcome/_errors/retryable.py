@@ -57,10 +57,9 @@ retry_after.__module__ = "runoutcome"
 def action_for(exc: BaseException) -> str:
     """The action to take about an exception, such as "resubmit", "fix_account" or "wait"; "none" for a foreign one.
 
-    A `RunError` answers by its outcome, but "none" where it may be resubmitted and tools acted in it: look first what
-    they did. After a wait that ended before its run the action is "wait": poll the token.
-    Any other `openai` error is judged by its code and HTTP status. Of a group it is the action that all members share,
-    or "none".
+    A `RunError` answers by its outcome, but with "none" for a retryable run in which tools acted: first look at what
+    they did. After a wait that ended before its run the action is "wait": poll the token. Any other `openai` error is
+    judged by its code and HTTP status. A group has the action that all its members share, or "none".
     """
     if isinstance(exc, BaseExceptionGroup):
         actions = {action_for(member) for member in exc.exceptions}

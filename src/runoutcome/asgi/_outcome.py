@@ -26,6 +26,9 @@ _DEPENDENT = {b"content-length", b"etag", b"content-md5", b"digest", b"repr-dige
 """Headers about the bytes of a body."""
 
 
+_BLANK_LINES = (b"\n\n", b"\r\n\r\n")
+
+
 class OutcomeMiddleware:
     """An ASGI application that adds the `outcome` field to the answers of another.
 
@@ -40,7 +43,8 @@ class OutcomeMiddleware:
     def __init__(self, app: App, *, catalog: Catalog | None = None, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self._app = app
         self._catalog = catalog or Catalog.load()
-        self._max_body_bytes = max_body_bytes
+        self.max_body_bytes = max_body_bytes
+        """The length of an answer, or of an event, that is held at most."""
         self.added = 0
         """Bodies and events that got the field."""
         self.unread = 0
@@ -79,11 +83,6 @@ class OutcomeMiddleware:
             return None
         return head + name + with_field(text, ("response", *place), outcome).encode() + ending + more
 
-    @property
-    def max_body_bytes(self) -> int:
-        """The length of an answer, or of an event, that is held at most."""
-        return self._max_body_bytes
-
 
 class _Answer:
     """One answer on its way to the server."""
@@ -91,7 +90,7 @@ class _Answer:
     def __init__(self, middleware: OutcomeMiddleware, send: Send) -> None:
         self._middleware, self._send = middleware, send
         self._start: Message | None = None
-        self._held = b""
+        self._held = bytearray()
         self._pass = self._send_on
 
     async def send(self, message: Message) -> None:
@@ -144,12 +143,14 @@ class _Answer:
             start = {**start, "headers": [*headers, (b"content-length", b"%d" % len(body))]}
             self._middleware.added += 1
         await self._send(start)
-        await self._send({"type": "http.response.body", "body": self._held if body is None else body})
+        await self._send({"type": "http.response.body", "body": bytes(self._held) if body is None else body})
 
     def _rewritten(self) -> bytes | None:
         try:
-            text = _unzipped(self._held, self._middleware.max_body_bytes) if self._is_gzip else self._held
-            body = self._middleware.annotate(text)
+            text = bytes(self._held)
+            body = self._middleware.annotate(
+                _unzipped(text, self._middleware.max_body_bytes) if self._is_gzip else text
+            )
             return body if body is None or not self._is_gzip else _zipped(body)
         except (ValueError, RecursionError, zlib.error):
             self._middleware.unread += 1
@@ -157,7 +158,7 @@ class _Answer:
 
     async def _release(self, *, more_body: bool = True) -> None:
         """Send what is held as it is, and let the rest pass."""
-        start, self._start, held, self._held = self._start, None, self._held, b""
+        start, self._start, held, self._held = self._start, None, bytes(self._held), bytearray()
         self._pass = self._send_on
         if start is not None:
             await self._send(start)
@@ -166,12 +167,13 @@ class _Answer:
 
     async def _split(self, message: Message) -> None:
         """Send the whole events of a stream on, and hold the beginning of the next."""
+        unseen = max(0, len(self._held) - len(_BLANK_LINES[-1]) + 1)  # a blank line may have begun before
         self._held += message.get("body", b"")
         more_body = message.get("more_body", False)
-        whole, self._held = _whole_blocks(self._held)
-        if not more_body:
-            whole, self._held = whole + self._held, b""
-        elif len(self._held) > self._middleware.max_body_bytes:
+        end = _end_of_events(self._held, unseen) if more_body else len(self._held)
+        whole = bytes(self._held[:end])
+        del self._held[:end]
+        if len(self._held) > self._middleware.max_body_bytes:
             self._middleware.unread += 1
             return await self._release()
         if whole or not more_body:
@@ -189,12 +191,10 @@ class _Answer:
         return block if event is None else event
 
 
-def _whole_blocks(text: bytes) -> tuple[bytes, bytes]:
-    """The whole events at the beginning of `text`, and the rest."""
-    end = max(
-        text.rfind(b"\n\n") + 2 if b"\n\n" in text else 0, text.rfind(b"\r\n\r\n") + 4 if b"\r\n\r\n" in text else 0
-    )
-    return text[:end], text[end:]
+def _end_of_events(text: bytearray, start: int) -> int:
+    """The end of the last blank line from `start` on; 0 if there is none."""
+    places = ((text.rfind(line, start), len(line)) for line in _BLANK_LINES)
+    return max(place + length if place >= 0 else 0 for place, length in places)
 
 
 def _blocks(text: bytes) -> list[bytes]:

@@ -26,7 +26,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
-SECTIONS = ("polling", "many", "detection", "simulation", "chaos", "dispatch")
+SECTIONS = ("polling", "many", "detection", "simulation", "chaos", "dispatch", "middleware")
 """The modules, in the order of their sections."""
 PACKAGES = ("runoutcome", "openai", "httpx", "httpx2", "anyio", "pydantic", "uvloop", "aiohttp", "uvicorn")
 """Whose versions matter to the numbers, where they are installed."""

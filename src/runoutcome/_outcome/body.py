@@ -30,9 +30,9 @@ _MAX_COUNT = 2**63  # no count is larger, and Python does not print an int of mo
 
 HEAD_BYTES = 4096
 """Length of the head in which the status is looked for. The API writes it fourth, after id, object and creation."""
-_OPEN = re.compile(r"[ \t\n\r]*\{")
-_NAME = re.compile(r'[ \t\n\r]*"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')
-_COMMA = re.compile(r"[ \t\n\r]*,")
+_NAME = r'[ \t\n\r]*"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*'
+_first_member = re.compile(r"[ \t\n\r]*\{" + _NAME).match
+_next_member = re.compile(r"[ \t\n\r]*," + _NAME).match
 _AGAIN = re.compile(r'"(?:id|object|status)"[ \t\n\r]*:')
 _decode = json.JSONDecoder().raw_decode
 _UNPRINTABLE = 10**4300
@@ -303,13 +303,14 @@ def read_head(content: bytes) -> dict[str, Any] | None:
     if not content[-8:].rstrip().endswith(b"}"):
         return None
     text = content[:HEAD_BYTES].decode("utf-8", "ignore")
-    match, head = _OPEN.match(text), dict[str, Any]()
-    while match and (name := _NAME.match(text, match.end())):
+    member, head = _first_member(text), dict[str, Any]()
+    while member:
+        name = member[1]
         try:
-            head[name[1]], end = _decode(text, name.end())
+            head[name], end = _decode(text, member.end())
         except (ValueError, RecursionError):  # a value that goes beyond the head, or is no JSON
             return None
-        if name[1] == "status":
+        if name == "status":
             return None if len(content) <= HEAD_BYTES and _AGAIN.search(text, end) else head
-        match = _COMMA.match(text, end)
+        member = _next_member(text, end)
     return None

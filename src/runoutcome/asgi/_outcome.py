@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from .._catalog.catalog import Catalog
+from .._outcome.body import read_head, word
 from .._outcome.classify import classify
 from .._outcome.field import place_of, with_field
 
@@ -18,7 +19,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 
 MAX_BODY_BYTES = 32_000_000
 """A longer answer, or a longer event, passes unchanged."""
@@ -58,6 +58,10 @@ class OutcomeMiddleware:
 
     def annotate(self, content: bytes) -> bytes | None:
         """The JSON of a body with the field; None if there is nothing to add. Raises ValueError and RecursionError."""
+        head = read_head(content)
+        surface = self._catalog.surface_of(head.get("object")) if head is not None else None
+        if head is not None and surface is not None and word(head["status"]) in surface.pending:
+            return None  # most answers: the poll of a run that goes on
         text = content.decode()
         document = json.loads(text)
         if not isinstance(document, dict):
@@ -105,10 +109,10 @@ class _Answer:
 
     async def _begin(self, start: Message) -> None:
         headers = {name.lower(): value for name, value in start.get("headers", ())}
-        kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         encoding = headers.get(b"content-encoding", b"identity").strip().lower()
         is_whole = 200 <= start["status"] < 300 and start["status"] != 206 and b"content-range" not in headers
-        is_json = kind == b"application/json" or kind.endswith(b"+json")
+        is_json = kind.endswith((b"/json", b"+json"))
         if not is_whole or not (is_json or kind == b"text/event-stream"):
             return await self._send(start)
         if encoding != b"identity" and (encoding != b"gzip" or not is_json):
@@ -126,31 +130,34 @@ class _Answer:
 
     async def _hold(self, message: Message) -> None:
         """Hold a JSON answer until it is whole."""
-        self._held += message.get("body", b"")
-        if len(self._held) > self._middleware.max_body_bytes:
+        body, more_body = message.get("body", b""), message.get("more_body", False)
+        if not more_body and not self._held:  # whole in one message, as most are: nothing is copied
+            return await self._finish(body)
+        self._held += body
+        if more_body and len(self._held) > self._middleware.max_body_bytes:
             self._middleware.unread += 1
-            await self._release(more_body=message.get("more_body", False))
-        elif not message.get("more_body", False):
-            await self._finish()
+            await self._release(more_body=more_body)
+        elif not more_body:
+            await self._finish(bytes(self._held))
+        return None
 
-    async def _finish(self) -> None:
-        body = self._rewritten()
+    async def _finish(self, held: bytes) -> None:
+        body = self._rewritten(held)
         start, self._start = self._start, None
         assert start is not None
-        headers: Headers = list(start.get("headers", ()))
         if body is not None:
-            headers = [(name, value) for name, value in headers if name.lower() not in _DEPENDENT]
+            headers = [(name, value) for name, value in start.get("headers", ()) if name.lower() not in _DEPENDENT]
             start = {**start, "headers": [*headers, (b"content-length", b"%d" % len(body))]}
             self._middleware.added += 1
         await self._send(start)
-        await self._send({"type": "http.response.body", "body": bytes(self._held) if body is None else body})
+        await self._send({"type": "http.response.body", "body": held if body is None else body})
 
-    def _rewritten(self) -> bytes | None:
+    def _rewritten(self, held: bytes) -> bytes | None:
+        limit = self._middleware.max_body_bytes
         try:
-            text = bytes(self._held)
-            body = self._middleware.annotate(
-                _unzipped(text, self._middleware.max_body_bytes) if self._is_gzip else text
-            )
+            if len(held) > limit:
+                raise ValueError("longer than what is read")
+            body = self._middleware.annotate(_unzipped(held, limit) if self._is_gzip else held)
             return body if body is None or not self._is_gzip else _zipped(body)
         except (ValueError, RecursionError, zlib.error):
             self._middleware.unread += 1

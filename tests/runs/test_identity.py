@@ -57,6 +57,14 @@ def test_whose_a_body_is(response_id: str | None, key: str | None, whose: str) -
     assert known.whose(token, response_id, key) == whose
 
 
+@pytest.mark.parametrize(("response_id", "key", "whose"), [("gw_9", "b-1", "unknown"), ("resp_2", "b-1", "other")])
+def test_whose_a_body_is_when_the_run_has_no_key(response_id: str | None, key: str | None, whose: str) -> None:
+    """The key of a known run proves nothing about an id that a server may have given to that run; its id does."""
+    known = KnownRuns()
+    known.add(ResumeToken("resp_2", key="b-1"))
+    assert known.whose(ResumeToken("gw_8"), response_id, key) == whose
+
+
 def posts_then(*answers: Any) -> Script:
     """A server that makes runs with ids of their own, and answers polls with these, the last one for ever."""
     polls, made = list(answers), list[str]()
@@ -120,6 +128,36 @@ def test_a_body_with_our_key_is_the_runs(worlds: OpenWorld, status: str) -> None
     assert (caught.value.response_id, caught.value.outcome.body_id) == ("resp_1", "gw_2")
     assert caught.value.outcome.to_dict()["body_id"] == "gw_2"
     assert len(script.requests) == 3
+
+
+@pytest.mark.parametrize("method", ["poll", "cancel"])
+def test_the_last_name_of_a_renamed_run_is_good_for_a_request(worlds: OpenWorld, method: str) -> None:
+    """A run that its server names anew in each answer can be polled and cancelled by the id of the returned body."""
+    numbers, sent = iter(range(100)), dict[str, Any]()
+
+    def answer(request: Any) -> Any:
+        if request.method == "POST" and sent:  # the cancel
+            return reply({"error": {"message": "Cannot cancel a completed response."}}, status=400)
+        if request.method == "POST":
+            sent.update(json.loads(request.content)["metadata"])
+        status = "queued" if request.method == "POST" else "completed"
+        return reply(body_of(status, f"gw_{next(numbers)}", metadata=sent))
+
+    world = worlds(answer=Script([answer]))
+
+    if world.colour == "sync":
+        runs = world.runs(world.client())
+        made = runs.create_and_poll(model="gpt-5.5", input="Hi")
+        assert getattr(runs, method)(made.id).status == "completed"
+        return
+
+    async def asynchronously() -> None:
+        async with world.client() as client:
+            runs = world.runs(client)
+            made = await runs.create_and_poll(model="gpt-5.5", input="Hi")
+            assert (await getattr(runs, method)(made.id)).status == "completed"
+
+    asyncio.run(asynchronously())
 
 
 def test_an_id_that_nobody_knows_is_asked_for_once_more(worlds: OpenWorld) -> None:

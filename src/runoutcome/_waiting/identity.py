@@ -42,7 +42,8 @@ class KnownRuns:
             return "other"
         if key is not None and key == token.key:
             return "own"
-        return "other" if self._is_other(token, key) else "unknown"
+        # An id without its key may be one of the names that a server gave to a run of ours: the key is no proof then.
+        return "other" if token.key is not None and self._is_other(token, key) else "unknown"
 
     def _is_other(self, token: ResumeToken, name: str | None) -> bool:
         return name is not None and self._ids.get(name, token.response_id) != token.response_id

@@ -44,8 +44,9 @@ drift: .venv/.installed-test .venv-openai2/.installed-test .venv-openai1/.instal
 	@drifted=; for environment in .venv-openai1 .venv-openai2 .venv; do \
 	  $$environment/bin/runoutcome check || drifted=1; done; test -z "$$drifted"
 
-compat: .venv/.installed-test ## contract tests with real packages, each in its environment; writes docs/compat.md
+compat: .venv/.installed-test ## contract tests with real packages, each in its environment, and servers; writes docs/compat.md and docs/servers.md
 	.venv/bin/python compat/run.py $(COMPAT)
+	.venv/bin/python compat/probe.py
 
 verdicts: .venv/.installed-dev ## foreign clients on the emulator, each in its environment; writes docs/verdicts.md
 	.venv/bin/python -m pytest -c compat/pytest.toml compat/tests/test_drive.py

@@ -24,6 +24,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,15 @@ class Server:
     path: str
     way: str
     key: str = "any"
+    model: str = ""
     environment: str | None = None
 
 
 class Probe:
     """One server as our client meets it. Each public method asks one thing and returns what came of it."""
 
-    def __init__(self, client: openai.OpenAI) -> None:
-        self._client, self._runs = client, Runs(client)
+    def __init__(self, client: openai.OpenAI, model_prefix: str) -> None:
+        self._client, self._runs, self._prefix = client, Runs(client), model_prefix
 
     def completes(self) -> str:
         """A run that completes"""
@@ -76,7 +78,7 @@ class Probe:
 
     def outlasts_the_wait(self) -> str:
         """A run that goes on at the deadline"""
-        run = self._runs.create(model="emulate-stuck", input="Hi")
+        run = self._runs.create(model=self._model("stuck"), input="Hi")
         try:
             self._runs.poll(run, max_wait_seconds=1)
         except WaitTimeoutError as error:
@@ -85,18 +87,18 @@ class Probe:
 
     def is_cancelled(self) -> str:
         """`Runs.cancel` of a pending run"""
-        run = self._runs.create(model="emulate-stuck", input="Hi")
+        run = self._runs.create(model=self._model("stuck"), input="Hi")
         return f"`{self._runs.cancel(run).status}`"
 
     def is_cancelled_late(self) -> str:
         """`Runs.cancel` of a completed run, known by its id only"""
-        run = self._runs.create_and_poll(model="emulate-completed", input="Hi", max_wait_seconds=WAIT_SECONDS)
+        run = self._runs.create_and_poll(model=self._model("completed"), input="Hi", max_wait_seconds=WAIT_SECONDS)
         return f"`{self._runs.cancel(run.id).status}`"
 
     def streams(self) -> str:
         """`create_and_stream`"""
         with self._runs.create_and_stream(
-            model="emulate-completed", input="Hi", max_wait_seconds=WAIT_SECONDS
+            model=self._model("completed"), input="Hi", max_wait_seconds=WAIT_SECONDS
         ) as stream:
             events = list(stream)
             return f"{_counted(events)}, `{stream.get_final_response().status}`"
@@ -104,7 +106,7 @@ class Probe:
     def streams_a_failure(self) -> str:
         """`create_and_stream` of a run that fails"""
         with self._runs.create_and_stream(
-            model="emulate-rate_limit_exceeded", input="Hi", max_wait_seconds=WAIT_SECONDS
+            model=self._model("rate_limit_exceeded"), input="Hi", max_wait_seconds=WAIT_SECONDS
         ) as stream:
             events = list(stream)
             try:
@@ -116,9 +118,9 @@ class Probe:
     def resumes_a_stream(self) -> str:
         """A stream left after two events, and taken up by its token"""
         with self._runs.create_and_stream(
-            model="emulate-completed", input="Hi", max_wait_seconds=WAIT_SECONDS
+            model=self._model("completed"), input="Hi", max_wait_seconds=WAIT_SECONDS
         ) as stream:
-            seen = [next(stream), next(stream)]
+            seen = list(islice(stream, 2))
             token = stream.token
         with self._runs.stream(token, max_wait_seconds=WAIT_SECONDS) as stream:
             rest = list(stream)
@@ -128,7 +130,7 @@ class Probe:
 
     def is_deleted(self) -> str:
         """A poll of a deleted run"""
-        run = self._runs.create_and_poll(model="emulate-completed", input="Hi", max_wait_seconds=WAIT_SECONDS)
+        run = self._runs.create_and_poll(model=self._model("completed"), input="Hi", max_wait_seconds=WAIT_SECONDS)
         self._client.responses.delete(run.id)
         return self._polled(run.id)
 
@@ -138,16 +140,19 @@ class Probe:
 
     def sends_the_field(self) -> str:
         """The `outcome` field in a failed run, read without our package"""
-        run = self._runs.create(model="emulate-rate_limit_exceeded", input="Hi")
+        run = self._runs.create(model=self._model("rate_limit_exceeded"), input="Hi")
         with suppress(RunError):
             self._runs.poll(run, max_wait_seconds=WAIT_SECONDS)
         body: Any = self._client.responses.retrieve(run.id).to_dict()
         field = (body.get("error") or {}).get("outcome") or body.get("outcome")
         return f"`{field['type']}`, retryable: {str(field['retryable']).lower()}" if field else "not sent"
 
+    def _model(self, word: str) -> str:
+        return f"{self._prefix}emulate-{word}"
+
     def _ended(self, word: str) -> str:
         try:
-            run = self._runs.create_and_poll(model=f"emulate-{word}", input="Hi", max_wait_seconds=WAIT_SECONDS)
+            run = self._runs.create_and_poll(model=self._model(word), input="Hi", max_wait_seconds=WAIT_SECONDS)
         except RunError as error:
             return _named(error)
         return f"`{run.status}`"
@@ -215,7 +220,7 @@ def asked(server: Server, environment: Environment | None) -> dict[str, str]:
     """What came of each probe of this server, by its words, and its version."""
     with running(server, environment) as url:
         with openai.OpenAI(base_url=url + server.path, api_key=server.key) as client:
-            probe, found = Probe(client), {"version": _version(server, environment)}
+            probe, found = Probe(client, server.model), {"version": _version(server, environment)}
             for words, ask in PROBES.items():
                 try:
                     found[words] = ask(probe)
@@ -237,14 +242,14 @@ def _version(server: Server, environment: Environment | None) -> str:
 def running(server: Server, environment: Environment | None) -> Iterator[str]:
     """The address of the server while it runs, and with it what it needs. Raises RuntimeError if it does not start."""
     python = environment.interpreter if environment else Path(sys.executable)
-    ports = {name: str(free_port()) for name in ("port", "upstream", "redis")}
+    ports = {name: str(free_port()) for name in ("port", "upstream", "redis", "other")}
     upstream = f"http://127.0.0.1:{ports['upstream']}/v1"
     commands = list[list[str | Path]]()
     if "{upstream}" in server.command:
         commands.append([sys.executable, "-m", "runoutcome", "emulate", "--port", ports["upstream"]])
     if "{redis}" in server.command:
         commands.append(["redis-server", "--port", ports["redis"], "--save", "", "--bind", "127.0.0.1"])
-    filled = [part.format(port=ports["port"], upstream=upstream, redis=ports["redis"]) for part in server.command]
+    filled = [part.format(**{**ports, "upstream": upstream}) for part in server.command]
     script = [str(SERVERS / filled[0]), *filled[1:]] if filled[0].endswith(".py") else filled
     commands.append([python, *script])
     variables = {**os.environ, **(environment.variables if environment else {})}
@@ -308,11 +313,11 @@ def page(servers: list[Server], results: Mapping[str, Mapping[str, str]], left_o
 HEAD = """\
 # Servers
 
-What our client makes of each server of background runs that can be run here. `make servers` starts them, asks, and
-writes this page. Measured on {date}, with openai {openai}.
+What our client makes of each server of background runs that can be run here. `python compat/probe.py`, a part of
+`make compat`, starts them, asks, and writes this page. Measured on {date}, with openai {openai}.
 
-Each server but the emulator is an ASGI application behind `runoutcome.asgi.OutcomeMiddleware`. The LiteLLM proxy has
-an emulator as its upstream. The agent of Microsoft's server ends as the name of the model says.
+Each server but the emulator is an ASGI application behind [`OutcomeMiddleware`](wire.md). The LiteLLM proxy has an
+emulator as its upstream; OGX has chat completions, and Microsoft's server an agent, that end as the model's name says.
 
 """
 TAIL = """
@@ -322,6 +327,9 @@ What follows for you:
 
 - LiteLLM's polling via Redis keeps the status of a failed run and loses its error. The outcome is then that of a
   failure without any detail: not retryable. Let the proxy pass the creates on if you need the codes.
+- With polling via Redis, LiteLLM writes `cancelled` over a result: cancel with the response that you have, not its id.
+  A response that has ended is returned without a request. Its stream is no stream, so the run is polled.
+- OGX refuses a background create with `stream`: use `create_and_poll`.
 - Ids of LiteLLM name the run anew in each answer. `Runs` polls by the first (`Outcome.body_id` has the body's own).
 """
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from command import ARGV, REAL_TIME_SECONDS, call, environment, signalled, started
-from job_files import job, read, submitted, wait_until, write
+from job_files import count, job, read, submitted, wait_until, write
 
+from runoutcome.batch import Store, read_jobs
 from runoutcome.testing import Emulator
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
@@ -78,10 +81,13 @@ def test_a_full_disk_says_what_was_paid_for(tmp_path: Path, emulator: Emulator, 
     """A run whose id cannot be noted is printed with a token that works, and nothing more is submitted."""
     jobs = write(tmp_path / "jobs.jsonl", [job("one"), job("two")])
     output = tmp_path / "out.jsonl"
-    call("run", jobs, "-o", tmp_path / "measured.jsonl", **settings)
-    intent = (tmp_path / "measured.jsonl.runs").read_bytes().index(b"\n")
     before = len(emulator.runs)
     # A limit on the size of files stands in for a full disk: the intent fits, the id after it does not.
+    measured = Store(tmp_path / "measured.jsonl")
+    measured.check(read_jobs(jobs))
+    with measured:
+        measured.note(read_jobs(jobs)[0], "submitting", key="0123456789ab/one-1").result()
+        intent = (tmp_path / "measured.jsonl.db-wal").stat().st_size
     limited = (
         "import os, resource, sys; size = int(sys.argv[1]); resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)); "
         "os.execv(sys.argv[2], sys.argv[2:])"
@@ -97,7 +103,7 @@ def test_a_full_disk_says_what_was_paid_for(tmp_path: Path, emulator: Emulator, 
         check=False,
     )
     assert (done.returncode, len(emulator.runs)) == (3, before + 1), done
-    assert f"runoutcome: {output}.runs: File too large" in done.stderr
+    assert f"runoutcome: {output}.db: d" in done.stderr  # "disk I/O error", or "database or disk is full"
     (token,) = [line.split("  ")[2] for line in done.stderr.splitlines() if line.startswith("  one  ")]
     assert json.loads(token)["id"] == emulator.runs[-1].id
     assert call("wait", token, **settings).returncode == 0
@@ -111,17 +117,18 @@ def test_a_post_without_an_answer_is_listed_with_its_key(tmp_path: Path) -> None
     """A second Ctrl-C while a POST is in flight prints the key to look for; the next call holds the job."""
     jobs = write(tmp_path / "jobs.jsonl", [job("one")])
     output = tmp_path / "out.jsonl"
-    journal = tmp_path / "out.jsonl.runs"
+    journal = tmp_path / "out.jsonl.db"
     slow = {"faults": [{"route": "create", "fault": {"stall_seconds": 30}}]}
     with Emulator(slow) as emulator:
         settings = {"OPENAI_BASE_URL": emulator.base_url, "OPENAI_API_KEY": "any"}
         with started("run", jobs, "-o", output, **settings) as process:
-            wait_until(lambda: journal.exists() and journal.read_bytes().endswith(b"\n"))
+            wait_until(lambda: count(output, "SELECT count(*) FROM attempts") == 1)
             process.send_signal(signal.SIGINT)
             assert process.stdout is not None
             assert process.stdout.readline().startswith("Stopping")
             done = signalled(process)
-    key = read(journal)[0]["key"]
+    with closing(sqlite3.connect(journal)) as db:
+        ((key,),) = db.execute("SELECT key FROM attempts")
     assert done.returncode == 130, done
     assert f"  one  {key}\n" in done.stderr
     again = call("run", jobs, "-o", output, OPENAI_API_KEY="any", OPENAI_BASE_URL=emulator.base_url)

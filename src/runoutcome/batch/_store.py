@@ -272,12 +272,13 @@ class Store:
         """Complete the journal by lines that it lacks; return the lines that the results lack."""
         self._batch.unanswered(db)
         ended = reading.read_ended(db, self._batch.id)
-        for custom_id in self.results.keys() - ended:
+        for custom_id in self.results.keys() - ended.keys():
             row, line = self.results[custom_id], self.results.data_of(custom_id) + b"\n"
             is_forgotten = custom_id not in self.past
             self._batch.ended(db, custom_id, Ending.of_row(row), line, is_forgotten=is_forgotten)
         lines: list[ResultLine] = []
-        for custom_id in sorted(ended - self.results.keys()):
+        missing = [custom_id for custom_id in ended if custom_id not in self.results]
+        for custom_id in missing:
             kept = reading.read_line(db, self._batch.id, custom_id)
             if kept is None:
                 self._batch.reopen(db, custom_id)
@@ -285,7 +286,7 @@ class Store:
                 lines.append(ResultLine(custom_id, kept))
         if lines:
             self.notes.append(f"{self.results_path} lacked results: {len(lines)} written anew from the journal.")
-        if lost := len(ended - self.results.keys()) - len(lines):
+        if lost := len(missing) - len(lines):
             self.notes.append(f"{self.results_path} lacked results without a kept body: {lost} asked for again.")
         self.past = reading.read_past(db, self._batch.id)
         return lines

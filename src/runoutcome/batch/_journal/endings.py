@@ -65,10 +65,10 @@ class Ending(NamedTuple):
 
 def _tokens(usage: object) -> list[int | None]:
     """Return the token counts of an outcome, in the order of the fields."""
-    counts = _mapping(usage)
+    counts = {name: count for name, count in _mapping(usage).items() if type(count) is int and 0 <= count <= _LARGEST}
+    total = total_tokens(Outcome("terminal", usage=counts))
     names = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
-    numbers = [*map(counts.get, names), total_tokens(Outcome("terminal", usage=counts))]
-    return [number if number is not None and number <= _LARGEST else None for number in numbers]
+    return [*map(counts.get, names), total if total is not None and total <= _LARGEST else None]
 
 
 def _state(status: object) -> str:

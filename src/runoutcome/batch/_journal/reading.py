@@ -8,7 +8,6 @@ from typing import NamedTuple
 from .transitions import Event
 
 ENDS = ("completed", "failed", "incomplete", "cancelled", "expired", "refused")
-_ENDED = f"jobs.state IN {ENDS}"
 
 
 @dataclass(frozen=True)
@@ -79,9 +78,11 @@ def read_jobs_of(db: sqlite3.Connection, batch: int) -> dict[str, JobRow]:
     return {key: JobRow(digest, line, bool(was_submitted)) for key, digest, line, was_submitted in rows}
 
 
-def read_ended(db: sqlite3.Connection, batch: int) -> set[str]:
-    """Return the keys of the jobs that have ended."""
-    return {key for (key,) in db.execute(f"SELECT key FROM jobs WHERE batch = ? AND {_ENDED}", (batch,))}
+def read_ended(db: sqlite3.Connection, batch: int) -> dict[str, None]:
+    """Return the keys of the jobs that have ended, in the order of their ends."""
+    last_event = "(SELECT max(id) FROM events WHERE job = jobs.id)"
+    rows = db.execute(f"SELECT key FROM jobs WHERE batch = ? AND state IN {ENDS} ORDER BY {last_event}", (batch,))
+    return dict.fromkeys(key for (key,) in rows)
 
 
 def read_line(db: sqlite3.Connection, batch: int, key: str) -> bytes | None:

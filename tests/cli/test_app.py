@@ -14,7 +14,19 @@ from runoutcome import CATALOG_VERSION, __version__
 from runoutcome.cli._output.text import counted, sentence
 from runoutcome.testing import scenario_names
 
-COMMANDS = ("explain", "catalog", "check", "wait", "cancel", "run", "demo", "emulate", "doctor", "completion")
+COMMANDS = (
+    "explain",
+    "catalog",
+    "check",
+    "wait",
+    "cancel",
+    "run",
+    "demo",
+    "emulate",
+    "gateway",
+    "doctor",
+    "completion",
+)
 
 
 def without(modules: list[str], *words: str) -> Done:

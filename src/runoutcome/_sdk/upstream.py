@@ -78,12 +78,13 @@ class Upstream:
         timeouts = {"connect": connect_seconds, "read": silence_seconds, "write": silence_seconds, "pool": None}
         self._extensions = {"timeout": timeouts}
         try:
+            proxy = _proxy_of(library, self._url)
             self._transport = library.AsyncHTTPTransport(
-                limits=library.Limits(max_connections=None, max_keepalive_connections=_IDLE_CONNECTIONS),
-                proxy=_proxy_of(library, self._url),
+                limits=library.Limits(max_connections=None, max_keepalive_connections=_IDLE_CONNECTIONS), proxy=proxy
             )
         except (ImportError, ValueError, OSError) as error:
             raise UnusableUpstreamError(f"the proxy or the certificates of the environment: {error}") from None
+        self._is_forwarded = proxy is not None and self._url.scheme == "http"
 
     @property
     def name(self) -> str:
@@ -107,12 +108,14 @@ class Upstream:
 
         `Host` is set. Raises UpstreamError, also while the body of the answer is read; `body` may raise what it likes.
         """
+        # A proxy that forwards gets the whole URL, which the library writes; else the target goes as it is, unquoted.
+        path, exact = (target, {}) if self._is_forwarded else (b"/", {"target": target})
         request = self._library.Request(
             method,
-            self._url.copy_with(raw_path=b"/"),
+            self._url.copy_with(raw_path=path),
             headers=[(b"host", self._url.netloc), *headers],
             content=body,
-            extensions={**self._extensions, "target": target},
+            extensions={**self._extensions, **exact},
         )
         try:
             response = await self._transport.handle_async_request(request)

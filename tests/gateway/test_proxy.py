@@ -18,7 +18,6 @@ from hypothesis import given, strategies as st
 from runoutcome.gateway import Gateway, GatewayError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nok"
-KEY = "sk-secret-of-the-test"
 
 
 def gateway_before(answer: Callable[[Connection], None], stack: ExitStack, **options: Any) -> str:
@@ -65,11 +64,10 @@ def test_a_request_arrives_as_it_was_sent(stack: ExitStack) -> None:
     address, seen = seen_by(stack)
     body = bytes(range(256))
     request = (
-        b"PATCH /v1/a%2Fb/../c|d?x=%20&x=2&&y HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
-        + KEY.encode()
-        + b"\r\n"
+        b"PATCH /v1/a%2Fb/../c|d?x=%20&x=2&&y HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer k\r\n"
         b"api-key: k\r\nX-Twice: 1\r\nX-Twice: 2\r\nExpect: 100-continue\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n"
-        b"Keep-Alive: 5\r\nTE: trailers\r\nProxy-Authorization: Basic x\r\nContent-Length: 256\r\n\r\n" + body
+        b"Keep-Alive: 5\r\nTE: trailers\r\nx-runoutcome-strict: off\r\nProxy-Authorization: Basic x\r\n"
+        b"Content-Length: 256\r\n\r\n" + body
     )
     answer = raw_exchange(address, request)
     assert answer.startswith(b"HTTP/1.1 100 ")
@@ -80,7 +78,7 @@ def test_a_request_arrives_as_it_was_sent(stack: ExitStack) -> None:
     assert sorted(only.headers) == sorted(
         [
             (b"host", dict(only.headers)[b"host"]),
-            (b"authorization", b"Bearer " + KEY.encode()),
+            (b"authorization", b"Bearer k"),
             (b"api-key", b"k"),
             (b"x-twice", b"1"),
             (b"x-twice", b"2"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from .._catalog.catalog import Catalog
 from .._host_check import HostCheck
 from .._sdk.upstream import UnusableUpstreamError, Upstream, UpstreamError
 from ..asgi import OutcomeMiddleware
 from ._errors import GatewayError, error_answer, failure_answer
 from ._headers import values_of
-from ._proxy import Message, Proxy, Receive, Send
+from ._proxy import App, Message, Proxy, Receive, Send
+from ._strict import StrictPolls
 
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 900.0
@@ -23,7 +25,8 @@ class Gateway:
         uvicorn.run(Gateway("https://api.openai.com/v1"), port=8080)
 
     `upstream` is a base URL of the API. A path that begins with its path is passed on as it is; any other is appended
-    to it. `silence_seconds` is the time without a byte after which the gateway gives up. `allowed_hosts` are names,
+    to it. With `strict`, the poll of a failed or incomplete run is answered with an HTTP error. `catalog` may have
+    overlays. `silence_seconds` is the time without a byte after which the gateway gives up. `allowed_hosts` are names,
     besides those of this machine, that clients may have in `Host`. `report` gets a line for each request without an
     answer of the upstream; no header or query is in it. Raises GatewayError for a URL that cannot be used.
     """
@@ -34,6 +37,8 @@ class Gateway:
         self,
         upstream: str,
         *,
+        strict: bool = False,
+        catalog: Catalog | None = None,
         silence_seconds: float = SILENCE_SECONDS,
         allowed_hosts: Collection[str] = (),
         report: Callable[[str], None] | None = None,
@@ -45,7 +50,8 @@ class Gateway:
         except UnusableUpstreamError as error:
             raise GatewayError(f"upstream: {error}") from None
         self._report = report
-        self._outcomes = OutcomeMiddleware(Proxy(self._upstream))
+        outcomes = OutcomeMiddleware(Proxy(self._upstream), catalog=catalog)
+        self._inner: App = StrictPolls(outcomes, catalog=catalog) if strict else outcomes
         self._app = HostCheck(self._answered, allowed_hosts, hint=_HINT)
 
     @property
@@ -93,7 +99,7 @@ class Gateway:
         refusal = _refusal(scope)
         try:
             if refusal is None:
-                return await self._outcomes(scope, receive, send_on)
+                return await self._inner(scope, receive, send_on)
         except UpstreamError as error:
             refusal = failure_answer(error, self.upstream, scope["method"])
             self._tell(scope, f"{error.kind}: {error}")

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 Headers = Sequence[tuple[bytes, bytes]]
 
+STRICT = b"x-runoutcome-strict"
+"""Header by which a client says `off`: its polls are answered as they are."""
+_OWN = frozenset({b"host", b"accept-encoding", STRICT})
 _HOP_BY_HOP = frozenset(
     {
         *(b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"),
@@ -30,7 +33,7 @@ def end_to_end(headers: Headers) -> list[tuple[bytes, bytes]]:
 
 def upstream_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
     """The headers of a request for the upstream. It is asked for no compression but gzip, the one that is read."""
-    passed = [(name, value) for name, value in end_to_end(headers) if name not in (b"host", b"accept-encoding")]
+    passed = [(name, value) for name, value in end_to_end(headers) if name not in _OWN]
     accepted = values_of(headers, b"accept-encoding")
     if accepted:
         passed.append((b"accept-encoding", b"gzip" if any(map(_is_gzip, accepted)) else b"identity"))

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ..._host_check import is_loopback
+from .._catalog.overlays import catalog_in_use
 from .._errors import Exit, UserError, exit_codes
 from .._output.console import print_command, print_json, print_line, stderr, stdout
 
@@ -27,6 +28,9 @@ def gateway(
     timeout: Annotated[
         float, typer.Option(help="Seconds without a byte from the API, after which a request fails.")
     ] = 900.0,
+    strict: Annotated[
+        bool, typer.Option(help="Answer polls of failed and incomplete runs with an HTTP error.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON once it listens.")] = False,
 ) -> None:
     """Serve a proxy of the API that says what failures mean."""
@@ -34,7 +38,14 @@ def gateway(
         from ...gateway import Gateway, serve
 
         names = [*(allow_host or ()), *(() if host in _ANY_ADDRESS or is_loopback(host) else (host,))]
-        app = Gateway(upstream, silence_seconds=timeout, allowed_hosts=names, report=_report)
+        app = Gateway(
+            upstream,
+            strict=strict,
+            catalog=catalog_in_use(),
+            silence_seconds=timeout,
+            allowed_hosts=names,
+            report=_report,
+        )
         logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())  # the gateway reports by itself
 
         def on_ready(base_url: str) -> None:

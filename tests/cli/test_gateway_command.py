@@ -8,6 +8,7 @@ import socket
 import subprocess
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from command import Done, call, complaint, signalled, started
@@ -60,6 +61,36 @@ def test_no_key_is_printed() -> None:
     assert (done.returncode, done.stderr.count("\n")) == (0, 1)
     assert done.stderr.startswith("GET /v1/responses: connect_error: ")
     assert KEY not in done.stdout + done.stderr + answer
+
+
+def test_a_recording_is_replayed(emulator: Emulator, tmp_path: Path) -> None:
+    """`emulate --replay` gives the answers that `gateway --record` has written, and ends as the emulator does."""
+    path = tmp_path / "seen.jsonl"
+    with started("gateway", "--json", "--upstream", emulator.base_url, "--record", path) as process:
+        with OpenAI(base_url=json.loads(line_of(process))["base_url"], api_key=KEY) as client:
+            run = client.responses.create(model="m", input="i", background=True)
+        assert signalled(process) == Done(0, "", "")
+    with started("emulate", "--json", "--replay", path, "--speed", "100") as process:
+        told = json.loads(line_of(process))
+        assert told == {"base_url": told["base_url"], "replay": str(path), "api_key": "emulated"}
+        with OpenAI(base_url=told["base_url"], api_key=KEY) as client:
+            assert client.responses.create(model="m", input="i", background=True).id == run.id
+        assert signalled(process) == Done(0, "", "")
+    with started("emulate", "--replay", path) as process:
+        assert line_of(process).startswith("Replay on http://127.0.0.1:")
+        assert line_of(process).startswith("  export OPENAI_BASE_URL=")
+        assert line_of(process) == "  export OPENAI_API_KEY=emulated\n"
+        assert signalled(process) == Done(0, "", "Ctrl-C stops it.\n")
+
+
+def test_a_file_that_is_no_recording(tmp_path: Path) -> None:
+    """One line names the file; options about a scenario are refused beside it."""
+    path = tmp_path / "x.jsonl"
+    path.write_text("{}\n", "utf-8")
+    assert "x.jsonl is no recording of a gateway" in complaint(call("emulate", "--replay", path))
+    assert "without --seed, --verdict" in complaint(call("emulate", "--replay", path, "--seed", "1", "--verdict"))
+    assert "exists" in complaint(call("gateway", "--upstream", "https://x/v1", "--record", path))
+    assert "needs --record" in complaint(call("gateway", "--upstream", "https://x/v1", "--record-content"))
 
 
 def test_a_port_that_is_taken() -> None:

@@ -177,14 +177,14 @@ class _Answer:
         unseen = max(0, len(self._held) - len(_BLANK_LINES[-1]) + 1)  # a blank line may have begun before
         self._held += message.get("body", b"")
         more_body = message.get("more_body", False)
-        end = _end_of_events(self._held, unseen) if more_body else len(self._held)
+        end = end_of_events(self._held, unseen) if more_body else len(self._held)
         whole = bytes(self._held[:end])
         del self._held[:end]
         if len(self._held) > self._middleware.max_body_bytes:
             self._middleware.unread += 1
             return await self._release()
         if whole or not more_body:
-            blocks = b"".join(map(self._rewritten_event, _blocks(whole)))
+            blocks = b"".join(map(self._rewritten_event, blocks_of(whole)))
             await self._send({"type": "http.response.body", "body": blocks, "more_body": more_body})
         return None
 
@@ -198,13 +198,13 @@ class _Answer:
         return block if event is None else event
 
 
-def _end_of_events(text: bytearray, start: int) -> int:
+def end_of_events(text: bytearray, start: int) -> int:
     """The end of the last blank line from `start` on; 0 if there is none."""
     places = ((text.rfind(line, start), len(line)) for line in _BLANK_LINES)
     return max(place + length if place >= 0 else 0 for place, length in places)
 
 
-def _blocks(text: bytes) -> list[bytes]:
+def blocks_of(text: bytes) -> list[bytes]:
     """The events of a text, each with the blank line after it."""
     blocks, block = list[bytes](), b""
     for line in text.splitlines(keepends=True):

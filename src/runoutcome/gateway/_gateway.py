@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 
 from .._catalog.catalog import Catalog
@@ -11,6 +12,7 @@ from ..asgi import OutcomeMiddleware
 from ._errors import GatewayError, error_answer, failure_answer
 from ._headers import values_of
 from ._proxy import App, Message, Proxy, Receive, Send
+from ._recorder import Recorder, Recording
 from ._strict import StrictPolls
 
 CONNECT_SECONDS = 10.0
@@ -26,9 +28,11 @@ class Gateway:
 
     `upstream` is a base URL of the API. A path that begins with its path is passed on as it is; any other is appended
     to it. With `strict`, the poll of a failed or incomplete run is answered with an HTTP error. `catalog` may have
-    overlays. `silence_seconds` is the time without a byte after which the gateway gives up. `allowed_hosts` are names,
-    besides those of this machine, that clients may have in `Host`. `report` gets a line for each request without an
-    answer of the upstream; no header or query is in it. Raises GatewayError for a URL that cannot be used.
+    overlays. `record` is a new file that gets what passes, for `runoutcome.testing.Replay`: without keys, and without
+    prompts and outputs unless `record_content`. `silence_seconds` is the time without a byte after which the gateway
+    gives up. `allowed_hosts` are names, besides those of this machine, that clients may have in `Host`. `report` gets a
+    line for each request without an answer of the upstream; no header or query is in it. Raises GatewayError for a URL
+    or a file that cannot be used.
     """
 
     __module__ = "runoutcome.gateway"
@@ -39,6 +43,8 @@ class Gateway:
         *,
         strict: bool = False,
         catalog: Catalog | None = None,
+        record: str | os.PathLike[str] | None = None,
+        record_content: bool = False,
         silence_seconds: float = SILENCE_SECONDS,
         allowed_hosts: Collection[str] = (),
         report: Callable[[str], None] | None = None,
@@ -50,7 +56,12 @@ class Gateway:
         except UnusableUpstreamError as error:
             raise GatewayError(f"upstream: {error}") from None
         self._report = report
-        outcomes = OutcomeMiddleware(Proxy(self._upstream), catalog=catalog)
+        proxy: App = Proxy(self._upstream)
+        self._recording: Recording | None = None
+        if record is not None:
+            self._recording = Recording(record, base_path=self.base_path, with_content=record_content, report=report)
+            proxy = Recorder(proxy, self._recording, self.upstream)
+        outcomes = OutcomeMiddleware(proxy, catalog=catalog)
         self._inner: App = StrictPolls(outcomes, catalog=catalog) if strict else outcomes
         self._app = HostCheck(self._answered, allowed_hosts, hint=_HINT)
 
@@ -77,7 +88,9 @@ class Gateway:
             await self._app(scope, receive, send)
 
     async def aclose(self) -> None:
-        """Close the connections to the upstream."""
+        """Close the connections to the upstream, and the recording."""
+        if self._recording is not None:
+            self._recording.close()
         await self._upstream.aclose()
 
     async def _live(self, receive: Receive, send: Send) -> None:

@@ -31,9 +31,15 @@ def gateway(
     strict: Annotated[
         bool, typer.Option(help="Answer polls of failed and incomplete runs with an HTTP error.")
     ] = False,
+    record: Annotated[
+        str | None, typer.Option(help="New file for what passes, without keys: for emulate --replay.")
+    ] = None,
+    record_content: Annotated[bool, typer.Option(help="Record prompts and outputs too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON once it listens.")] = False,
 ) -> None:
     """Serve a proxy of the API that says what failures mean."""
+    if record_content and record is None:
+        raise UserError("--record-content needs --record FILE")
     with _user_errors():
         from ...gateway import Gateway, serve
 
@@ -42,6 +48,8 @@ def gateway(
             upstream,
             strict=strict,
             catalog=catalog_in_use(),
+            record=record,
+            record_content=record_content,
             silence_seconds=timeout,
             allowed_hosts=names,
             report=_report,

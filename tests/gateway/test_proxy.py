@@ -8,6 +8,8 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -155,7 +157,10 @@ def framed(body: bytes, framing: str, cuts: int) -> tuple[bytes, bytes]:
 
 @given(data=st.data())
 def test_any_answer_passes_byte_for_byte(data: st.DataObject) -> None:
-    """Status, headers and body of an arbitrary answer are the same after the gateway, whatever its framing."""
+    """Status, headers and body of an arbitrary answer are the same after the gateway, whatever its framing.
+
+    It records and is strict, too: neither touches an answer that is none of a failed run.
+    """
     status = data.draw(st.sampled_from([200, 201, 202, 302, 400, 404, 409, 429, 500, 503, 599]))
     body = data.draw(
         st.binary(max_size=300) | st.sampled_from([b"data: {}\n\n", b'{"id": 1}', b"{", gzip.compress(b"{}")])
@@ -167,7 +172,7 @@ def test_any_answer_passes_byte_for_byte(data: st.DataObject) -> None:
     lines = b"".join(b"%s: %s\r\n" % pair for pair in [*headers, *zipped])
     head = b"HTTP/1.1 %d Any\r\nContent-Type: %s\r\nLocation: http://[\r\n%s%sConnection: close\r\n\r\n"
     ANSWERS.answer = head % (status, kind, lines, framing) + wire
-    response, received = get(ANSWERS.address())
+    response, received = get(ANSWERS.address(), "/v1/responses/resp_1")
     assert (response.status, received) == (status, body)
     expected = [(name.decode(), value.decode("latin-1")) for name, value in [*headers, *zipped]]
     passed = [
@@ -183,13 +188,16 @@ class _Answers:
     answer = b""
 
     def __init__(self) -> None:
+        self.reports: list[str] = []
         self._stack = ExitStack()
         self._address: str | None = None
 
     def address(self) -> str:
         """The gateway, started for the first example."""
         if self._address is None:
-            self._address = gateway_before(self._handle, self._stack)
+            folder = Path(self._stack.enter_context(TemporaryDirectory()))
+            options = {"strict": True, "record": folder / "recording", "report": self.reports.append}
+            self._address = gateway_before(self._handle, self._stack, **options)
         return self._address
 
     def close(self) -> None:
@@ -208,6 +216,7 @@ ANSWERS = _Answers()
 def _shared() -> Iterator[None]:
     yield
     ANSWERS.close()
+    assert ANSWERS.reports == []
 
 
 def test_a_redirect_is_not_followed(stack: ExitStack) -> None:
@@ -417,6 +426,25 @@ def test_a_proxy_of_the_environment(stack: ExitStack, monkeypatch: pytest.Monkey
     assert (get(remote)[1], lines) == (b"ok", [b"GET http://api.example.test/v1/x HTTP/1.1"])
     local, seen = seen_by(stack)
     assert (get(local)[1], len(seen), len(lines)) == (b"ok", 1, 1)
+
+
+def test_a_tunnel_that_is_refused(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For https a proxy is asked for a tunnel; if it refuses, the request was not sent, and it has seen no key."""
+    seen: list[Connection] = []
+
+    def handle(connection: Connection) -> None:
+        connection.read_whole()
+        seen.append(connection)
+        connection.send(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, stack.enter_context(upstream(handle)).removesuffix("/v1"))
+    address = stack.enter_context(gateway_to("https://api.example.test/v1"))
+    response, body = get(address, method="POST", headers={"Authorization": "Bearer k"})
+    assert (response.status, error_of(body)["code"]) == (502, "gateway_connect_error")
+    assert "407" in error_of(body)["message"]
+    assert [connection.lines[0] for connection in seen] == [b"CONNECT api.example.test:443 HTTP/1.1"]
+    assert b"Bearer" not in seen[0].head
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,27 @@ def test_a_full_disk_does_not_break_the_traffic(path: Path, monkeypatch: pytest.
     assert reports == ["the recording ends here, requests still pass: No space left on device"]
 
 
+def test_a_fault_of_the_recorder_does_not_break_the_traffic(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exchange that cannot be noted passes, and the next one is recorded again."""
+    reports: list[str] = []
+    faults = iter([KeyError("x")])
+
+    def headers(_: Any) -> Any:
+        for fault in faults:
+            raise fault
+        return []
+
+    monkeypatch.setattr("runoutcome.gateway._recorder.recorded_headers", headers)
+    address = f"http://127.0.0.1:{free_port()}/v1"
+    with gateway_to(address, record=path, report=reports.append) as gateway, client_of(gateway) as client:
+        for _ in range(2):
+            with pytest.raises(openai.InternalServerError):
+                client.responses.retrieve("resp_1")
+    seen = [line for line in lines_of(path) if line.get("n") == 2]
+    assert [line.keys() - {"n", "at"} for line in seen] == [{"request"}, {"answer"}, {"body"}, {"end"}]
+    assert reports[0] == "request 1 is not recorded: KeyError"
+
+
 def test_a_line_that_was_begun_is_taken_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a line of a full disk is cut off."""
     recording = Recording(path, base_path="/v1")

@@ -84,7 +84,7 @@ class Upstream:
             )
         except (ImportError, ValueError, OSError) as error:
             raise UnusableUpstreamError(f"the proxy or the certificates of the environment: {error}") from None
-        self._is_forwarded = proxy is not None and self._url.scheme == "http"
+        self._is_proxied = proxy is not None
 
     @property
     def name(self) -> str:
@@ -108,8 +108,8 @@ class Upstream:
 
         `Host` is set. Raises UpstreamError, also while the body of the answer is read; `body` may raise what it likes.
         """
-        # A proxy that forwards gets the whole URL, which the library writes; else the target goes as it is, unquoted.
-        path, exact = (target, {}) if self._is_forwarded else (b"/", {"target": target})
+        # The target goes as it is, unquoted; but httpcore 1.0 would send it to a proxy too, in place of a whole URL.
+        path, exact = (target, {}) if self._is_proxied else (b"/", {"target": target})
         request = self._library.Request(
             method,
             self._url.copy_with(raw_path=path),

@@ -24,7 +24,7 @@ _HINT = "Another name is allowed by runoutcome gateway --allow-host NAME."
 class Gateway:
     """An ASGI application that passes all requests on to `upstream`, and adds the `outcome` field to failed runs.
 
-        uvicorn.run(Gateway("https://api.openai.com/v1"), port=8080)
+        serve(Gateway("https://api.openai.com/v1"), port=8080)
 
     `upstream` is a base URL of the API. A path that begins with its path is passed on as it is; any other is appended
     to it. With `strict`, the poll of a failed or incomplete run is answered with an HTTP error. `catalog` may have

@@ -79,8 +79,12 @@ class Recording:
             with suppress(OSError):
                 os.ftruncate(self._file, self._size)  # the beginning of a line
             self.close()
-            if self._report is not None:
-                self._report(f"the recording ends here, requests still pass: {error.strerror}")
+            self.report(f"the recording ends here, requests still pass: {error.strerror}")
+
+    def report(self, line: str) -> None:
+        """Say what is not recorded."""
+        if self._report is not None:
+            self._report(line)
 
     def close(self) -> None:
         """Close the file."""
@@ -104,20 +108,20 @@ class Recorder:
 
         async def receive_noted() -> Message:
             message = await receive()
-            exchange.note_received(message)
+            exchange.note(exchange.note_received, message)
             return message
 
         async def send_noted(message: Message) -> None:
-            exchange.note_sent(message)
+            exchange.note(exchange.note_sent, message)
             await send(message)
 
         try:
             await self._app(scope, receive_noted, send_noted)
         except UpstreamError as error:
-            exchange.note_failure(error, self._upstream)
+            exchange.note(exchange.note_failure, error, self._upstream)
             raise
         finally:
-            exchange.end("client_left")
+            exchange.note(exchange.end, "client_left")
 
 
 class _Exchange:
@@ -130,6 +134,15 @@ class _Exchange:
         self._request = _Body(scope["headers"], with_content=recording.with_content)
         self._answer: _Body | None = None
         self._is_told = self._is_over = False
+
+    def note(self, step: Callable[..., None], *values: Any) -> None:
+        """Take a step. A fault in it ends the notes of this exchange, and not the exchange."""
+        try:
+            step(*values)
+        except Exception as error:  # noqa: BLE001 - the traffic goes on
+            self._is_told = self._is_over = True
+            self._answer = None
+            self._recording.report(f"request {self._number} is not recorded: {type(error).__name__}")
 
     def note_received(self, message: Message) -> None:
         """Note a part of the request."""
@@ -205,15 +218,12 @@ class _Body:
         """Take some bytes; returns the events that are whole now."""
         unseen = max(0, len(self._held) - 3)
         self._length += len(content)
-        if self._length <= MAX_BODY_BYTES or self._is_stream:
-            self._held += content
-        else:
-            self._held.clear()
-        if not self._is_stream:
-            return []
-        end = end_of_events(self._held, unseen)
+        self._held += content
+        end = end_of_events(self._held, unseen) if self._is_stream else 0
         whole = bytes(self._held[:end])
         del self._held[:end]
+        if max(len(self._held), 0 if self._is_stream else self._length) > MAX_BODY_BYTES:
+            self._held.clear()
         return [self._event(block) for block in blocks_of(whole)]
 
     def rest(self) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ NO_STATUS = 424
 """Failed Dependency, for a run whose failure has no HTTP error status: no SDK sends such a request again by itself."""
 RESPONSE_ID = b"x-runoutcome-response-id"
 
-_POLL = re.compile(rb"/responses/([^/]+)/?")
+_POLL = re.compile(rb"/responses/([^/]+)/?\Z")
 _DROPPED = BODY_HEADERS | {b"content-type", b"content-encoding", b"x-should-retry", b"retry-after", b"retry-after-ms"}
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]{1,2000}")
 
@@ -41,7 +41,7 @@ class StrictPolls:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Handle an http scope. Raises what the application raises."""
-        match = re.search(_POLL.pattern + rb"\Z", scope["raw_path"])
+        match = _POLL.search(scope["raw_path"])
         if scope["method"] != "GET" or match is None or b"off" in values_of(scope["headers"], STRICT):
             return await self._app(scope, receive, send)
         start: Message | None = None

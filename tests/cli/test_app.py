@@ -122,6 +122,13 @@ def test_without_its_extra_the_command_says_what_to_install(module: str) -> None
     assert done.stderr == 'The command line needs its extra: pip install "runoutcome[cli]"\n'
 
 
+def test_without_its_extra_the_gateway_says_what_to_install() -> None:
+    """Without uvicorn `gateway` prints one line that names its extra, and exits 2; starlette is not needed."""
+    line = complaint(without(["uvicorn"], "gateway", "--upstream", "https://x/v1"))
+    assert line == 'runoutcome: the gateway needs its extra: pip install "runoutcome[gateway]"'
+    assert "the URL of the API" in complaint(without(["starlette"], "gateway", "--upstream", "x"))
+
+
 def test_without_its_extra_the_emulator_says_what_to_install() -> None:
     """Without starlette and uvicorn `emulate` prints one line that names its extra, and exits 2."""
     line = complaint(without(["starlette", "uvicorn"], "emulate"))

@@ -93,12 +93,15 @@ def test_a_file_that_is_no_recording(tmp_path: Path) -> None:
     assert "needs --record" in complaint(call("gateway", "--upstream", "https://x/v1", "--record-content"))
 
 
-def test_a_port_that_is_taken() -> None:
-    """One line names the port."""
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    """One line names the port, and no empty recording is left behind."""
+    path = tmp_path / "seen.jsonl"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        line = complaint(call("gateway", "--upstream", "http://127.0.0.1:1/v1", "--port", port))
+        words = ["--upstream", "http://127.0.0.1:1/v1", "--port", port, "--record", path]
+        line = complaint(call("gateway", *words))
     assert f"port {port} on 127.0.0.1 cannot be used" in line
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(

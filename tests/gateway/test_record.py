@@ -228,6 +228,7 @@ def test_a_fault_of_the_recorder_does_not_break_the_traffic(path: Path, monkeypa
 def test_a_line_that_was_begun_is_taken_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a line of a full disk is cut off."""
     recording = Recording(path, base_path="/v1")
+    recording.next_number()
     write, answers = os.write, iter([True, False])
 
     def half(file: int, content: Any) -> int:

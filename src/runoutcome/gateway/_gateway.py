@@ -89,9 +89,13 @@ class Gateway:
 
     async def aclose(self) -> None:
         """Close the connections to the upstream, and the recording."""
+        self.close_recording()
+        await self._upstream.aclose()
+
+    def close_recording(self) -> None:
+        """Close the recording, if there is one; a file without a request is removed."""
         if self._recording is not None:
             self._recording.close()
-        await self._upstream.aclose()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

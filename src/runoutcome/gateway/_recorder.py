@@ -43,6 +43,7 @@ class Recording:
         report: Callable[[str], None] | None = None,
     ) -> None:
         self.with_content = with_content
+        self._path = os.path.abspath(path)
         self._report = report
         self._start = time.monotonic()
         self._count = self._size = 0
@@ -87,11 +88,13 @@ class Recording:
             self._report(line)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; one without a request is removed."""
         file, self._file = self._file, None
         if file is not None:
             with suppress(OSError):
                 os.close(file)
+                if not self._count:
+                    os.unlink(self._path)
 
 
 class Recorder:

@@ -27,14 +27,16 @@ def serve(
     `on_ready` gets the base URL for clients once the gateway answers. Requests on their way have 10 s to end; a second
     Ctrl-C cuts them. Raises GatewayError for a port that is taken.
     """
-    with bound_socket(host, port) as listener, _calm_signals():
-        bound_port = listener.getsockname()[1]
-        if (is_loopback(gateway.upstream_address[0]), gateway.upstream_address[1]) == (True, bound_port):
-            raise GatewayError(f"the upstream {gateway.upstream} is the gateway itself")
-        shown = f"[{host}]" if ":" in host else host
-        server_of(gateway, lambda: on_ready and on_ready(f"http://{shown}:{bound_port}{gateway.base_path}")).run(
-            sockets=[listener]
-        )
+    try:
+        with bound_socket(host, port) as listener, _calm_signals():
+            bound_port = listener.getsockname()[1]
+            if (is_loopback(gateway.upstream_address[0]), gateway.upstream_address[1]) == (True, bound_port):
+                raise GatewayError(f"the upstream {gateway.upstream} is the gateway itself")
+            shown = f"[{host}]" if ":" in host else host
+            base_url = f"http://{shown}:{bound_port}{gateway.base_path}"
+            server_of(gateway, lambda: on_ready and on_ready(base_url)).run(sockets=[listener])
+    finally:
+        gateway.close_recording()
 
 
 serve.__module__ = "runoutcome.gateway"

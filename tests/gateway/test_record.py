@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import json
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,13 +19,15 @@ import openai
 import pytest
 from gateways import Connection, free_port, gateway_to, upstream
 from hypothesis import given, strategies as st
-from openai import OpenAI
+from openai import AsyncOpenAI, OpenAI
+from openai.types.responses import Response
 
-from runoutcome import RunRateLimitError, Runs, SubmissionUnknownError
+from runoutcome import AsyncRuns, RunRateLimitError, Runs, SubmissionUnknownError
 from runoutcome.gateway import Gateway, GatewayError
 from runoutcome.gateway._recorder import Recording
 from runoutcome.gateway._redaction import blanked, without_keys
 from runoutcome.testing import Emulator, EmulatorError, RecordingError, Replay
+from runoutcome.testing._replay.recording import read_recording
 
 KEY = "sk-secret-of-the-test"
 PROMPT = "The prompt of the test."
@@ -75,6 +79,32 @@ def test_a_failure_that_was_recorded_happens_again(path: Path, emulator: Emulato
             client.responses.retrieve("resp_unknown")
         assert caught.value.request_id is not None
         assert replay.left == []
+
+
+async def endings(address: str) -> Counter[str]:
+    """The ways in which 20 runs end for `AsyncRuns`."""
+    async with AsyncOpenAI(base_url=address, api_key=KEY) as client:
+        runs = AsyncRuns(client)
+        jobs = (runs.create_and_poll(**PARAMS, poll_interval_ms=50) for _ in range(20))
+        results = await asyncio.gather(*jobs, return_exceptions=True)
+    return Counter(result.status if isinstance(result, Response) else type(result).__name__ for result in results)
+
+
+def recording_gateway(emulator: Emulator, path: Path, reports: list[str]) -> AbstractContextManager[str]:
+    """A gateway before an emulator, with a recording and its reports."""
+    return gateway_to(emulator.base_url, record=path, report=reports.append)
+
+
+@pytest.mark.parametrize("scenario", ["chaos", "flaky-proxy"])
+def test_many_runs_end_again_as_they_did(path: Path, scenario: str) -> None:
+    """Runs that end in every way, with faults of polls and creates, end so before the replay, and use it up."""
+    reports: list[str] = []
+    with Emulator(scenario, speed=50) as emulator, recording_gateway(emulator, path, reports) as address:
+        before = asyncio.run(endings(address))
+    with Replay(path, speed=50) as replay:
+        assert asyncio.run(endings(replay.base_url)) == before
+        assert replay.left == []
+    assert [line for line in reports if "read_error" not in line] == []
 
 
 def test_keys_prompts_and_outputs_are_not_recorded(path: Path, emulator: Emulator) -> None:
@@ -325,6 +355,26 @@ def test_requests_get_their_answers_in_order(path: Path) -> None:
         with pytest.raises(openai.NotFoundError, match="no answer left for POST /openai/v1/responses") as caught:
             client.responses.create(**PARAMS)
         assert caught.value.code == "replay_unknown_request"
+
+
+def test_times_are_those_of_the_recording(path: Path) -> None:
+    """Heads and pieces of an answer keep their distance from the request, whenever that was made."""
+    request, *answer = exchange(1, "GET", "/responses/resp_1", "completed")
+    lines = [{**request, "at": 7.0}, *({**line, "at": 8.5 + number} for number, line in enumerate(answer))]
+    (only,) = read_recording(recorded(path, *lines)).exchanges
+    assert (only.after, [piece.after for piece in only.pieces]) == (1.5, [2.5])
+
+
+def test_a_request_that_was_never_answered_is_not_answered(path: Path) -> None:
+    """If the client had left before the answer, it waits in vain again."""
+    request, *_ = exchange(1, "GET", "/responses/resp_1", "completed")
+    lines = [request, {"n": 1, "at": 30.0, "end": "client_left"}]
+    with (
+        Replay(recorded(path, *lines)) as replay,
+        client_of(replay.base_url) as client,
+        pytest.raises(openai.APITimeoutError),
+    ):
+        client.responses.retrieve("resp_1", timeout=0.2)
 
 
 def test_a_cut_file_is_read_up_to_the_cut(path: Path) -> None:

@@ -62,17 +62,18 @@ class StrictPolls:
     def _error(self, start: Message, message: Message, path_id: bytes) -> tuple[Message, Message] | None:
         """The messages of an error in place of the answer; None if it passes."""
         headers = [(name.lower(), value) for name, value in start["headers"]]
-        kind = b"".join(values_of(headers, b"content-type")).split(b";")[0]
-        if not 200 <= start["status"] < 300 or kind != b"application/json":
+        kind = b"".join(values_of(headers, b"content-type")).partition(b";")[0].strip()
+        if not 200 <= start["status"] < 300 or not kind.endswith((b"/json", b"+json")):
             return None
         is_gzip = values_of(headers, b"content-encoding") == [b"gzip"]
         try:
-            run = json.loads(unzipped(message["body"], MAX_BODY_BYTES) if is_gzip else message["body"])
-        except (ValueError, RecursionError, zlib.error):
+            text = unzipped(message["body"], MAX_BODY_BYTES) if is_gzip else message["body"]
+        except (ValueError, zlib.error):
             return None
-        outcome = classify(run, catalog=self._catalog)
-        if not isinstance(run, dict) or not _is_failed(outcome):
+        outcome = classify(text, catalog=self._catalog)
+        if not _is_failed(outcome):
             return None
+        run = json.loads(text)
         run_id = outcome.response_id or unquote(path_id.decode("ascii"))
         body = json.dumps({"error": error_of(run, outcome, run_id)}).encode()
         is_claimed = outcome.status_code is not None and outcome.status_code >= 400

@@ -19,10 +19,10 @@ from openai.types.responses import Response
 
 import runoutcome
 from bodies import REQUEST_ID, ROWS, body_of as body_of_row
-from colours import COLOURS, PARAMS, Colour, OpenWorld, Script, body_of, open_worlds, reply
+from colours import COLOURS, PARAMS, WAYS, Colour, OpenWorld, Script, body_of, open_worlds, reply
 from runoutcome import Catalog, RunError, error_for, strict_client
 
-worlds = pytest.fixture(params=COLOURS)(open_worlds)
+worlds = pytest.fixture(params=WAYS)(open_worlds)
 
 FAILED = body_of("failed", error={"code": "rate_limit_exceeded", "message": "Slow down."})
 CUT_OFF = {
@@ -435,11 +435,16 @@ def test_a_loop_of_the_user(worlds: OpenWorld) -> None:
     run_id = world.submitted("rate_limit_exceeded")
 
     async def poll(client: Any) -> None:
-        while True:
-            result = client.responses.retrieve(run_id)
-            if inspect.isawaitable(result):
-                await result
-            world.clock.advance(1.0)
+        try:
+            while True:
+                result = client.responses.retrieve(run_id)
+                if inspect.isawaitable(result):
+                    await result
+                world.clock.advance(1.0)
+        finally:
+            closed = client.close()
+            if inspect.isawaitable(closed):
+                await closed
 
     with pytest.raises(openai.RateLimitError) as raised:
         asyncio.run(poll(strict_client(world.client())))

@@ -32,8 +32,7 @@ from .._operations.effects import (
 from .._operations.last_post import LastPost
 from .._sdk import event_loop, event_stream
 from .._sdk.client_transport import AsyncFetch, Fetch
-from .._sdk.responses import Answer
-from .._sdk.strict_copy import plain_responses
+from .._sdk.responses import Answer, plain_responses
 from .._sdk.worker_threads import Workers
 from .limiter import AsyncLimiter, Limiter, Slot
 from .notices import AsyncNoticeListener, NoticeListener

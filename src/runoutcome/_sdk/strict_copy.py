@@ -23,7 +23,7 @@ from openai.resources.responses import (
 
 from . import AsyncOpenAI, OpenAI, Response
 from .client_transport import path_of
-from .responses import build_run
+from .responses import Judged, build_run
 
 Judge: TypeAlias = Callable[[Response, str | None], Exception | None]
 """The exception that a response is raised as, or None; it also gets the address of the run."""
@@ -38,12 +38,6 @@ def strict_copy(client: ClientT, judge: Judge) -> ClientT:
     """
     copied: ClientT = _make_strict(_plain_copy(client), judge)
     return copied
-
-
-def plain_responses(client: Any) -> Any:
-    """The `responses` of any client, without the judgement of a strict copy."""
-    responses = client.responses
-    return responses.plain if isinstance(responses, (StrictResponses, AsyncStrictResponses)) else responses
 
 
 def _plain_copy(client: Any, /, **options: Any) -> Any:
@@ -71,12 +65,12 @@ def _like(method: object) -> Callable[[_F], _F]:
     return cast("Callable[[_F], _F]", wraps(cast("Any", method)))
 
 
-class StrictResponses(Responses):
+class StrictResponses(Judged, Responses):
     """The `responses` of a strict client; raw and streaming calls are the plain ones."""
 
     def __init__(self, client: OpenAI, judge: Judge) -> None:
         super().__init__(client)
-        self.plain = Responses(client)
+        self.plain: Responses = Responses(client)
         self._judgement = _Judgement(client, judge)
 
     @_like(Responses.create)
@@ -110,12 +104,12 @@ class StrictResponses(Responses):
         return self.plain.with_streaming_response
 
 
-class AsyncStrictResponses(AsyncResponses):
+class AsyncStrictResponses(Judged, AsyncResponses):
     """The async twin of `StrictResponses`."""
 
     def __init__(self, client: AsyncOpenAI, judge: Judge) -> None:
         super().__init__(client)
-        self.plain = AsyncResponses(client)
+        self.plain: AsyncResponses = AsyncResponses(client)
         self._judgement = _Judgement(client, judge)
 
     @_like(AsyncResponses.create)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         is_retryable as is_retryable,
         retry_after as retry_after,
     )
+    from ._errors.strict_client import strict_client as strict_client
     from ._outcome.classify import classify as classify
     from ._outcome.outcome import Outcome as Outcome
     from ._runs.aio import AsyncRuns as AsyncRuns
@@ -102,6 +103,7 @@ _HOMES = {
     "is_retryable": "_errors.retryable",
     "raise_for_status": "_errors.raising",
     "retry_after": "_errors.retryable",
+    "strict_client": "_errors.strict_client",
 }
 
 # Names that only pickles hold.
@@ -161,6 +163,7 @@ __all__ = [
     "is_retryable",
     "raise_for_status",
     "retry_after",
+    "strict_client",
 ]
 
 

@@ -56,6 +56,7 @@ EXPORTED = [
     "is_retryable",
     "raise_for_status",
     "retry_after",
+    "strict_client",
 ]
 HEAVY = {"openai", "httpx", "httpx2", "pydantic", "anyio", "asyncio"}
 

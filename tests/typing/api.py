@@ -58,6 +58,7 @@ from runoutcome import (
     is_retryable,
     raise_for_status,
     retry_after,
+    strict_client,
 )
 
 Phase = Literal["pending", "terminal", "unknown"]
@@ -418,3 +419,11 @@ async def many_async(runs: AsyncRuns, ids: AsyncIterator[str]) -> None:
     async for result in runs.poll_many(ids):
         assert_type(result.result(), Response)
     assert_type(await runs.gather(["resp_1"]), list[Response])
+
+
+def strict_clients(client: OpenAI, azure: openai.AsyncAzureOpenAI) -> None:
+    """A strict client has the type of the client it was made of."""
+    assert_type(strict_client(client), OpenAI)
+    assert_type(strict_client(azure, accept="incomplete", require="output"), openai.AsyncAzureOpenAI)
+    assert_type(strict_client(client).responses.retrieve("resp_1"), Response)
+    strict_client("client")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]

@@ -32,7 +32,7 @@ from .._operations.effects import (
 from .._operations.last_post import LastPost
 from .._sdk import event_loop, event_stream
 from .._sdk.client_transport import AsyncFetch, Fetch
-from .._sdk.responses import Answer
+from .._sdk.responses import Answer, plain_responses
 from .._sdk.worker_threads import Workers
 from .limiter import AsyncLimiter, Limiter, Slot
 from .notices import AsyncNoticeListener, NoticeListener
@@ -108,7 +108,8 @@ class Driver:
                 self.submits.enter(slot)
                 return slot
             case Submit(params, _, answers):
-                create = partial(self.client().with_options(max_retries=0).responses.create, **params)
+                responses = plain_responses(self.client().with_options(max_retries=0))
+                create = partial(responses.create, **params)
                 answers.extend(starmap(create, ((),)))  # one call, in C: no interrupt comes between answer and deque
                 return answers[0]
             case SubmitStream(params):
@@ -204,7 +205,8 @@ class AsyncDriver:
                 await self.submits.enter(slot)
                 return slot
             case Submit(params, _, answers):
-                answers.append(await self.client().with_options(max_retries=0).responses.create(**params))
+                responses = plain_responses(self.client().with_options(max_retries=0))
+                answers.append(await responses.create(**params))
                 return answers[0]
             case SubmitStream(params):
                 return await event_stream.submit_stream_async(self.client(), params)

@@ -25,6 +25,8 @@ BLOCKS = {
 }
 # What everybody reads runs on every SDK line; each page about one thing has tests of that thing beside it.
 RUN = [pytest.param(name, marks=() if name.startswith("README") else pytest.mark.once) for name in BLOCKS]
+OPTIONAL = ("tenacity", "agents")
+"""Packages of pages about them; where one is too heavy to be installed here, `compat/tests` runs its page."""
 PRELUDE = """
 import openai
 from runoutcome import Runs
@@ -52,8 +54,9 @@ def test_python_blocks_compile(name: str) -> None:
 def test_python_blocks_run(name: str) -> None:
     """Every Python block of the README and the docs runs against the emulator."""
     block = BLOCKS[name]
-    if "tenacity" in block and importlib.util.find_spec("tenacity") is None:
-        pytest.skip("tenacity is not installed here")
+    for package in OPTIONAL:
+        if re.search(rf"^(from|import) {package}\b", block, re.MULTILINE) and importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed here")
     source = PRELUDE + (A_RUN if "response_id" in block else "") + block
     with Emulator({"queued_seconds": 0, "running_seconds": 0.1}) as emulator:
         receiver, sender = PROCESSES.Pipe(duplex=False)

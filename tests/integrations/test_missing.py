@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 
-MODULES = {"openai_agents": ("agents", "openai-agents")}
+MODULES = {"openai_agents": ("agents", "openai-agents"), "pydantic_ai": ("pydantic_ai", "pydantic-ai")}
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -25,7 +25,7 @@ BLOCKS = {
 }
 # What everybody reads runs on every SDK line; each page about one thing has tests of that thing beside it.
 RUN = [pytest.param(name, marks=() if name.startswith("README") else pytest.mark.once) for name in BLOCKS]
-OPTIONAL = ("tenacity", "agents")
+OPTIONAL = ("tenacity", "agents", "pydantic_ai")
 """Packages of pages about them; where one is too heavy to be installed here, `compat/tests` runs its page."""
 PRELUDE = """
 import openai

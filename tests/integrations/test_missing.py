@@ -7,7 +7,11 @@ from importlib import import_module
 
 import pytest
 
-MODULES = {"openai_agents": ("agents", "openai-agents"), "pydantic_ai": ("pydantic_ai", "pydantic-ai")}
+MODULES = {
+    "openai_agents": ("agents", "openai-agents"),
+    "pydantic_ai": ("pydantic_ai", "pydantic-ai"),
+    "tenacity": ("tenacity", "tenacity"),
+}
 
 
 @pytest.mark.parametrize("module", MODULES)

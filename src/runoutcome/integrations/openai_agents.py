@@ -13,10 +13,10 @@ from ._background_client import BackgroundClient, BackgroundOptions
 
 try:
     from agents import ModelRetryAdvice, ModelRetryAdviceRequest, ModelTimeoutError, OpenAIResponsesModel
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
         'runoutcome.integrations.openai_agents needs openai-agents: pip install "runoutcome[openai-agents]"'
-    ) from error
+    ) from _error
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -16,10 +16,10 @@ try:
     from pydantic_ai.models import CompletedStreamedResponse, StreamedResponse
     from pydantic_ai.models.openai import OpenAIResponsesModel
     from pydantic_ai.providers.openai import OpenAIProvider
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
         'runoutcome.integrations.pydantic_ai needs pydantic-ai: pip install "runoutcome[pydantic-ai]"'
-    ) from error
+    ) from _error
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage

@@ -18,8 +18,8 @@ try:
     from tenacity.retry import retry_if_exception
     from tenacity.stop import stop_base
     from tenacity.wait import WaitBaseT, wait_base
-except ImportError as error:
-    raise ImportError('runoutcome.integrations.tenacity needs tenacity: pip install "runoutcome[tenacity]"') from error
+except ImportError as _error:
+    raise ImportError('runoutcome.integrations.tenacity needs tenacity: pip install "runoutcome[tenacity]"') from _error
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup
@@ -41,7 +41,7 @@ class wait_retry_after(wait_base):  # noqa: N801
     """Wait as long as the server asked; if it asked for nothing, as long as `fallback` says."""
 
     def __init__(self, fallback: WaitBaseT | None = None) -> None:
-        self.fallback = fallback or wait_exponential_jitter()
+        self.fallback: WaitBaseT = fallback or wait_exponential_jitter()
 
     def __call__(self, retry_state: RetryCallState) -> float:
         """The seconds to wait before the next attempt."""
@@ -59,7 +59,7 @@ class stop_if_action(stop_base):  # noqa: N801
     def __init__(self, *actions: str) -> None:
         if unknown := sorted(set(actions) - set(ACTIONS)):
             raise ValueError(f"an action is one of {', '.join(ACTIONS)}; got {unknown[0]!r}")
-        self.actions = frozenset(actions)
+        self.actions: frozenset[str] = frozenset(actions)
 
     def __call__(self, retry_state: RetryCallState) -> bool:
         """True if no further attempt is to be made."""
@@ -72,7 +72,7 @@ class stop_if_retry_after_exceeds(stop_base):  # noqa: N801
 
     def __init__(self, seconds: float) -> None:
         check_finite_number(seconds, "seconds is a number of seconds, 0 or more")
-        self.seconds = seconds
+        self.seconds: float = seconds
 
     def __call__(self, retry_state: RetryCallState) -> bool:
         """True if no further attempt is to be made."""

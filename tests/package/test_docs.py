@@ -23,10 +23,14 @@ BLOCKS = {
     for page in PAGES
     for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL), 1)
 }
+# The pages of packages that the tests do not install; `compat/tests` runs them.
+ELSEWHERE = ("docs/openai-agents.md", "docs/pydantic-ai.md")
 # What everybody reads runs on every SDK line; each page about one thing has tests of that thing beside it.
-RUN = [pytest.param(name, marks=() if name.startswith("README") else pytest.mark.once) for name in BLOCKS]
-OPTIONAL = ("tenacity", "agents", "pydantic_ai")
-"""Packages of pages about them; where one is too heavy to be installed here, `compat/tests` runs its page."""
+RUN = [
+    pytest.param(name, marks=() if name.startswith("README") else pytest.mark.once)
+    for name in BLOCKS
+    if not name.startswith(ELSEWHERE)
+]
 PRELUDE = """
 import openai
 from runoutcome import Runs
@@ -54,9 +58,8 @@ def test_python_blocks_compile(name: str) -> None:
 def test_python_blocks_run(name: str) -> None:
     """Every Python block of the README and the docs runs against the emulator."""
     block = BLOCKS[name]
-    for package in OPTIONAL:
-        if re.search(rf"^(from|import) {package}\b", block, re.MULTILINE) and importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed here")
+    if "tenacity" in block and importlib.util.find_spec("tenacity") is None:
+        pytest.skip("tenacity is not installed here")
     source = PRELUDE + (A_RUN if "response_id" in block else "") + block
     with Emulator({"queued_seconds": 0, "running_seconds": 0.1}) as emulator:
         receiver, sender = PROCESSES.Pipe(duplex=False)

@@ -1,6 +1,4 @@
 """openai-agents: a model whose turns are background runs. Needs the extra `runoutcome[openai-agents]`."""
-# The package is optional, and not installed where this project is type-checked.
-# pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportUnknownParameterType=false
 
 from __future__ import annotations
 

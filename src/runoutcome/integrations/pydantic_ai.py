@@ -1,6 +1,4 @@
 """pydantic-ai: a model whose requests are background runs. Needs the extra `runoutcome[pydantic-ai]`."""
-# The package is optional, and not installed where this project is type-checked.
-# pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportUnknownParameterType=false
 
 from __future__ import annotations
 

@@ -39,12 +39,11 @@ measures it and writes this page. Each client is given {jobs} different jobs at 
 `runoutcome emulate --scenario NAME --speed {speed:g} --verdict`, and {seconds} seconds. The [verdict](verdict.md)
 counts what was paid for. The scripts are in `compat/clients/`.
 
-To be fair: openai-agents has no background mode; by default its turns hold a
-connection open, and there is nothing to poll. Asked for a background run, it returns while the run is going, so none of
-its runs may have completed. pydantic-ai can end a run at a pending response (`PendingModelResponse`) and resume it from
-the stored history, so a program that is written for that pays once after a kill. Neither is set to submit failed runs
-again here. Outcomes and faults are drawn by seed in the order of the requests, so some numbers differ by a few from one
-measurement to the next.
+To be fair: openai-agents has no background mode; by default its turns hold a connection open, and there is nothing to
+poll. Asked for a background run, it returns while the run is going, so none of its runs may have completed. pydantic-ai
+can end a run at a pending response (`PendingModelResponse`) and resume it from the stored history, so a program that is
+written for that pays once after a kill. Neither is set to submit failed runs again here. Outcomes and faults are drawn
+by seed in the order of the requests, so some numbers differ by a few from one measurement to the next.
 
 """
 ROWS: dict[str, Callable[[Drive], object]] = {

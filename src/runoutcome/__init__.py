@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         is_retryable as is_retryable,
         retry_after as retry_after,
     )
+    from ._operations.run_event import RunEvent as RunEvent
     from ._outcome.classify import classify as classify
     from ._outcome.outcome import Outcome as Outcome
     from ._runs.aio import AsyncRuns as AsyncRuns
@@ -77,6 +78,7 @@ _HOMES = {
     "RunContentFilterError": "_errors.exceptions",
     "RunEmptyError": "_errors.exceptions",
     "RunError": "_errors.bases",
+    "RunEvent": "_operations.run_event",
     "RunExceptionGroup": "_errors.results",
     "RunExpiredError": "_errors.exceptions",
     "RunFailedError": "_errors.exceptions",
@@ -136,6 +138,7 @@ __all__ = [
     "RunContentFilterError",
     "RunEmptyError",
     "RunError",
+    "RunEvent",
     "RunExceptionGroup",
     "RunExpiredError",
     "RunFailedError",

@@ -22,7 +22,9 @@ CALLABLES = [
 ]
 
 
-@pytest.mark.parametrize("module", ["runoutcome", "runoutcome.webhooks", "runoutcome.asgi", "runoutcome.batch"])
+@pytest.mark.parametrize(
+    "module", ["runoutcome", "runoutcome.webhooks", "runoutcome.asgi", "runoutcome.batch", "runoutcome.otel"]
+)
 def test_public_names(module: str) -> None:
     """Every name in `__all__` is on the page."""
     assert set(import_module(module).__all__) - WORDS == set()

@@ -7,15 +7,16 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import pytest
 
-from colours import COLOURS, PARAMS, OpenWorld, Script, World, body_of, open_worlds, refusal, reply
+from colours import COLOURS, PARAMS, OpenWorld, Script, VirtualClock, World, body_of, open_worlds, refusal, reply
 from runoutcome import AsyncRuns, RunEvent, RunExceptionGroup, Runs, SubmissionUnknownError, WaitTimeoutError
-from runoutcome._waiting.resume_token import loads
-from runoutcome.testing import OutcomeScript, Scenario, parse_fault
+from runoutcome._operations.events import Events
+from runoutcome._waiting.resume_token import ResumeToken, loads
+from runoutcome.testing import ManualClock, OutcomeScript, Scenario, parse_fault
 
 worlds = pytest.fixture(params=COLOURS)(open_worlds)
 SHORT = {"queued_seconds": 0.0, "running_seconds": 0.05}
@@ -288,6 +289,16 @@ def test_what_is_no_observer(worlds: OpenWorld, observer: Any) -> None:
     world = worlds()
     with pytest.raises(TypeError, match="observer is a function"):
         world.runs(world.client(), observer=observer)
+
+
+def test_two_streams_do_not_share_their_statuses() -> None:
+    """A stream tells a status once, whatever another stream of the same `Runs` has told."""
+    seen = Recorder()
+    events = Events(VirtualClock(ManualClock(), lambda kind, what: None), seen)
+    for stream in (replace(events, only_changes=True), replace(events, only_changes=True)):
+        for status in ("queued", "queued", "in_progress"):
+            stream.tell("changed", ResumeToken("resp_1"), status=status)
+    assert [event.status for event in seen.events] == ["queued", "in_progress"] * 2
 
 
 def test_an_event_cannot_be_changed() -> None:

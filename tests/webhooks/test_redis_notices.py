@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis.asyncio
+from redis import Redis
 from starlette.applications import Starlette
 
 from colours import COLOURS, PARAMS
@@ -251,6 +253,23 @@ def test_a_runs_takes_it(cls: Any) -> None:
 
     client = openai.OpenAI(api_key="any") if cls is Runs else openai.AsyncOpenAI(api_key="any")
     assert cls(client, notices=RedisNotices("redis://127.0.0.1:1")) is not None
+
+
+def test_a_client_of_the_users(server: RedisServer) -> None:
+    """A client that the user made works, also one that decodes texts."""
+    with server.client() as plain, Redis.from_url(server.url, decode_responses=True) as decoding:
+        waiters = [Waiter(RedisNotices(client)) for client in (plain, decoding)]
+        assert inbox(RedisNotices(decoding)).receive(*post()).is_new
+        assert all(waiter.is_woken() for waiter in waiters)
+        for waiter in waiters:
+            waiter.stop()
+
+
+@pytest.mark.parametrize("client", [redis.asyncio.Redis(), 1, None])
+def test_what_is_no_client(client: Any) -> None:
+    """A client whose methods are coroutine functions, or none at all, is a TypeError."""
+    with pytest.raises(TypeError, match=r"redis\.Redis"):
+        RedisNotices(client)
 
 
 def test_what_makes_no_sense() -> None:

@@ -102,8 +102,8 @@ class PendingRun:
             stop()
 
     def close(self) -> None:
-        """Close the steps, unless a thread is in them: it closes them then."""
-        with suppress(ValueError):
+        """Close the steps, unless a thread is in them: it closes them then. Raises nothing, for others go on."""
+        with suppress(Exception):
             self._steps.close()
 
     def _end(self, value: Any) -> None:

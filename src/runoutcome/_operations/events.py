@@ -41,7 +41,7 @@ class Events:
     observer: Observer | None = None
     only_changes: bool = False
     """Tell a status once, for a stream, where both events and polls bring it."""
-    _statuses: list[str | None] = field(default_factory=list[str | None], compare=False, repr=False)
+    _statuses: list[str | None] = field(init=False, default_factory=list[str | None], compare=False, repr=False)
 
     def tell(self, kind: EventKind, token: ResumeToken | None, **fields: Any) -> object:
         """Tell of one event; `token` names the run, once it has an id. Gives what the observer returned."""

@@ -10,7 +10,7 @@ It reads the events of the observer, patches nothing, and keeps no prompt and no
 
 try:
     from ._telemetry import Telemetry
-except ModuleNotFoundError as error:
-    raise ImportError("runoutcome.otel needs opentelemetry-api: pip install 'runoutcome[otel]'") from error
+except ModuleNotFoundError as _error:
+    raise ImportError("runoutcome.otel needs opentelemetry-api: pip install 'runoutcome[otel]'") from _error
 
 __all__ = ["Telemetry"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import os
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 KEEP_SECONDS = 6 * 3600.0
-CONNECT_SECONDS, SOCKET_SECONDS = 5.0, 5.0
+CONNECT_SECONDS, SOCKET_SECONDS = 2.0, 2.0
 TURN_SECONDS = 0.2
 """How long the thread listens before it looks for new waits."""
 CHECK_SECONDS, CHECK_AT_ONCE = 30.0, 500
@@ -46,7 +47,8 @@ class RedisNotices:
     with `namespace`. A notice that comes before its wait is kept for `keep_seconds`. Only ids, types and times are
     stored. Thread-safe, and bound to no event loop; a forked process listens for itself.
 
-    Raises ImportError for a URL without the package `redis`, and ValueError for a `keep_seconds` below 1.
+    Raises ImportError for a URL without the package `redis`, TypeError for another client, such as one of
+    `redis.asyncio`, and ValueError for a `keep_seconds` below 1.
     """
 
     __module__ = "runoutcome.webhooks"
@@ -57,6 +59,10 @@ class RedisNotices:
         if not keep_seconds >= 1:
             raise ValueError("keep_seconds is 1 or more")
         self._client: Any = _connect(client) if isinstance(client, str) else client
+        if not hasattr(client, "pubsub") and not isinstance(client, str):
+            raise TypeError("client is a redis.Redis, or its URL")
+        if inspect.iscoroutinefunction(self._client.execute_command):
+            raise TypeError("client is a redis.Redis, also for AsyncRuns; got one of redis.asyncio")
         self._namespace, self._keep_seconds = namespace, int(keep_seconds)
         self._channel = f"{namespace}:notices"
         # Reentrant: a garbage collected wait stops listening, at any moment, also in a thread that has the lock.

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         retry_after as retry_after,
     )
     from ._errors.strict_client import strict_client as strict_client
+    from ._operations.run_event import RunEvent as RunEvent
     from ._outcome.classify import classify as classify
     from ._outcome.outcome import Outcome as Outcome
     from ._runs.aio import AsyncRuns as AsyncRuns
@@ -78,6 +79,7 @@ _HOMES = {
     "RunContentFilterError": "_errors.exceptions",
     "RunEmptyError": "_errors.exceptions",
     "RunError": "_errors.bases",
+    "RunEvent": "_operations.run_event",
     "RunExceptionGroup": "_errors.results",
     "RunExpiredError": "_errors.exceptions",
     "RunFailedError": "_errors.exceptions",
@@ -138,6 +140,7 @@ __all__ = [
     "RunContentFilterError",
     "RunEmptyError",
     "RunError",
+    "RunEvent",
     "RunExceptionGroup",
     "RunExpiredError",
     "RunFailedError",

@@ -31,6 +31,7 @@ EXPORTED = [
     "RunContentFilterError",
     "RunEmptyError",
     "RunError",
+    "RunEvent",
     "RunExceptionGroup",
     "RunExpiredError",
     "RunFailedError",

@@ -30,6 +30,7 @@ CALLABLES = [
         "runoutcome.asgi",
         "runoutcome.batch",
         "runoutcome.gateway",
+        "runoutcome.otel",
         "runoutcome.integrations.tenacity",
     ],
 )

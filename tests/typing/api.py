@@ -35,6 +35,7 @@ from runoutcome import (
     RunConflictError,
     RunContentFilterError,
     RunError,
+    RunEvent,
     RunExceptionGroup,
     RunExpiredError,
     RunFailedError,
@@ -60,6 +61,7 @@ from runoutcome import (
     retry_after,
     strict_client,
 )
+from runoutcome.otel import Telemetry
 
 Phase = Literal["pending", "terminal", "unknown"]
 Action = Literal[
@@ -281,7 +283,10 @@ def sync_runs(client: OpenAI, run: Response) -> None:
     """`Runs` gives the SDK's own responses."""
     budget = ResubmitBudget(capacity=5, seconds_per_resubmission=10)
     assert_type(budget.take(0.0), bool)
-    runs = Runs(client, catalog=Catalog.load(), resubmit_budget=budget)
+    events: list[RunEvent] = []
+    Runs(client, observer=Telemetry(poll_spans=True))
+    runs = Runs(client, catalog=Catalog.load(), resubmit_budget=budget, observer=events.append)
+    assert_type(events[0].response_id, str | None)
     tokens: list[str] = []
     seen: list[Outcome] = []
     faults: list[BaseException] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from inspect import GEN_CLOSED, getgeneratorstate
 from itertools import starmap
@@ -29,6 +29,7 @@ from .._operations.effects import (
     SubmitStream,
     Tell,
 )
+from .._operations.events import Events
 from .._operations.last_post import LastPost
 from .._sdk import event_loop, event_stream
 from .._sdk.client_transport import AsyncFetch, Fetch
@@ -57,6 +58,7 @@ class Driver:
     polls: Limiter
     submits: Limiter
     notices: Notices | None = None
+    events: Events = field(default_factory=Events)
 
     def run(self, steps: Steps[_T]) -> _T:
         """Run `steps` to their end, and return what they return. What leaves after a create names its run."""
@@ -151,6 +153,7 @@ class AsyncDriver:
     polls: AsyncLimiter
     submits: AsyncLimiter
     notices: Notices | None = None
+    events: Events = field(default_factory=Events)
     check_loop: Callable[[], None] = lambda: None
     """Raises where the run could not be polled; called before a submission."""
 

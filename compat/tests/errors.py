@@ -189,7 +189,9 @@ class FastClock:
 
 @cache
 def _wait_errors() -> dict[str, Exception]:
-    scenario = {"outcomes": [{"name": "down", "poll_faults": ["503"] * 400}]}
+    outcomes = [{"name": "down", "status": "in_progress", "poll_faults": ["503"] * 400}]
+    # Runs end at once or never: the clock of the waits is not that of the emulator.
+    scenario = {"queued_seconds": 0, "running_seconds": 0, "outcomes": outcomes}
     params: dict[str, Any] = {"model": "gpt-5.5", "input": PROMPT, "background": True}
     with (
         Emulator(scenario) as emulator,

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import frameworks
 import pytest
 from drive import CLIENTS, TABLE, Client, drive, run_client, tomllib
+from run import Environment
 from verdicts import Conditions, Drive, Example, write_verdicts
 
 PACKAGE = "runoutcome"
@@ -74,10 +76,11 @@ def test_the_page_has_every_measurement(tmp_path: Path):
     assert "| happy | 2 | 1 of 1 | 0 | 0 | 0 | 2 | 1 E `duplicate_run` | 1 run more than there are jobs. |" in text
 
 
-def test_every_client_has_its_script_and_its_environment():
+@pytest.mark.parametrize("path", [TABLE, frameworks.TABLE])
+def test_every_client_has_its_script_and_its_environment(path: Path):
     """The table of clients names scripts that exist and environments that it describes."""
-    table = tomllib.loads(TABLE.read_text())
-    known = {*table["environments"], *table["node"]}
+    table = tomllib.loads(path.read_text())
+    known = {*table["environments"], *table.get("node", ())}
     for fields in table["clients"].values():
         assert (CLIENTS / fields["script"]).is_file()
         assert fields.get("environment") in {*known, None}
@@ -104,3 +107,17 @@ def test_our_own_client_has_no_findings():
     own = Client("own", "runoutcome", "runoutcome_runs.py", "defaults")
     seen = drive(own, "outage", None, Conditions(4, 1, 60))
     assert (seen.whole_answers, seen.completed_jobs, seen.findings()) == (4, 4, "none")
+
+
+def test_the_page_of_frameworks(monkeypatch: pytest.MonkeyPatch):
+    """The page of frameworks has the versions, a table for each scenario, and what a kill costs."""
+    monkeypatch.setattr(frameworks, "versions", lambda *_: "package 1.0, Python 3.0")
+    client = Client("agents", "agents", "own.py", "defaults", "own")
+    environment = Environment("own", (), ())
+    seen = driven(("raised SomeError", ""), runs=({**COMPLETED, "status": "failed"},))
+    drives = {("agents", scenario): seen for scenario in frameworks.SCENARIOS}
+    text = frameworks.page([client], {"own": environment}, Conditions(1, 0.5, 9), drives, [2])
+    assert "| agents | defaults | package 1.0, Python 3.0 |" in text
+    assert text.count("| 1 jobs | agents |") == len(frameworks.SCENARIOS) + 1
+    assert "| of these, with the id of the run | 0 of 1 |" in text
+    assert text.endswith("| paid runs | 2 |\n")

@@ -11,9 +11,10 @@ from agents import Agent, ModelRetrySettings, ModelSettings, OpenAIResponsesMode
 from agents.retry import ModelRetryAdviceRequest
 from attempts import ANSWER, ATTEMPTS, Work, completed
 from openai import AsyncOpenAI
+from strict import BODIES, Answers
 
 from errors import DELAY_SECONDS, EVERY, FINAL, NOT_RETRYABLE, RETRYABLE, STATUS_ERRORS, error
-from runoutcome import is_retryable
+from runoutcome import RunError, is_retryable
 
 PACKAGE = "openai-agents"
 CHAINED = ("polling_lost", "submission_unknown")
@@ -142,3 +143,18 @@ def test_a_policy_of_ones_own_asks_us(run: Run, name: str) -> None:
         with pytest.raises(type(error(name))):
             run(work, lambda context: is_retryable(context.error))
         assert work.calls == 1
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_strict_client(name: str) -> None:
+    """Over `strict_client` the runner raises the run's own error, and tries again only where a new run may succeed; the
+    client stays strict in the runner's own copies of it.
+    """
+    answers = Answers(name)
+    retry = ModelRetrySettings(max_retries=1, policy=retry_policies.provider_suggested(), backoff={"initial_delay": 0})
+    model = OpenAIResponsesModel("gpt-5.5", answers.client)
+    agent = Agent(name="compat", model=model, model_settings=ModelSettings(retry=retry))
+    with pytest.raises(RunError) as raised:
+        asyncio.run(Runner.run(agent, "Hi", run_config=RunConfig(tracing_disabled=True)))
+    assert raised.value.code == (name if name in ("rate_limit_exceeded", "insufficient_quota") else None)
+    assert len(answers.creates) == (2 if name == "rate_limit_exceeded" else 1)

@@ -25,9 +25,10 @@ from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.openai import OpenAIResponsesModel
 from pydantic_ai.models.test import TestModel
 from pydantic_ai.providers.openai import OpenAIProvider
+from strict import BODIES, Answers
 
 from errors import DELAY_SECONDS, EVERY, FINAL, NOT_RETRYABLE, RETRYABLE, STATUS_ERRORS, WAITS, caught, error
-from runoutcome import is_retryable
+from runoutcome import RunError, is_retryable
 
 PACKAGE = "pydantic-ai-slim"
 CATEGORIES = {
@@ -133,3 +134,14 @@ def test_a_group_of_failed_models_is_judged() -> None:
     raised = caught(FallbackExceptionGroup, lambda: run(models))
     assert isinstance(raised, FallbackExceptionGroup)
     assert [is_retryable(ours(member)) for member in raised.exceptions] == [True, False]
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_strict_client(name: str) -> None:
+    """Over `strict_client` the model makes one create for a run that ended badly, and its error is or has the run's."""
+    answers = Answers(name)
+    model = OpenAIResponsesModel("gpt-5.5", provider=OpenAIProvider(openai_client=answers.client))
+    raised = caught(Exception, lambda: run(model))
+    assert isinstance(raised, CATEGORIES.get(name, (ModelAPIError, RunError)))
+    assert isinstance(ours(raised), RunError)
+    assert len(answers.creates) == 1

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
         is_retryable as is_retryable,
         retry_after as retry_after,
     )
+    from ._errors.strict_client import strict_client as strict_client
+    from ._operations.run_event import RunEvent as RunEvent
     from ._outcome.classify import classify as classify
     from ._outcome.outcome import Outcome as Outcome
     from ._runs.aio import AsyncRuns as AsyncRuns
@@ -77,6 +79,7 @@ _HOMES = {
     "RunContentFilterError": "_errors.exceptions",
     "RunEmptyError": "_errors.exceptions",
     "RunError": "_errors.bases",
+    "RunEvent": "_operations.run_event",
     "RunExceptionGroup": "_errors.results",
     "RunExpiredError": "_errors.exceptions",
     "RunFailedError": "_errors.exceptions",
@@ -102,6 +105,7 @@ _HOMES = {
     "is_retryable": "_errors.retryable",
     "raise_for_status": "_errors.raising",
     "retry_after": "_errors.retryable",
+    "strict_client": "_errors.strict_client",
 }
 
 # Names that only pickles hold.
@@ -136,6 +140,7 @@ __all__ = [
     "RunContentFilterError",
     "RunEmptyError",
     "RunError",
+    "RunEvent",
     "RunExceptionGroup",
     "RunExpiredError",
     "RunFailedError",
@@ -161,6 +166,7 @@ __all__ = [
     "is_retryable",
     "raise_for_status",
     "retry_after",
+    "strict_client",
 ]
 
 

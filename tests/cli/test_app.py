@@ -14,7 +14,19 @@ from runoutcome import CATALOG_VERSION, __version__
 from runoutcome.cli._output.text import counted, sentence
 from runoutcome.testing import scenario_names
 
-COMMANDS = ("explain", "catalog", "check", "wait", "cancel", "run", "demo", "emulate", "doctor", "completion")
+COMMANDS = (
+    "explain",
+    "catalog",
+    "check",
+    "wait",
+    "cancel",
+    "run",
+    "demo",
+    "emulate",
+    "gateway",
+    "doctor",
+    "completion",
+)
 
 
 def without(modules: list[str], *words: str) -> Done:
@@ -108,6 +120,13 @@ def test_without_its_extra_the_command_says_what_to_install(module: str) -> None
     done = without([module], "--version")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == 'The command line needs its extra: pip install "runoutcome[cli]"\n'
+
+
+def test_without_its_extra_the_gateway_says_what_to_install() -> None:
+    """Without uvicorn `gateway` prints one line that names its extra, and exits 2; starlette is not needed."""
+    line = complaint(without(["uvicorn"], "gateway", "--upstream", "https://x/v1"))
+    assert line == 'runoutcome: the gateway needs its extra: pip install "runoutcome[gateway]"'
+    assert "the URL of the API" in complaint(without(["starlette"], "gateway", "--upstream", "x"))
 
 
 def test_without_its_extra_the_emulator_says_what_to_install() -> None:

@@ -50,9 +50,11 @@ def test_findings_are_a_list(document: Path) -> None:
         ("response", "status", "melted", "value"),
         ("response", "error.blame", None, "field"),
         ("report", "status", None, "surface"),
+        ("response", None, "$.components.schemas['ResponseErrorCode']", "overlay"),
+        ("response", None, "$.components.schemas['ResponseError'].properties", "overlay"),
     ]
     assert all(one["message"] and one["fix"] for one in findings)
-    assert done.stderr.splitlines()[-1].startswith("3 findings: catalog ")
+    assert done.stderr.splitlines()[-1].startswith("5 findings: catalog ")
     assert done.stderr.endswith(" and openapi.json\n")
 
 

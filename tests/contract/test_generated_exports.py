@@ -72,16 +72,56 @@ def test_hard_words_survive_the_csv(catalog: Catalog) -> None:
     assert [entry_of(line) for line in csv.DictReader(io.StringIO(text, newline=""))] == [hard]
 
 
+# --- Statuses, by which other languages map -----------------------------------------------------------------------
+
+
+WITHOUT_STATUS = {None, "APIError", "ContentFilterFinishReasonError"}
+"""The classes that stand for no HTTP status, and no class."""
+
+
+def statuses_in(name: str, catalog: Catalog) -> dict[str, tuple[str | None, int | None]]:
+    """Class and HTTP status of each literal row in an export, by the id of the row."""
+    text = EXPORTS[name].text(catalog)
+    if name == "csv":
+        rows: list[dict[str, Any]] = [asdict(entry_of(line)) for line in csv.DictReader(io.StringIO(text, newline=""))]
+    else:
+        rows = [json.loads(line.rstrip(",")) for line in text.splitlines() if line.startswith('  {"surface": ')]
+    literal = [row for row in rows if row["match"] == "literal"]
+    return {
+        f"{row['surface']}/{row['field']}/{row['value']}": (row["error_class"], row["status_code"]) for row in literal
+    }
+
+
+@pytest.mark.parametrize("name", ["csv", "typescript"])
+def test_a_class_has_a_status(name: str, catalog: Catalog) -> None:
+    """Every row whose class of the SDK stands for an HTTP status has it, so that other languages can map by it."""
+    statuses = statuses_in(name, catalog)
+    assert statuses == {row.id: (row.error_class, row.status_code) for row in catalog.entries if row.match == "literal"}
+    assert {cls for cls, status in statuses.values() if status is None} <= WITHOUT_STATUS
+    assert not any(status for cls, status in statuses.values() if cls == "APIError")
+
+
+def test_the_overlay_has_the_statuses(overlay: dict[str, Any], catalog: Catalog) -> None:
+    """The overlay gives the HTTP status of every value that has a class."""
+    updates = [action["update"]["x-runoutcome"] for action in overlay["actions"] if "x-retryable" in action["update"]]
+    rows = [meaning for update in updates for meaning in update.values()]
+    assert rows
+    assert {row["error_class"] for row in rows if row["status_code"] is None} <= WITHOUT_STATUS
+
+
 # --- OpenAPI overlay -----------------------------------------------------------------------------------------------
 
-TARGET = re.compile(r"\$(\.\.?[A-Za-z_]+|\.?\.?\['[^']+'\])+")
-STEP = re.compile(r"(?P<deep>\.\.)?(?:\.?\['(?P<quoted>[^']+)'\]|\.?(?P<plain>[A-Za-z_]+))")
+TARGET = re.compile(r"\$(\.\.?[A-Za-z_]+|\.?\.?\['[^']+'\]|\[\*\])+")
+STEP = re.compile(r"(?P<deep>\.\.)?(?:\.?\['(?P<quoted>[^']+)'\]|\.?(?P<plain>[A-Za-z_]+)|(?P<all>\[\*\]))")
 
 
 def selected(document: Any, target: str) -> list[Any]:
-    """What the JSONPath `target` selects: names, in dots or brackets, and `..`."""
+    """What the JSONPath `target` selects: names, in dots or brackets, `[*]` and `..`."""
     nodes = [document]
     for step in STEP.finditer(target[1:]):
+        if step["all"]:
+            nodes = [item for node in nodes if isinstance(node, list) for item in node]
+            continue
         name = step["quoted"] or step["plain"]
         places = [deep for node in nodes for deep in descendants(node)] if step["deep"] else nodes
         nodes = [place[name] for place in places if isinstance(place, dict) and name in place]
@@ -175,7 +215,7 @@ def test_only_extensions_are_added(overlay: dict[str, Any]) -> None:
 def test_the_second_overlay_adds_the_field(catalog: Catalog) -> None:
     """The overlay of the field adds the optional `outcome` to errors, with our types and actions, and nothing else."""
     actions = json.loads(EXPORTS["openapi-overlay-field"].text(catalog))["actions"]
-    assert "$.components.schemas['ResponseError']..properties" in [action["target"] for action in actions]
+    assert "$.components.schemas['ResponseError'].anyOf[*].properties" in [action["target"] for action in actions]
     for action in actions:
         assert action["update"].keys() == {"outcome"}
         properties = action["update"]["outcome"]["properties"]
@@ -189,7 +229,7 @@ def test_every_code_says_what_it_amounts_to(document: dict[str, Any], catalog: C
     rows = [row for row in catalog.entries if (row.surface, row.field) == ("response", "error.code") and row.value]
     assert codes["enum"] == ["server_error", "rate_limit_exceeded"]
     assert codes["x-retryable"] == [row.value for row in rows if row.retryable]
-    said = ("error_type", "error_class", "retryable", "action")
+    said = ("error_type", "error_class", "status_code", "retryable", "action")
     for row in rows:
         assert {key: codes["x-runoutcome"][row.value][key] for key in said} == {key: getattr(row, key) for key in said}
     (inline,) = selected(document, "$.components.schemas['VectorStoreFileObject']..properties['code']")

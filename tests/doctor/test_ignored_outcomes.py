@@ -128,3 +128,13 @@ def test_a_single_look_is_enough_to_take_incomplete_for_completed() -> None:
             return response.output_text
         """
     assert found(source) == [(7, INCOMPLETE)]
+
+
+@pytest.mark.parametrize("client", ["client = strict_client(OpenAI())", "client: OpenAI = runoutcome.strict_client(c)"])
+def test_a_strict_client_has_looked(client: str) -> None:
+    """A wait through a client that `strict_client` made needs no look of its own; another client's does."""
+    wait = WAIT + "        print(response.output_text)"
+    assert not {FAILURE, INCOMPLETE} & rules(f"\n        {client}" + wait)
+    assert FAILURE in rules(
+        f"\n        {client}" + wait.replace("client.responses.retrieve", "other.responses.retrieve")
+    )

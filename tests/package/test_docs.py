@@ -23,8 +23,14 @@ BLOCKS = {
     for page in PAGES
     for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL), 1)
 }
+# The pages of packages that the tests do not install; `compat/tests` runs them.
+ELSEWHERE = ("docs/openai-agents.md", "docs/pydantic-ai.md")
 # What everybody reads runs on every SDK line; each page about one thing has tests of that thing beside it.
-RUN = [pytest.param(name, marks=() if name.startswith("README") else pytest.mark.once) for name in BLOCKS]
+RUN = [
+    pytest.param(name, marks=() if name.startswith("README") else pytest.mark.once)
+    for name in BLOCKS
+    if not name.startswith(ELSEWHERE)
+]
 PRELUDE = """
 import openai
 from runoutcome import Runs

@@ -31,6 +31,7 @@ EXPORTED = [
     "RunContentFilterError",
     "RunEmptyError",
     "RunError",
+    "RunEvent",
     "RunExceptionGroup",
     "RunExpiredError",
     "RunFailedError",
@@ -56,6 +57,7 @@ EXPORTED = [
     "is_retryable",
     "raise_for_status",
     "retry_after",
+    "strict_client",
 ]
 HEAVY = {"openai", "httpx", "httpx2", "pydantic", "anyio", "asyncio"}
 

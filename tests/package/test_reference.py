@@ -22,7 +22,18 @@ CALLABLES = [
 ]
 
 
-@pytest.mark.parametrize("module", ["runoutcome", "runoutcome.webhooks", "runoutcome.asgi", "runoutcome.batch"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "runoutcome",
+        "runoutcome.webhooks",
+        "runoutcome.asgi",
+        "runoutcome.batch",
+        "runoutcome.gateway",
+        "runoutcome.otel",
+        "runoutcome.integrations.tenacity",
+    ],
+)
 def test_public_names(module: str) -> None:
     """Every name in `__all__` is on the page."""
     assert set(import_module(module).__all__) - WORDS == set()

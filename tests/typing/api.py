@@ -35,6 +35,7 @@ from runoutcome import (
     RunConflictError,
     RunContentFilterError,
     RunError,
+    RunEvent,
     RunExceptionGroup,
     RunExpiredError,
     RunFailedError,
@@ -58,7 +59,9 @@ from runoutcome import (
     is_retryable,
     raise_for_status,
     retry_after,
+    strict_client,
 )
+from runoutcome.otel import Telemetry
 
 Phase = Literal["pending", "terminal", "unknown"]
 Action = Literal[
@@ -280,7 +283,10 @@ def sync_runs(client: OpenAI, run: Response) -> None:
     """`Runs` gives the SDK's own responses."""
     budget = ResubmitBudget(capacity=5, seconds_per_resubmission=10)
     assert_type(budget.take(0.0), bool)
-    runs = Runs(client, catalog=Catalog.load(), resubmit_budget=budget)
+    events: list[RunEvent] = []
+    Runs(client, observer=Telemetry(poll_spans=True))
+    runs = Runs(client, catalog=Catalog.load(), resubmit_budget=budget, observer=events.append)
+    assert_type(events[0].response_id, str | None)
     tokens: list[str] = []
     seen: list[Outcome] = []
     faults: list[BaseException] = []
@@ -418,3 +424,11 @@ async def many_async(runs: AsyncRuns, ids: AsyncIterator[str]) -> None:
     async for result in runs.poll_many(ids):
         assert_type(result.result(), Response)
     assert_type(await runs.gather(["resp_1"]), list[Response])
+
+
+def strict_clients(client: OpenAI, azure: openai.AsyncAzureOpenAI) -> None:
+    """A strict client has the type of the client it was made of."""
+    assert_type(strict_client(client), OpenAI)
+    assert_type(strict_client(azure, accept="incomplete", require="output"), openai.AsyncAzureOpenAI)
+    assert_type(strict_client(client).responses.retrieve("resp_1"), Response)
+    strict_client("client")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]

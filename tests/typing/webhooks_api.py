@@ -20,6 +20,7 @@ from runoutcome.webhooks import (
     MemorySeenIds,
     Notice,
     Receipt,
+    RedisNotices,
     SeenIds,
     WebhookError,
     WebhookSignatureError,
@@ -84,6 +85,9 @@ async def inboxes(body: bytes, headers: dict[str, str], client: OpenAI, async_cl
     await inbox.deliver_async(receipt.notice)
     assert_type(inbox.listen("resp_1", lambda: None), Callable[[], None])
     Runs(client, notices=inbox)
+    shared = RedisNotices("redis://localhost", namespace="mine", keep_seconds=60)
+    Inbox("secret", seen=shared, on_notice=shared.publish)
+    Runs(client, notices=shared)
     AsyncRuns(async_client, notices=inbox)
 
 

@@ -171,3 +171,20 @@ def test_an_id_that_leaves_its_place_is_none(text: str) -> None:
     """What changes the path of a request, as it stands or once it is decoded, is a ValueError."""
     with pytest.raises(ValueError, match="is not a response id"):
         check_id(text)
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def test_a_token_keeps_its_trace() -> None:
+    """A traceparent goes through a token; without one, nothing of it is written."""
+    token = ResumeToken("resp_1", trace=TRACE)
+    assert loads(token.dumps()) == token
+    assert len(token.dumps()) < 120
+    assert "trace" not in ResumeToken("resp_1").dumps()
+
+
+@pytest.mark.parametrize("trace", [1, None, "", "00-1-2-3", TRACE.upper(), TRACE + "-x", {"a": 1}])
+def test_what_is_no_trace_is_passed_over(trace: object) -> None:
+    """A token with anything else in its place is read without it."""
+    assert loads(json.dumps({"runoutcome": 1, "id": "resp_1", "trace": trace})) == ResumeToken("resp_1")

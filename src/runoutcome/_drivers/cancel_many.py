@@ -13,9 +13,10 @@ from contextlib import suppress
 
 from .._operations import interrupts
 from .._operations.effects import Cancel
-from .._operations.log import Line, write
+from .._operations.events import Events
 from .._outcome.classify import classify
 from .._sdk import event_loop
+from .._waiting.resume_token import ResumeToken
 from .driver import AsyncDriver, Driver
 
 MAX_CANCELS_IN_FLIGHT = 8
@@ -24,9 +25,9 @@ MAX_CANCELS_IN_FLIGHT = 8
 class _Cancels:
     """The cancel requests that are to be sent, and the runs that they cancelled."""
 
-    def __init__(self, response_ids: Iterable[str]) -> None:
+    def __init__(self, response_ids: Iterable[str], events: Events) -> None:
         self._left = deque(dict.fromkeys(response_ids))
-        self._total = len(self._left)
+        self._total, self._events = len(self._left), events
         self._cancelled: list[str] = []
         self.workers = range(min(MAX_CANCELS_IN_FLIGHT, self._total))
 
@@ -39,7 +40,7 @@ class _Cancels:
     def take_answer(self, cancel: Cancel, response: object) -> None:
         """Note the state of the run after its request."""
         status = classify(response).status
-        write(Line("cancelled", cancel.response_id, {"status": status}))
+        self._events.tell("cancelled", ResumeToken(cancel.response_id), status=status)
         if status == "cancelled":
             self._cancelled.append(cancel.response_id)
 
@@ -60,7 +61,7 @@ class _Cancels:
 
 def cancel_many(driver: Driver, response_ids: Iterable[str], interrupt: BaseException) -> None:
     """Ask the server to cancel these runs, for 10 seconds at most; another Ctrl-C gives up. Raises nothing."""
-    cancels = _Cancels(response_ids)
+    cancels = _Cancels(response_ids, driver.events)
 
     def work() -> None:
         while (cancel := cancels.next()) is not None:
@@ -79,7 +80,7 @@ def cancel_many(driver: Driver, response_ids: Iterable[str], interrupt: BaseExce
 
 async def cancel_many_async(driver: AsyncDriver, response_ids: Iterable[str], interrupt: BaseException) -> None:
     """The async twin of `cancel_many`; a scope that is cancelled around it does not end it."""
-    cancels = _Cancels(response_ids)
+    cancels = _Cancels(response_ids, driver.events)
 
     async def work() -> None:
         while (cancel := cancels.next()) is not None:

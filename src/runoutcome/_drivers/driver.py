@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from inspect import GEN_CLOSED, getgeneratorstate
 from itertools import starmap
@@ -29,10 +29,11 @@ from .._operations.effects import (
     SubmitStream,
     Tell,
 )
+from .._operations.events import Events
 from .._operations.last_post import LastPost
 from .._sdk import event_loop, event_stream
 from .._sdk.client_transport import AsyncFetch, Fetch
-from .._sdk.responses import Answer
+from .._sdk.responses import Answer, plain_responses
 from .._sdk.worker_threads import Workers
 from .limiter import AsyncLimiter, Limiter, Slot
 from .notices import AsyncNoticeListener, NoticeListener
@@ -57,6 +58,7 @@ class Driver:
     polls: Limiter
     submits: Limiter
     notices: Notices | None = None
+    events: Events = field(default_factory=Events)
 
     def run(self, steps: Steps[_T]) -> _T:
         """Run `steps` to their end, and return what they return. What leaves after a create names its run."""
@@ -108,7 +110,8 @@ class Driver:
                 self.submits.enter(slot)
                 return slot
             case Submit(params, _, answers):
-                create = partial(self.client().with_options(max_retries=0).responses.create, **params)
+                responses = plain_responses(self.client().with_options(max_retries=0))
+                create = partial(responses.create, **params)
                 answers.extend(starmap(create, ((),)))  # one call, in C: no interrupt comes between answer and deque
                 return answers[0]
             case SubmitStream(params):
@@ -150,6 +153,7 @@ class AsyncDriver:
     polls: AsyncLimiter
     submits: AsyncLimiter
     notices: Notices | None = None
+    events: Events = field(default_factory=Events)
     check_loop: Callable[[], None] = lambda: None
     """Raises where the run could not be polled; called before a submission."""
 
@@ -204,7 +208,8 @@ class AsyncDriver:
                 await self.submits.enter(slot)
                 return slot
             case Submit(params, _, answers):
-                answers.append(await self.client().with_options(max_retries=0).responses.create(**params))
+                responses = plain_responses(self.client().with_options(max_retries=0))
+                answers.append(await responses.create(**params))
                 return answers[0]
             case SubmitStream(params):
                 return await event_stream.submit_stream_async(self.client(), params)

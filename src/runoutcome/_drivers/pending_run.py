@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any
 
@@ -99,6 +100,11 @@ class PendingRun:
         self.is_over = True
         for stop in self.stops:
             stop()
+
+    def close(self) -> None:
+        """Close the steps, unless a thread is in them: it closes them then. Raises nothing, for others go on."""
+        with suppress(Exception):
+            self._steps.close()
 
     def _end(self, value: Any) -> None:
         self.leave()

@@ -64,7 +64,11 @@ class Scheduler:
         """Stop waiting for these runs, and leave them alone; a poll in flight ends in the background."""
         for run in runs:
             run.leave()
-            self._send(partial(self._schedule.remove, run))
+            self._send(partial(self._forget, run))
+
+    def _forget(self, run: PendingRun) -> None:
+        self._schedule.remove(run)
+        run.close()
 
     def _send(self, message: Callable[[], None]) -> None:
         self._messages.append(message)
@@ -169,7 +173,8 @@ class AsyncScheduler:
     async def remove(self, runs: Iterable[PendingRun]) -> None:
         """Stop waiting for these runs, and leave them alone; polls in flight are called off first."""
         requests: list[Request] = []
-        for run in runs:
+        left = list(runs)
+        for run in left:
             run.leave()
             self._schedule.remove(run)
             if run.request is not None:
@@ -179,6 +184,8 @@ class AsyncScheduler:
         with event_loop.CancelScope(shield=True):  # they end at once, and the caller may close his client then
             for request in requests:
                 await request.has_ended.wait()
+            for run in left:
+                run.close()
 
     async def _dispatch(self) -> None:
         try:

@@ -12,8 +12,8 @@ from .._sdk.faults import read_fault
 from .._waiting.identity import KnownRuns
 from .._waiting.resume_token import ResumeToken
 from .effects import Cancel, Clock, Pause, Steps
+from .events import Events
 from .interrupts import carrying
-from .log import line
 from .observation import Observation, model_of, observe, whole
 from .own_body import read_run, whose_is
 
@@ -26,6 +26,7 @@ def cancel(
     clock: Clock,
     catalog: Catalog,
     runs: KnownRuns,
+    events: Events,
     token: ResumeToken,
     *,
     known: bool,
@@ -58,8 +59,8 @@ def cancel(
         known = known or observation is not None
         if observation is not None and whose_is(observation, runs, token) != "own":
             observation = None
-        response = yield from _confirm(clock, catalog, runs, token, observation, wait_seconds, known=known)
-        yield line("cancelled", token.response_id, status=word(look(response, "status")))
+        response = yield from _confirm(clock, catalog, runs, events, token, observation, wait_seconds, known=known)
+        events.tell("cancelled", token, status=word(look(response, "status")))
         return response
 
 
@@ -67,6 +68,7 @@ def _confirm(
     clock: Clock,
     catalog: Catalog,
     runs: KnownRuns,
+    events: Events,
     token: ResumeToken,
     observation: Observation | None,
     wait_seconds: float,
@@ -77,7 +79,7 @@ def _confirm(
     while True:
         failure: Exception | None = None
         try:
-            observation = yield from read_run(catalog, runs, token, _sdk.POLL_TIMEOUT_SECONDS)
+            observation = yield from read_run(catalog, runs, events, token, _sdk.POLL_TIMEOUT_SECONDS)
             observation, known = whole(observation, catalog), True
             if observation.outcome.phase == "terminal":
                 return model_of(observation.origin)

@@ -14,7 +14,7 @@ from .._outcome.classify import classify
 from .._waiting.attempts import Attempt
 from .._waiting.resume_token import ResumeToken
 from .effects import Cancel, Steps
-from .log import line
+from .events import Events
 
 _T = TypeVar("_T")
 OnInterrupt = Literal["leave", "cancel"]
@@ -66,28 +66,28 @@ def is_asked_for(on_interrupt: OnInterrupt, interrupt: BaseException) -> bool:
     return on_interrupt == "cancel" and not isinstance(interrupt, (Exception, GeneratorExit))
 
 
-def stopping(on_interrupt: OnInterrupt, token: ResumeToken, steps: Steps[_T]) -> Steps[_T]:
+def stopping(on_interrupt: OnInterrupt, token: ResumeToken, steps: Steps[_T], events: Events) -> Steps[_T]:
     """`steps`; with "cancel", what interrupts them (no `Exception`) first has the server asked to stop the run."""
     try:
         return (yield from steps)
     except BaseException as error:
-        yield from stop_for(on_interrupt, error, token)
+        yield from stop_for(on_interrupt, error, token, events)
         raise
 
 
-def stop_for(on_interrupt: OnInterrupt, interrupt: BaseException, token: ResumeToken) -> Steps[None]:
+def stop_for(on_interrupt: OnInterrupt, interrupt: BaseException, token: ResumeToken, events: Events) -> Steps[None]:
     """With "cancel", have the server asked to stop the run for what leaves, unless that is an `Exception`."""
     if is_asked_for(on_interrupt, interrupt):
-        yield from _stop_for(interrupt, token)
+        yield from _stop_for(interrupt, token, events)
 
 
-def _stop_for(interrupt: BaseException, token: ResumeToken) -> Steps[None]:
+def _stop_for(interrupt: BaseException, token: ResumeToken, events: Events) -> Steps[None]:
     status, became = None, "the answer does not say what became of it: poll its token"
     try:
         response = yield Cancel(token.response_id, max_retries=0, shielded_seconds=CANCEL_SECONDS)
         if status := classify(response).status:
             became = f"it is {status} now"
-        yield line("cancelled", token.response_id, status=status)
+        events.tell("cancelled", token, status=status)
     except GeneratorExit:
         raise
     except BaseException as error:  # noqa: BLE001 - a second Ctrl-C, too: what interrupted first is what leaves

@@ -7,19 +7,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .. import _sdk
+from .._catalog.catalog import Catalog
 from .._errors.bases import RunError
-from .._outcome.classify import classify
+from .._outcome.body import look, word
 from .._sdk.structured_output import TextFormat
 from .._waiting import polling as _wait
 from .._waiting.attempts import Attempt
 from .._waiting.resubmit import Again, NotAgain, ResubmitBudget, ResubmitPolicy, Used, decide
 from .._waiting.resume_token import ResumeToken
 from .effects import Pause, Steps, Tell
+from .events import Events, Submission
 from .interrupts import carrying, recounting, stopping
-from .log import line
-from .observation import in_form, observe
+from .observation import finish, in_form, observe
 from .own_body import key_in
-from .poll import Wait, jitter, poll, state_of, time_left_of
+from .poll import Wait, jitter, poll_to_end, state_of, time_left_of
 from .submit import attempt_key, split_key, submit, with_key
 
 
@@ -40,6 +41,10 @@ class Job:
     on_refused: Callable[[str], Any] | None = None
     on_submitted: Callable[[str], Any] | None = None
     on_resubmitting: Callable[[Attempt], Any] | None = None
+
+    def name_of(self, progress: _Progress) -> str | None:
+        """The name of the job for the observer; None if it submits no run again."""
+        return progress.base if self.resubmit.max_resubmissions else None
 
 
 @dataclass(frozen=True)
@@ -74,22 +79,33 @@ def run_job(job: Job, token: ResumeToken | None = None) -> Steps[_sdk.Response]:
     One deadline covers the wait, the resubmissions and the pauses before them. A POST in flight is never cut by it:
     that would make a paid run that cannot be found.
     """
-    started = job.wait.clock.monotonic()
+    events, started = job.wait.events, job.wait.clock.monotonic()
     progress = _begin(job, token)
     response: Any = None
     while True:
         with recounting(progress.ended):
             if token is None:
                 token, response = yield from _submit_attempt(job, progress, started)
+            else:
+                events.tell("waiting", token, job=job.name_of(progress))
             state = state_of(job.wait.clock, token, known=True, started=started)
             first = observe(response, job.wait.catalog) if response is not None else None
+            with events.leaving(token, job.name_of(progress)):
+                end = yield from poll_to_end(job.wait, token, state, first, just_created=first is not None)
+            is_final = True
             try:
-                return (yield from poll(job.wait, token, state, first, just_created=first is not None))
+                with carrying(token.dumps()):
+                    return finish(job.wait.expected, end, token.dumps())
             except RunError as error:
                 progress, delay = _after(job, progress, token, state, error)
                 if delay is None:
                     raise
-        with carrying(token.dumps()), recounting(progress.ended):
+                is_final = False
+            finally:
+                events.tell_end(token, end, job.name_of(progress), is_final=is_final)
+        next_run = _submission(job, progress)
+        with carrying(token.dumps()), recounting(progress.ended), next_run:
+            next_run.tell_resubmitting(progress.ended[-1].response_id)
             if job.on_resubmitting is not None:
                 yield Tell(job.on_resubmitting, progress.ended[-1])
             yield Pause(delay)
@@ -97,40 +113,62 @@ def run_job(job: Job, token: ResumeToken | None = None) -> Steps[_sdk.Response]:
 
 
 def created(
-    job_params: Mapping[str, Any], key: str, max_retries: int, text_format: TextFormat | None
+    job_params: Mapping[str, Any],
+    key: str,
+    max_retries: int,
+    text_format: TextFormat | None,
+    catalog: Catalog,
+    events: Events,
 ) -> Steps[_sdk.Response]:
     """Steps of submitting one run without a wait; gives the SDK's response."""
-    response = yield from submit(job_params, key, max_retries)
-    token = ResumeToken(response.id, None, key).dumps()
-    with carrying(token):
-        yield line("submitted", response.id)
-    return in_form(text_format, response, classify(response), token)
+    submission = Submission(key, events)
+    response = yield from submit(job_params, key, max_retries, submission=submission)
+    token = ResumeToken(response.id, None, key, trace=submission.trace)
+    with carrying(token.dumps()):
+        seen = observe(response, catalog)
+        status = seen.outcome.status
+        events.tell("submitted", token, status=status)
+        if seen.outcome.phase == "terminal":
+            events.tell_end(token, seen)
+        else:
+            events.tell("left", token, status=status, reason="created")
+    return in_form(text_format, response, seen.outcome, token.dumps())
+
+
+def _submission(job: Job, progress: _Progress, *, is_open: bool = False) -> Submission:
+    return Submission(progress.key, job.wait.events, job.name_of(progress), is_open)
 
 
 def _submit_attempt(job: Job, progress: _Progress, started: float) -> Steps[tuple[ResumeToken, Any]]:
     previous = progress.ended[-1].response_id if progress.ended else None
     params = with_key(job.params, progress.key, previous)
     time_left = time_left_of(job.wait, started)
+    submission = _submission(job, progress, is_open=progress.number > 1)
     response = yield from submit(
-        params, progress.key, job.max_retries, job.on_submitting, job.on_refused, time_left=time_left
+        params,
+        progress.key,
+        job.max_retries,
+        job.on_submitting,
+        job.on_refused,
+        time_left=time_left,
+        submission=submission,
     )
-    token = ResumeToken(response.id, job.wait.clock.time(), progress.key, job.window)
+    now = job.wait.clock.time()
+    token = ResumeToken(response.id, now, progress.key, job.window, trace=submission.trace)
     if progress.number > 1:
         token = replace(token, first_submitted_at=progress.began_at, spent_tokens=progress.tokens)
     job.wait.known.add(token)
-    with carrying(token.dumps()):
-        yield from stopping(job.wait.on_interrupt, token, _tell_submitted(job, progress, token))
+    with carrying(token.dumps()), job.wait.events.leaving(token, job.name_of(progress)):
+        status = word(look(response, "status"))
+        job.wait.events.tell("submitted", token, previous_response_id=previous, status=status)
+        if job.on_submitted is not None:
+            telling = _call(job.on_submitted, token.dumps())
+            yield from stopping(job.wait.on_interrupt, token, telling, job.wait.events)
     return token, response
 
 
-def _tell_submitted(job: Job, progress: _Progress, token: ResumeToken) -> Steps[None]:
-    if progress.number == 1:
-        yield line("submitted", token.response_id)
-    else:
-        previous = progress.ended[-1].response_id if progress.ended else None
-        yield line("resubmitted", token.response_id, attempt=progress.number, previous_response_id=previous)
-    if job.on_submitted is not None:
-        yield Tell(job.on_submitted, token.dumps())
+def _call(function: Callable[[str], Any], token: str) -> Steps[None]:
+    yield Tell(function, token)
 
 
 def _begin(job: Job, token: ResumeToken | None) -> _Progress:

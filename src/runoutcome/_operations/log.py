@@ -1,40 +1,55 @@
-"""Lines for the logger `runoutcome`: stable event names, and no prompt, output or key.
-
-Steps ask for them as for a caller's function, so a driver carries them out where it calls those.
-"""
+"""Records of the logger `runoutcome`, a view of the events: stable names, and no prompt, output or key."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from .effects import Tell
+from .run_event import RunEvent
 
-Event = Literal["submitted", "resubmitted", "fault", "gave_up", "cancelled", "renamed"]
 NAME = "runoutcome"
-_LEVELS: dict[Event, int] = {"resubmitted": logging.WARNING}  # a second run is paid for; errors tell of the rest
+KINDS = frozenset({"submitted", "fault", "gave_up", "cancelled", "renamed"})
+"""Events that have a record."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """One event of one run; `fields` are attributes of the record, beside `run_event` and `response_id`."""
-
-    event: Event
-    response_id: str
-    fields: dict[str, Any]
-
-
-def line(event: Event, response_id: str, **fields: Any) -> Tell:
-    """The effect that writes a line."""
-    return Tell(write, Line(event, response_id, fields))
+def write(event: RunEvent) -> None:
+    """Write the record of an event, if it has one."""
+    if event.kind in KINDS:
+        # A second run is paid for; errors tell of the rest.
+        is_again = _is_again(event)
+        level = logging.WARNING if is_again else logging.INFO
+        _write(level, "resubmitted" if is_again else event.kind, event, _fields(event))
 
 
-def write(line: Line) -> None:
-    """Write a line to the logger."""
-    logger, level = logging.getLogger(NAME), _LEVELS.get(line.event, logging.INFO)
+def observer_failed(event: RunEvent) -> None:
+    """Write that the observer raised an exception, with its traceback."""
+    _write(logging.WARNING, "observer_failed", event, {"kind": event.kind}, exc_info=True)
+
+
+def _is_again(event: RunEvent) -> bool:
+    return event.kind == "submitted" and (event.attempt or 1) > 1
+
+
+def _fields(event: RunEvent) -> dict[str, Any]:
+    match event.kind:
+        case "submitted" if _is_again(event):
+            return {"attempt": event.attempt, "previous_response_id": event.previous_response_id}
+        case "fault":
+            return {"error": type(event.error).__name__, "http_status": getattr(event.error, "status_code", None)}
+        case "gave_up":
+            return {"reason": event.reason, "status": event.status}
+        case "cancelled":
+            return {"status": event.status}
+        case "renamed":
+            return {"body_id": event.body_id}
+        case _:
+            return {}
+
+
+def _write(level: int, name: str, event: RunEvent, fields: dict[str, Any], *, exc_info: bool = False) -> None:
+    logger = logging.getLogger(NAME)
     if not logger.isEnabledFor(level):
         return
-    words = "".join(f", {name} {value}" for name, value in line.fields.items() if value is not None)
-    extra = {"run_event": line.event, "response_id": line.response_id, **line.fields}
-    logger.log(level, "%s: run %s%s", line.event, line.response_id, words, extra=extra)
+    words = "".join(f", {field} {value}" for field, value in fields.items() if value is not None)
+    extra = {"run_event": name, "response_id": event.response_id, **fields}
+    logger.log(level, "%s: run %s%s", name, event.response_id, words, extra=extra, exc_info=exc_info)

@@ -11,26 +11,36 @@ from .._sdk.responses import Answer
 from .._waiting.identity import KnownRuns, Whose
 from .._waiting.resume_token import ResumeToken
 from .effects import Poll, Steps
-from .log import line
+from .events import Events
 from .observation import Observation, observe_answer, observe_body
 from .submit import KEY
 
 
 def read_run(
-    catalog: Catalog, known: KnownRuns, token: ResumeToken, seconds: float | None, *, is_renamed: bool = False
+    catalog: Catalog,
+    known: KnownRuns,
+    events: Events,
+    token: ResumeToken,
+    seconds: float | None,
+    *,
+    is_renamed: bool = False,
 ) -> Steps[Observation]:
     """Steps of one poll; gives the observation of the run's own body, under the id that was asked for.
 
     A body whose id nobody knows is asked for once more, unless the server is known to name runs anew (`is_renamed`).
     Raises what the poll raises, and NoRunBodyError for an answer without a body of this run.
     """
-    answer: Answer = yield Poll(token.response_id, seconds)
-    seen, whose = _judged(catalog, known, token, answer)
-    if whose == "unknown" and not is_renamed:
-        answer = yield Poll(token.response_id, seconds, on_new_connection=True)
+    with events.polling(token) as poll:
+        answer: Answer = yield Poll(token.response_id, seconds)
         seen, whose = _judged(catalog, known, token, answer)
+        poll.status = seen.outcome.status
+    if whose == "unknown" and not is_renamed:
+        with events.polling(token) as poll:
+            answer = yield Poll(token.response_id, seconds, on_new_connection=True)
+            seen, whose = _judged(catalog, known, token, answer)
+            poll.status = seen.outcome.status
         if whose == "unknown":
-            yield line("renamed", token.response_id, body_id=seen.outcome.response_id)
+            events.tell("renamed", token, body_id=seen.outcome.response_id)
     if whose == "other":
         raise NoRunBodyError(f"HTTP {answer.status_code} with the body of another run")
     return seen if seen.outcome.response_id == token.response_id else under_the_id_of(token, seen, whose)

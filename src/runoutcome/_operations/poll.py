@@ -21,13 +21,12 @@ from .._waiting.identity import KnownRuns
 from .._waiting.resume_token import ResumeToken
 from .cancel import cancel
 from .effects import Clock, Pause, Steps, Tell
+from .events import Events
 from .interrupts import OnInterrupt, carrying, stopping
-from .log import line
 from .observation import (
     Expected,
     Observation,
     finish,
-    in_form,
     model_of,
     observe,
     whole,
@@ -50,6 +49,7 @@ class Wait:
     on_interrupt: OnInterrupt = "leave"
     on_update: Callable[[Outcome], Any] | None = None
     on_fault: Callable[[BaseException], Any] | None = None
+    events: Events = field(default_factory=Events)
 
 
 def poll(
@@ -65,16 +65,36 @@ def poll(
     `first` is a body the caller already has: a terminal one is judged without a request, and one that our own create
     has just brought (`just_created`) needs no poll at once. Raises what `Runs.poll` says.
     """
+    wait.events.tell("waiting", token)
+    with wait.events.leaving(token):
+        end = yield from poll_to_end(wait, token, state, first, just_created=just_created)
+    wait.events.tell_end(token, end)
+    with carrying(token.dumps()):
+        return finish(wait.expected, end, token.dumps())
+
+
+def poll_to_end(
+    wait: Wait,
+    token: ResumeToken,
+    state: _wait.WaitState,
+    first: Observation | None = None,
+    *,
+    just_created: bool = False,
+) -> Steps[Observation]:
+    """Steps of waiting for one run; gives its end, or the pending run that the caller accepts at the deadline.
+
+    Raises what `poll` raises for a wait that ends before the run does.
+    """
     with carrying(token.dumps()):
         if first is not None and first.outcome.phase == "terminal":
-            yield from _tell_change(wait, None, first)
-            return finish(wait.expected, first, token.dumps())
+            yield from _tell_change(wait, token, None, first)
+            return first
         going = _poll_on(wait, token, state, first if just_created else None)
-        return (yield from stopping(wait.on_interrupt, token, going))
+        return (yield from stopping(wait.on_interrupt, token, going, wait.events))
 
 
-def _poll_on(wait: Wait, token: ResumeToken, state: _wait.WaitState, last: Observation | None) -> Steps[_sdk.Response]:
-    yield from _tell_change(wait, None, last)
+def _poll_on(wait: Wait, token: ResumeToken, state: _wait.WaitState, last: Observation | None) -> Steps[Observation]:
+    yield from _tell_change(wait, token, None, last)
     last_fault: BaseException | None = None
     step: _wait.Next = _wait.Sleep(0.0)
     listens_to: str | None = token.response_id
@@ -82,7 +102,9 @@ def _poll_on(wait: Wait, token: ResumeToken, state: _wait.WaitState, last: Obser
         state, step = _after(wait, state, last)
     while True:
         if isinstance(step, _wait.Stop):
-            yield line("gave_up", token.response_id, reason=step.reason, status=last.outcome.status if last else None)
+            outcome = last.outcome if last else None
+            status = outcome.status if outcome else None
+            wait.events.tell("gave_up", token, reason=step.reason, status=status, outcome=outcome)
             return (yield from _stop(wait, token, state, step, last, last_fault))
         if step.seconds > 0 and (yield Pause(step.seconds, listens_to)):
             state = _wait.noticed(state, wait.clock.monotonic())
@@ -96,10 +118,10 @@ def _poll_on(wait: Wait, token: ResumeToken, state: _wait.WaitState, last: Obser
             if isinstance(step, _wait.Sleep):
                 yield from tell_fault(wait, token, result)
             continue
-        yield from _tell_change(wait, last, result)
+        yield from _tell_change(wait, token, last, result)
         last, last_fault, listens_to = result, None, token.response_id
         if result.outcome.phase == "terminal":
-            return finish(wait.expected, result, token.dumps())
+            return result
         state, step = _after(wait, state, result)
 
 
@@ -122,7 +144,7 @@ def ask(wait: Wait, token: ResumeToken, state: _wait.WaitState) -> Steps[Observa
     """One poll: its observation, or its exception."""
     timeout = _wait.poll_seconds(wait.policy, state, wait.clock.monotonic())
     try:
-        return (yield from read_run(wait.catalog, wait.known, token, timeout, is_renamed=state.is_renamed))
+        return (yield from read_run(wait.catalog, wait.known, wait.events, token, timeout, is_renamed=state.is_renamed))
     except BaseException as error:  # noqa: BLE001 - the caller raises it again unless it is a poll fault
         return error
 
@@ -151,8 +173,8 @@ def after_failure(
 
 
 def tell_fault(wait: Wait, token: ResumeToken, error: BaseException) -> Steps[None]:
-    """Log a poll fault that the wait goes on after, and tell the caller's function of it."""
-    yield line("fault", token.response_id, error=type(error).__name__, http_status=getattr(error, "status_code", None))
+    """Tell of a poll fault that the wait goes on after."""
+    wait.events.tell("fault", token, error=error)
     if wait.on_fault is not None:
         yield Tell(wait.on_fault, error)
 
@@ -164,7 +186,7 @@ def _stop(
     stop: _wait.Stop,
     last: Observation | None,
     cause: BaseException | None,
-) -> Steps[_sdk.Response]:
+) -> Steps[Observation]:
     token = replace(token, seen=token.seen or last is not None)
     response_id, text = token.response_id, token.dumps()
     outcome = last.outcome if last else None
@@ -185,21 +207,22 @@ def _stop(
     trouble = f" The last poll failed with {described(cause)}." if cause else ""
     if wait.on_timeout == "cancel":
         try:
-            final = yield from cancel(wait.clock, wait.catalog, wait.known, token, known=state.known, max_retries=0)
+            final = yield from cancel(
+                wait.clock, wait.catalog, wait.known, wait.events, token, known=state.known, max_retries=0
+            )
         except Exception as error:  # noqa: BLE001 - a cancel that fails must not hide why it was sent
             ending = f"It could not be cancelled ({type(error).__name__}) and may still be going: poll its token."
         else:
             before, last = last, observe(final, wait.catalog)
-            yield from _tell_change(wait, before, last)
+            yield from _tell_change(wait, token, before, last)
             outcome, ending = last.outcome, f"It was asked to stop, and is {last.outcome.status} now."
             if outcome.phase != "terminal":
                 ending += " It may still complete: poll its token to go on."
             if outcome.phase == "terminal" and outcome.status != "cancelled":
-                return finish(wait.expected, last, text)  # it had ended by itself, and that is what counts
+                return last  # it had ended by itself, and that is what counts
     if last is not None and is_accepted(last.outcome, wait.expected.accept):
         with suppress(NoRunBodyError):  # what follows the status may be broken
-            last = whole(last, wait.catalog)
-            return in_form(wait.expected.text_format, model_of(last.origin), last.outcome, text)
+            return whole(last, wait.catalog)
     if last is not None and last.outcome.phase == "unknown":
         raise RunUnknownError.of(last.outcome, replace(last.origin, run=model_of(last.origin))) from cause
     raise WaitTimeoutError(
@@ -211,9 +234,15 @@ def _stop(
     ) from cause
 
 
-def _tell_change(wait: Wait, before: Observation | None, now: Observation | None) -> Steps[None]:
-    changed = now is not None and (before is None or before.outcome.status != now.outcome.status)
-    if wait.on_update is not None and changed and now is not None:
+def _tell_change(wait: Wait, token: ResumeToken, before: Observation | None, now: Observation | None) -> Steps[None]:
+    if now is not None and (before is None or before.outcome.status != now.outcome.status):
+        yield from tell_update(wait, token, now)
+
+
+def tell_update(wait: Wait, token: ResumeToken, now: Observation) -> Steps[None]:
+    """Tell of a status."""
+    wait.events.tell("changed", token, status=now.outcome.status, outcome=now.outcome)
+    if wait.on_update is not None:
         yield Tell(wait.on_update, now.outcome)
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .. import _sdk
-from .._errors.bases import Origin, RunError
+from .._errors.bases import Origin
 from .._outcome.body import look
 from .._outcome.outcome import Outcome
 from .._sdk.event_stream import NoStreamError, StreamBrokenError, note_request, terminal_event
@@ -27,11 +27,11 @@ from .._sdk.faults import NoRunBodyError, read_fault
 from .._waiting import polling as _wait
 from .._waiting.resume_token import ResumeToken
 from .._waiting.stream_cursor import TERMINAL_EVENTS, Cursor
-from .effects import CloseStream, NextEvent, OpenStream, Pause, Steps, Tell, resume
+from .effects import CloseStream, NextEvent, OpenStream, Pause, Steps, resume
 from .interrupts import carrying, tell
 from .observation import Observation, finish, observe, observe_body
 from .own_body import under_the_id_of, whose_is
-from .poll import Wait, after_failure, ask, jitter, poll, tell_fault
+from .poll import Wait, after_failure, ask, jitter, poll_to_end, tell_fault, tell_update
 from .stream_events import Emit, Ended, EventSteps, fault_in
 
 IDLE_TIMEOUT_SECONDS = 60.0
@@ -73,8 +73,11 @@ class Follower:
     """Streams in a row that brought nothing new."""
     news_at: float = field(init=False)
     """Time of the last new event, or of the start of the wait."""
+    is_told: bool = False
+    """The observer knows how the wait ended."""
 
     def __post_init__(self) -> None:
+        self.wait = replace(self.wait, events=replace(self.wait.events, only_changes=True))
         if self.wait.on_update is not None:
             self.wait = replace(self.wait, on_update=_only_changes(self.wait.on_update))
         self.news_at = self.wait.clock.monotonic()
@@ -95,12 +98,17 @@ class Follower:
         carries the resume token.
         """
         try:
-            return (yield from self._follow())
+            end = yield from self._follow()
         except GeneratorExit:
             raise
         except BaseException as error:
+            self.tell_left(error)
             yield from self.leave(error)
             raise
+        if not self.is_told:
+            self.is_told = True
+            self.wait.events.tell_end(self.token, end)
+        return end
 
     def result(self, observation: Observation) -> _sdk.Response:
         """The response of a run that was followed to its end. Raises what any other end amounts to."""
@@ -304,17 +312,11 @@ class Follower:
 
     def _poll_to_end(self) -> Steps[Observation]:
         """The end of the run as polling finds it, or the pending run that the caller accepts at the deadline."""
-        # What is to be parsed is parsed once, and what interrupts is dealt with where it leaves.
-        wait = replace(self.wait, expected=replace(self.wait.expected, text_format=None), on_interrupt="leave")
-        try:
-            response = yield from poll(
-                wait, self.token, self.state, self.created, just_created=self.created is not None
-            )
-        except RunError as error:
-            if error.outcome.phase != "terminal":
-                raise
-            return Observation(error.outcome, error.origin)
-        return observe(response, self.wait.catalog)
+        # What interrupts is dealt with where it leaves.
+        wait = replace(self.wait, on_interrupt="leave")
+        return (
+            yield from poll_to_end(wait, self.token, self.state, self.created, just_created=self.created is not None)
+        )
 
     def _end_with(self, observation: Observation) -> EventSteps[Observation]:
         """The end of a run of which no stream told."""
@@ -337,8 +339,13 @@ class Follower:
         yield from self.close()
 
     def _tell_update(self, observation: Observation) -> Steps[None]:
-        if self.wait.on_update is not None:
-            yield Tell(self.wait.on_update, observation.outcome)
+        yield from tell_update(self.wait, self.named, observation)
+
+    def tell_left(self, error: BaseException | None = None) -> None:
+        """Tell that the run is let go before its end, unless the end, or this, was told."""
+        if not self.is_told:
+            self.is_told = True
+            self.wait.events.tell_left(error, self.token)
 
     def carry(self, error: BaseException) -> None:
         """Give an exception the resume token, unless it has one."""

@@ -14,8 +14,8 @@ from .._waiting.polling import window_seconds
 from .._waiting.resume_token import ResumeToken
 from .._waiting.stream_cursor import Cursor
 from .effects import CloseStream, NextEvent, Steps, SubmitStream, Tell
+from .events import Submission
 from .interrupts import stopping
-from .log import line
 from .observation import Observation, observe
 from .poll import Wait, state_of, time_left_of
 from .stream import Follower
@@ -37,6 +37,7 @@ def follow_run(
     `first` is a body the caller already has.
     """
     yield from ()
+    wait.events.tell("waiting", token)
     state = state_of(wait.clock, token, known=known)
     cursor = Cursor(token.cursor if starting_after is None else starting_after)
     ended = first if first is not None and first.outcome.phase == "terminal" else None
@@ -71,8 +72,9 @@ def follow_new_run(
     """Steps that make a run and begin to follow it; they end when its id is known. Raises what `submit` raises."""
     started = wait.clock.monotonic()
     posting, time_left = _posting(idle_seconds), time_left_of(wait, started)
-    opened = yield from submit(params, key, max_retries, on_submitting, on_refused, posting, time_left)
-    token = ResumeToken(opened.id, wait.clock.time(), key)
+    submission = Submission(key, wait.events)
+    opened = yield from submit(params, key, max_retries, on_submitting, on_refused, posting, time_left, submission)
+    token = ResumeToken(opened.id, wait.clock.time(), key, trace=submission.trace)
     wait.known.add(token)
     state = state_of(wait.clock, token, known=True, started=started)
     follower = Follower(wait, token, state, idle_seconds)
@@ -81,17 +83,18 @@ def follow_new_run(
     else:
         follower.created = observe(opened, wait.catalog)
     try:
-        yield from stopping(wait.on_interrupt, token, _tell_submitted(on_submitted, token))
+        wait.events.tell("submitted", token)
+        yield from stopping(wait.on_interrupt, token, _tell_submitted(on_submitted, token), wait.events)
     except GeneratorExit:
         raise
     except BaseException as error:
+        follower.tell_left(error)
         yield from follower.leave(error)
         raise
     return follower
 
 
 def _tell_submitted(on_submitted: Callable[[str], Any] | None, token: ResumeToken) -> Steps[None]:
-    yield line("submitted", token.response_id)
     if on_submitted is not None:
         yield Tell(on_submitted, token.dumps())
 

@@ -30,6 +30,7 @@ from .._sdk.faults import Fault, read_fault
 from .._sdk.responses import build_run
 from .._waiting.attempts import attempt_key as attempt_key, split_key as split_key
 from .effects import Admit, Pause, Steps, Submit, SubmitStream, Tell
+from .events import Submission
 from .interrupts import tell
 
 KEY = "runoutcome_key"
@@ -54,6 +55,7 @@ def submit(
     on_refused: Callable[[str], Any] | None = None,
     post: Callable[[SubmitStream], Steps[Any]] | None = None,
     time_left: Callable[[], float] = lambda: math.inf,
+    submission: Submission | None = None,
 ) -> Steps[Any]:
     """Steps of one create; gives the SDK's response, whose id is known to be there, or what else `post` gives.
 
@@ -62,11 +64,26 @@ def submit(
     in seconds. Raises the SDK's own error where the API refused or could not be reached, and SubmissionUnknownError
     where the create may have gone through.
     """
-    resent = 0
+    submission = submission or Submission(key=key)
+    with submission:
+        return (yield from _submit(params, max_retries, on_submitting, on_refused, post, time_left, submission))
+
+
+def _submit(
+    params: Mapping[str, Any],
+    max_retries: int,
+    on_submitting: Callable[[str], Any] | None,
+    on_refused: Callable[[str], Any] | None,
+    post: Callable[[SubmitStream], Steps[Any]] | None,
+    time_left: Callable[[], float],
+    submission: Submission,
+) -> Steps[Any]:
+    resent, key = 0, submission.key
     while True:
         with (yield Admit()):  # before anybody is told: what waits for its turn is not being submitted yet
             if on_submitting is not None:
                 yield Tell(on_submitting, key)
+            submission.tell_submitting(params.get("model"))
             try:
                 if post is None:
                     response = yield Submit(dict(params), key)
@@ -82,14 +99,20 @@ def submit(
         fate = fate_of(failure)
         if fate == "ambiguous":
             raise submission_unknown(key, failure) from failure
-        if fate != "foreign" and on_refused is not None:
-            yield Tell(on_refused, key)
+        if fate != "foreign":
+            yield from _tell_refused(submission, failure, on_refused)
         delay = back_off_seconds(failure, resent)
         if fate != "resend" or resent >= max_retries or delay >= time_left():
             tell(failure, "run_key", key)  # this may be a KeyboardInterrupt in the middle of the POST
             raise failure
         yield Pause(delay)
         resent += 1
+
+
+def _tell_refused(submission: Submission, error: BaseException, on_refused: Callable[[str], Any] | None) -> Steps[None]:
+    submission.tell_refused(error)
+    if on_refused is not None:
+        yield Tell(on_refused, submission.key)
 
 
 def prepare(params: Mapping[str, Any]) -> dict[str, Any]:

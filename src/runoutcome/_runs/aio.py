@@ -18,6 +18,7 @@ from .._operations.cancel import WAIT_SECONDS
 from .._operations.effects import Clock, Notices
 from .._operations.interrupts import OnInterrupt
 from .._operations.poll import OnTimeout
+from .._operations.run_event import Observer
 from .._operations.stream import IDLE_TIMEOUT_SECONDS
 from .._outcome.outcome import Outcome
 from .._sdk import fast_transport as _transport
@@ -69,6 +70,7 @@ class AsyncRuns(RunsBase):
         catalog: Catalog | None = None,
         resubmit_budget: ResubmitBudget | None = None,
         notices: Notices | None = None,
+        observer: Observer | None = None,
         max_polls_in_flight: int = MAX_POLLS_IN_FLIGHT,
         max_polls_per_second: float | None = None,
         max_submits_in_flight: int = MAX_SUBMITS_IN_FLIGHT,
@@ -77,7 +79,7 @@ class AsyncRuns(RunsBase):
     ) -> None:
         if isinstance(client, _sdk.OpenAI):
             raise TypeError("AsyncRuns takes an AsyncOpenAI; use Runs for a sync client")
-        super().__init__(client, clock or AsyncSystemClock(), catalog, resubmit_budget, notices)
+        super().__init__(client, clock or AsyncSystemClock(), catalog, resubmit_budget, notices, observer)
         polls = Pace(max_polls_in_flight, max_polls_per_second)
         self._driver = AsyncDriver(
             ProcessClient(client).get,
@@ -86,6 +88,7 @@ class AsyncRuns(RunsBase):
             polls=AsyncLimiter(polls, self._clock),
             submits=AsyncLimiter(Pace(max_submits_in_flight), self._clock),
             notices=notices,
+            events=self._events,
             check_loop=_transport.readiness(transport),
         )
         self._schedulers = AsyncSchedulers(self._driver)

@@ -15,9 +15,11 @@ from .._drivers.many import Begin
 from .._errors.raising import parse_accept
 from .._operations.cancel import cancel
 from .._operations.effects import Clock, Notices, Steps
+from .._operations.events import Events
 from .._operations.job import Job, created, run_job
 from .._operations.observation import Expected, Observation, observe
 from .._operations.poll import Wait, poll, state_of
+from .._operations.run_event import Observer
 from .._operations.stream import Follower
 from .._operations.stream_start import follow_new_run, follow_run, streaming
 from .._operations.submit import KEY, WINDOW, attempt_key, base_key, prepare, window_of, with_key
@@ -47,6 +49,7 @@ class RunsBase:
         catalog: Catalog | None,
         resubmit_budget: ResubmitBudget | None,
         notices: Notices | None,
+        observer: Observer | None,
     ) -> None:
         _check_client(client)
         if catalog is not None:
@@ -55,12 +58,15 @@ class RunsBase:
             check_type(resubmit_budget, ResubmitBudget, "resubmit_budget is a ResubmitBudget, or None")
         if notices is not None and (isinstance(notices, type) or not callable(getattr(notices, "listen", None))):
             refuse_type(notices, "notices is a webhooks.Inbox, or what has its `listen`, or None")
+        if observer is not None and (isinstance(observer, type) or not callable(observer)):
+            refuse_type(observer, "observer is a function of a RunEvent, or None")
         self._client = client
         self._clock = clock
         self._catalog = catalog or Catalog.load()
         self._budget = resubmit_budget or ResubmitBudget()
         self._notices = notices
         self._known = KnownRuns()
+        self._events = Events(clock, observer)
 
     @property
     def catalog(self) -> Catalog:
@@ -70,7 +76,8 @@ class RunsBase:
     def _create_steps(self, params: Mapping[str, Any], text_format: Any = None) -> Steps[_sdk.Response]:
         output, params = _formatted(text_format, params)
         key = attempt_key(base_key(params), 1)
-        return created(with_key(prepare(params), key), key, self._client.max_retries, output)
+        params = with_key(prepare(params), key)
+        return created(params, key, self._client.max_retries, output, self._catalog, self._events)
 
     def _poll_steps(self, run: Run, options: WaitOptions) -> Steps[_sdk.Response]:
         return self._begin(run, lambda window: self._wait(options, window))[1]
@@ -138,6 +145,7 @@ class RunsBase:
             self._clock,
             self._catalog,
             self._known,
+            self._events,
             token,
             known=_is_known(token, response),
             first=self._given(response),
@@ -183,6 +191,7 @@ class RunsBase:
             options.on_interrupt,
             options.on_update,
             options.on_fault,
+            self._events,
         )
 
 

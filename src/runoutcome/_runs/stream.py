@@ -96,6 +96,7 @@ class _StreamBase(Generic[_T]):
     def _closing(self) -> Steps[None]:
         """Steps that close what is open, at any time."""
         if self._entered is not None:
+            self._entered.tell_left()
             yield from self._entered.close()
         if self._steps is not None:
             self._steps.close()
@@ -106,9 +107,10 @@ class _StreamBase(Generic[_T]):
         follower = self._entered
         if error is not None and follower is not None:
             follower.carry(error)
+            follower.tell_left(error)
         yield from self._closing()
         if error is not None and follower is not None and self._end is None:
-            yield from stop_for(self._on_interrupt, error, follower.token)
+            yield from stop_for(self._on_interrupt, error, follower.token, follower.wait.events)
 
 
 class RunStream(_StreamBase[_T]):

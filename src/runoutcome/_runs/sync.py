@@ -18,6 +18,7 @@ from .._operations.cancel import WAIT_SECONDS
 from .._operations.effects import Clock, Notices
 from .._operations.interrupts import OnInterrupt
 from .._operations.poll import OnTimeout
+from .._operations.run_event import Observer
 from .._operations.stream import IDLE_TIMEOUT_SECONDS
 from .._outcome.outcome import Outcome
 from .._sdk import fast_transport as _transport
@@ -58,12 +59,13 @@ class Runs(RunsBase):
 
     `catalog` decides outcomes (the shipped one by default). `resubmit_budget` bounds resubmissions over all runs of
     this object; share one between several. `notices` is a `webhooks.Inbox`: with one, a wait ends when the webhook
-    comes, and polls only once a minute or less, in case it is lost. At most `max_polls_in_flight` polls and
+    comes, and polls only once a minute or less, in case it is lost. `observer` is called with each `RunEvent`; what it
+    raises is logged, and harms no run. At most `max_polls_in_flight` polls and
     `max_submits_in_flight` creates are made at the same time, over all calls, and at most
     `max_polls_per_second` polls a second; the others wait for their turn. `transport="fast"` makes polls beside the
     client at a fraction of the cost, where nothing of the client is lost by that (docs/transports.md). `clock` is for
     tests. Raises ValueError for limits that let nothing through or a client that "fast" cannot serve, and
-    TypeError for what is no such client, catalog, budget or inbox.
+    TypeError for what is no such client, catalog, budget, inbox or function.
     """
 
     __module__ = "runoutcome"
@@ -75,6 +77,7 @@ class Runs(RunsBase):
         catalog: Catalog | None = None,
         resubmit_budget: ResubmitBudget | None = None,
         notices: Notices | None = None,
+        observer: Observer | None = None,
         max_polls_in_flight: int = MAX_POLLS_IN_FLIGHT,
         max_polls_per_second: float | None = None,
         max_submits_in_flight: int = MAX_SUBMITS_IN_FLIGHT,
@@ -83,7 +86,7 @@ class Runs(RunsBase):
     ) -> None:
         if isinstance(client, _sdk.AsyncOpenAI):
             raise TypeError("Runs takes a sync client; use AsyncRuns for an AsyncOpenAI")
-        super().__init__(client, clock or SystemClock(), catalog, resubmit_budget, notices)
+        super().__init__(client, clock or SystemClock(), catalog, resubmit_budget, notices, observer)
         polls = Pace(max_polls_in_flight, max_polls_per_second)
         self._driver = Driver(
             ProcessClient(client).get,
@@ -92,6 +95,7 @@ class Runs(RunsBase):
             polls=Limiter(polls, self._clock),
             submits=Limiter(Pace(max_submits_in_flight), self._clock),
             notices=notices,
+            events=self._events,
         )
         self._scheduler = Scheduler(self._driver)
 

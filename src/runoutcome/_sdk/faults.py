@@ -169,10 +169,10 @@ def _has_tripped(error: BaseException) -> bool:
 
 def _is_after_redirect(error: BaseException, cause: BaseException | None) -> bool:
     """True if the request that failed is not the one that the SDK made: the HTTP library had followed a redirect."""
-    first, last = getattr(error, "request", None), getattr(cause, "_request", None)
-    if cause is error or first is None or last is None:
+    if cause is error:  # its attribute `request` may raise
         return False
-    return first is not last  # a redirect may lead to the same URL
+    first, last = getattr(error, "request", None), getattr(cause, "_request", None)
+    return first is not None and last is not None and first is not last  # a redirect may lead to the same URL
 
 
 def _is_marked(headers: Any) -> bool:

@@ -13,6 +13,8 @@ from .._outcome.retry_after import parse_seconds
 VERSION = 1
 _LEAVES_ITS_PLACE = re.compile(r"[ /?#\\]")
 _DOTS = ("", ".", "..")
+_TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""A W3C `traceparent`."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class ResumeToken:
     """Tokens used by the earlier runs of its job, as far as that is known."""
     cursor: int | None = None
     """The number of the last event of its stream that was passed on; None where none was."""
+    trace: str | None = None
+    """The W3C `traceparent` of the span in which it was submitted; None without telemetry."""
 
     def age_at(self, now: float) -> float | None:
         """Seconds from the submission to `now`, by the wall clock; None where the time of the submission is unknown."""
@@ -55,6 +59,8 @@ class ResumeToken:
             values["spent"] = self.spent_tokens
         if self.cursor is not None:
             values["cursor"] = self.cursor
+        if self.trace is not None:
+            values["trace"] = self.trace
         return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -82,6 +88,7 @@ def loads(text: str) -> ResumeToken:
             f"this resume token has version {values.get('runoutcome')!r}; this release reads version {VERSION}"
         )
     response_id, spent, cursor = values.get("id"), values.get("spent"), values.get("cursor")
+    trace = _text(values.get("trace"))
     if not isinstance(response_id, str) or not response_id:
         raise ValueError("not a resume token: it holds no response id")
     return ResumeToken(
@@ -93,7 +100,13 @@ def loads(text: str) -> ResumeToken:
         epoch_seconds(values.get("first")),
         spent if type(spent) is int and spent > 0 else 0,
         cursor if type(cursor) is int and cursor >= 0 else None,
+        trace if is_trace(trace or "") else None,
     )
+
+
+def is_trace(text: str) -> bool:
+    """True for a W3C `traceparent`."""
+    return _TRACE.fullmatch(text) is not None
 
 
 def check_id(response_id: str) -> None:

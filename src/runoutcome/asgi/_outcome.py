@@ -22,7 +22,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES = 32_000_000
 """A longer answer, or a longer event, passes unchanged."""
-_DEPENDENT = {b"content-length", b"etag", b"content-md5", b"digest", b"repr-digest", b"content-digest"}
+BODY_HEADERS = {b"content-length", b"etag", b"content-md5", b"digest", b"repr-digest", b"content-digest"}
 """Headers about the bytes of a body."""
 
 
@@ -122,7 +122,7 @@ class _Answer:
             self._start, self._is_gzip, self._pass = start, encoding == b"gzip", self._hold
             return None
         self._pass = self._split
-        kept = [(name, value) for name, value in start.get("headers", ()) if name.lower() not in _DEPENDENT]
+        kept = [(name, value) for name, value in start.get("headers", ()) if name.lower() not in BODY_HEADERS]
         return await self._send({**start, "headers": kept})
 
     async def _send_on(self, message: Message) -> None:
@@ -146,7 +146,7 @@ class _Answer:
         start, self._start = self._start, None
         assert start is not None
         if body is not None:
-            headers = [(name, value) for name, value in start.get("headers", ()) if name.lower() not in _DEPENDENT]
+            headers = [(name, value) for name, value in start.get("headers", ()) if name.lower() not in BODY_HEADERS]
             start = {**start, "headers": [*headers, (b"content-length", b"%d" % len(body))]}
             self._middleware.added += 1
         await self._send(start)
@@ -157,7 +157,7 @@ class _Answer:
         try:
             if len(held) > limit:
                 raise ValueError("longer than what is read")
-            body = self._middleware.annotate(_unzipped(held, limit) if self._is_gzip else held)
+            body = self._middleware.annotate(unzipped(held, limit) if self._is_gzip else held)
             return body if body is None or not self._is_gzip else _zipped(body)
         except (ValueError, RecursionError, zlib.error):
             self._middleware.unread += 1
@@ -177,14 +177,14 @@ class _Answer:
         unseen = max(0, len(self._held) - len(_BLANK_LINES[-1]) + 1)  # a blank line may have begun before
         self._held += message.get("body", b"")
         more_body = message.get("more_body", False)
-        end = _end_of_events(self._held, unseen) if more_body else len(self._held)
+        end = end_of_events(self._held, unseen) if more_body else len(self._held)
         whole = bytes(self._held[:end])
         del self._held[:end]
         if len(self._held) > self._middleware.max_body_bytes:
             self._middleware.unread += 1
             return await self._release()
         if whole or not more_body:
-            blocks = b"".join(map(self._rewritten_event, _blocks(whole)))
+            blocks = b"".join(map(self._rewritten_event, blocks_of(whole)))
             await self._send({"type": "http.response.body", "body": blocks, "more_body": more_body})
         return None
 
@@ -198,13 +198,13 @@ class _Answer:
         return block if event is None else event
 
 
-def _end_of_events(text: bytearray, start: int) -> int:
+def end_of_events(text: bytearray, start: int) -> int:
     """The end of the last blank line from `start` on; 0 if there is none."""
     places = ((text.rfind(line, start), len(line)) for line in _BLANK_LINES)
     return max(place + length if place >= 0 else 0 for place, length in places)
 
 
-def _blocks(text: bytes) -> list[bytes]:
+def blocks_of(text: bytes) -> list[bytes]:
     """The events of a text, each with the blank line after it."""
     blocks, block = list[bytes](), b""
     for line in text.splitlines(keepends=True):
@@ -215,7 +215,7 @@ def _blocks(text: bytes) -> list[bytes]:
     return [*blocks, block] if block else blocks
 
 
-def _unzipped(content: bytes, limit: int) -> bytes:
+def unzipped(content: bytes, limit: int) -> bytes:
     """The text of a gzip body. Raises ValueError for one of more than `limit` bytes, or cut, and zlib.error."""
     decoder = zlib.decompressobj(wbits=31)
     text = decoder.decompress(content, limit + 1)

@@ -20,6 +20,7 @@ from ._doctor import EXIT_CODES as _DOCTOR_CODES, doctor
 from ._errors import Exit, exit_codes, guarded
 from ._runs.wait import cancel, wait
 from ._servers.emulate import EXIT_CODES as _EMULATE_CODES, emulate
+from ._servers.gateway import EXIT_CODES as _GATEWAY_CODES, gateway
 
 # rich's help panels fold words in a narrow terminal; plain help never does.
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,6 +40,7 @@ app.command(epilog=_CANCEL)(cancel)
 app.command(epilog=_MANY_RUNS, short_help="Run a file of jobs as background runs, resumable.")(run)
 app.command(epilog=_DEMO, short_help="Watch failures being told apart. No key, no cost.")(demo)
 app.command(epilog=_EMULATE_CODES)(emulate)
+app.command(epilog=_GATEWAY_CODES)(gateway)
 app.command(epilog=_DOCTOR_CODES)(doctor)
 app.command(epilog=_CHECK_CODES)(check)
 app.command(epilog=_INPUT_ONLY, short_help="Print a completion script for a shell.")(completion)

@@ -3,7 +3,8 @@
 The core imports nothing of this. Four groups of modules:
 
 - two versions compared: `_diff`, its values in `_change`, the released versions in `_published`
-- the SDK or an OpenAPI document compared with the catalog: `_drift`, with types read by `_models` and `_openapi`
+- the SDK or an OpenAPI document compared with the catalog: `_drift`, with types read by `_models` and `_openapi`;
+  `_overlay_check` says whether the overlays fit the document
 - other forms: `_exports`, with `_openapi_overlay` and `_typescript`
 - pages for people: `_pages`, in the words of `_meaning`, with outcomes from `_sample`, at the addresses of `_address`
 """

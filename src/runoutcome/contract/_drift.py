@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from .._catalog.catalog import Catalog
 from .._catalog.rows import FAILURE_CODE, HOME, STATUS, Surface
 
-Kind = Literal["value", "field", "lost", "surface"]
+Kind = Literal["value", "field", "lost", "surface", "overlay"]
 FILE = "src/runoutcome/data/catalog.json"
 _FAILING = frozenset({"failed", "error", "errored", "incomplete", "expired", "cancelled", "canceled"})
 _FAILURE_WORDS = frozenset({"error", "errors", "failure", "failures", "failed", "incomplete", "reason"})
@@ -90,7 +90,7 @@ class Finding:
     value: str | None
     kind: Kind
     """`value`: no row for it. `field`: nothing reads it. `lost`: the catalog looks there in vain. `surface`: bodies
-    that may fail and that no surface covers."""
+    that may fail and that no surface covers. `overlay`: an OpenAPI overlay does not fit the document."""
     message: str
     fix: str
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from .._catalog.catalog import Catalog
-from ._drift import Shape, Vocabulary
+from ._drift import Finding, Shape, Vocabulary
+from ._overlay_check import overlay_findings
 from ._published import ContractError
 
 _VARIANTS = ("allOf", "anyOf", "oneOf")
@@ -68,8 +69,11 @@ def _target(document: Any, reference: str) -> Any:
     return target
 
 
-def openapi_vocabulary(catalog: Catalog, path: Path) -> Vocabulary:
-    """Return the vocabulary of the OpenAPI document in this file. Raises ContractError."""
+def openapi_vocabulary(catalog: Catalog, path: Path) -> tuple[Vocabulary, list[Finding]]:
+    """Return the vocabulary of the OpenAPI document in this file, and where the overlays do not fit it.
+
+    Raises ContractError.
+    """
     document = _read(path)
     components = document.get("components") if isinstance(document, dict) else None
     schemas = components.get("schemas") if isinstance(components, dict) else None
@@ -86,7 +90,8 @@ def openapi_vocabulary(catalog: Catalog, path: Path) -> Vocabulary:
     if not bodies:
         raise ContractError(f"{path} has no schema of any surface; OpenAI's own document was expected")
     others = {name: SchemaShape(document, (schema,)) for name, schema in schemas.items()}
-    return Vocabulary(path.name, bodies, skipped=skipped, others=others)
+    vocabulary = Vocabulary(path.name, bodies, skipped=skipped, others=others)
+    return vocabulary, overlay_findings(catalog, bodies, document, path.name)
 
 
 def _read(path: Path) -> Any:

@@ -23,12 +23,14 @@ _CODE_SCHEMAS = {"response": "ResponseErrorCode"}
 
 def overlay_text(catalog: Catalog) -> str:
     """Return the overlay of meanings as JSON, which is YAML too."""
-    return _document("Outcomes of runs (unofficial)", catalog, _actions(catalog))
+    actions = (action for surface in catalog.surfaces.values() for action in meanings(catalog, surface))
+    return _document("Outcomes of runs (unofficial)", catalog, actions)
 
 
 def field_overlay_text(catalog: Catalog) -> str:
     """Return the overlay that adds the `outcome` field to errors, as JSON."""
-    return _document("The outcome field of errors (unofficial)", catalog, _fields(catalog))
+    actions = (action for surface in catalog.surfaces.values() for action in fields(surface))
+    return _document("The outcome field of errors (unofficial)", catalog, actions)
 
 
 def _document(title: str, catalog: Catalog, actions: Iterable[Action]) -> str:
@@ -36,26 +38,32 @@ def _document(title: str, catalog: Catalog, actions: Iterable[Action]) -> str:
     return json.dumps({"overlay": "1.0.0", "info": info, "actions": list(actions)}, indent=2) + "\n"
 
 
-def _fields(catalog: Catalog) -> Iterator[Action]:
+def fields(surface: Surface) -> Iterator[Action]:
+    """Yield the actions that add the field to the errors of one surface: one of them finds its place.
+
+    The properties of an error are in its schema, or, where it may be null, in a variant of it. An overlay skips a
+    target that is not there. A search in depth would also find the objects inside an error.
+    """
+    if surface.openapi_schema is None or surface.code_field not in surface.decided_by.values():
+        return
     schema = json.loads(files("runoutcome").joinpath("data/outcome.schema.json").read_text("utf-8"))
     field = {name: value for name, value in schema.items() if name != "$schema"}
-    for surface in catalog.surfaces.values():
-        if surface.openapi_schema is not None and surface.code_field in surface.decided_by.values():
-            about = f"The outcome field in an error of {surface.name}."
-            yield _update(f"{_error(surface)}..properties", about, {"outcome": field})
+    for variant in ("", ".anyOf[*]"):
+        about = f"The outcome field in an error of {surface.name}."
+        yield _update(f"{_error(surface)}{variant}.properties", about, {"outcome": field})
 
 
-def _actions(catalog: Catalog) -> Iterator[Action]:
-    for surface in catalog.surfaces.values():
-        if surface.openapi_schema is None:
-            continue
-        statuses = {"x-runoutcome": _statuses(catalog, surface)}
-        yield _update(_schema(surface.openapi_schema), f"What the statuses of {surface.name} mean.", statuses)
-        for field in dict.fromkeys(surface.decided_by.values()):
-            rows = [row for row in _literals(catalog, surface) if row.field == field]
-            if rows:
-                update = {"x-runoutcome": _meanings(rows), "x-retryable": [row.value for row in rows if row.retryable]}
-                yield _update(_path(surface, field), f"What the values of {field} of {surface.name} amount to.", update)
+def meanings(catalog: Catalog, surface: Surface) -> Iterator[Action]:
+    """Yield the actions that add the meanings of one surface; each finds its place."""
+    if surface.openapi_schema is None:
+        return
+    statuses = {"x-runoutcome": _statuses(catalog, surface)}
+    yield _update(_schema(surface.openapi_schema), f"What the statuses of {surface.name} mean.", statuses)
+    for field in dict.fromkeys(surface.decided_by.values()):
+        rows = [row for row in _literals(catalog, surface) if row.field == field]
+        if rows:
+            update = {"x-runoutcome": _meanings(rows), "x-retryable": [row.value for row in rows if row.retryable]}
+            yield _update(_path(surface, field), f"What the values of {field} of {surface.name} amount to.", update)
 
 
 def _statuses(catalog: Catalog, surface: Surface) -> Action:
@@ -80,6 +88,7 @@ def _meaning(row: Entry) -> Action:
     return {
         "error_type": row.error_type,
         "error_class": row.error_class,
+        "status_code": row.status_code,
         "retryable": row.retryable,
         "action": row.action,
         "description": f"{row.title}. {row.cause}",

@@ -10,13 +10,14 @@ from ._limits import is_limited
 from ._module import Hit, Module
 from ._poll_loops import PollLoop, poll_loops_in
 from ._polled_run import PolledRun, polled_in
-from ._syntax import FunctionNode, field_of, identifiers, is_counted, key_of, own_nodes
+from ._syntax import FunctionNode, assignments, dotted, field_of, identifiers, is_counted, key_of, last_name, own_nodes
 from ._walk import Walk
 
 _OUTPUTS = frozenset({"output_text", "output"})
 _TAKERS = (ast.Return, ast.Yield, ast.Call, ast.keyword, ast.Tuple, ast.List, ast.Dict, ast.FormattedValue)
 _LOOKS = frozenset({"getattr", "hasattr", "isinstance", "bool", "type", "id"})
 """Builtins that do nothing about a failure."""
+_STRICT = "strict_client"
 _STATUS_FIELDS = frozenset({"status", "error", "incomplete_details"})
 
 
@@ -80,7 +81,10 @@ def _is_checked(polled: PolledRun, scope: FunctionNode | ast.Module, looped: set
 
 
 def _scopes(module: Module) -> list[tuple[PolledRun, FunctionNode | ast.Module]]:
-    """Return the functions (and the module itself) that poll a response, and keep it to themselves."""
+    """Return the functions (and the module itself) that poll a response, and keep it to themselves.
+
+    A run that is polled by a strict client is left out: it is judged there.
+    """
     return module.once(_find_scopes, module)
 
 
@@ -88,9 +92,21 @@ def _find_scopes(module: Module) -> list[tuple[PolledRun, FunctionNode | ast.Mod
     scopes: list[tuple[PolledRun, FunctionNode | ast.Module]] = []
     for scope in [module.tree, *module.functions]:
         polled = polled_in(module, *scope.body)
-        if polled is not None and polled.resource == "responses" and not _hands_over(module, polled, scope.body):
+        if polled is None or polled.resource != "responses" or _is_strict(module, polled.sources):
+            continue
+        if not _hands_over(module, polled, scope.body):
             scopes.append((polled, scope))
     return scopes
+
+
+def _is_strict(module: Module, polls: frozenset[ast.expr]) -> bool:
+    """Return whether all polls go through clients that `strict_client` made in this file."""
+    clients = module.once(_strict_clients, module)
+    return all(_STRICT in dotted(poll) or ".".join(dotted(poll)).startswith(clients) for poll in polls)
+
+
+def _strict_clients(module: Module) -> tuple[str, ...]:
+    return tuple(f"{name}." for name, value in assignments(module.nodes) if last_name(value) == _STRICT)
 
 
 def _hands_over(module: Module, polled: PolledRun, body: list[ast.stmt]) -> bool:

@@ -17,6 +17,7 @@ scenario decides; `load_scenario` reads one, `completed`, `failed` and the other
 Rooms, and their imports:
     _serving ─▶ _api ─────▶ _state ─▶ _scenario
     _serving ─▶ _verdict ─▶ _state
+    _serving ─▶ _replay
     _serving ─▶ _delivery ▶ _state
 """
 
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._delivery.event import Delivery
-    from ._errors import EmulatorError, ScenarioError
+    from ._errors import EmulatorError, RecordingError, ScenarioError
     from ._scenario.builders import Course, completed, ended, failed, fault_on, incomplete, stuck
     from ._scenario.fault import Fault, parse_fault
     from ._scenario.loader import load_scenario, scenario_names
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from ._scenario.script import FaultRule, JobRule, OutcomeScript
     from ._scenario.webhooks import DEFAULT_WEBHOOK_SECRET, Webhooks
     from ._serving.emulator import Emulator
-    from ._serving.process import serve
+    from ._serving.process import serve, serve_replay
+    from ._serving.replay import Replay
     from ._serving.transport import AsyncEmulatorTransport, EmulatorTransport
     from ._state.recorded_request import RecordedRequest
     from ._state.runs import Clock, EmulatedRun, ManualClock
@@ -58,6 +60,8 @@ __all__ = [
     "ManualClock",
     "OutcomeScript",
     "RecordedRequest",
+    "RecordingError",
+    "Replay",
     "RunAccount",
     "Scenario",
     "ScenarioError",
@@ -74,13 +78,14 @@ __all__ = [
     "parse_fault",
     "scenario_names",
     "serve",
+    "serve_replay",
     "stuck",
 ]
 
 _HOMES = MappingProxyType(
     {
         "_delivery.event": ("Delivery",),
-        "_errors": ("EmulatorError", "ScenarioError"),
+        "_errors": ("EmulatorError", "RecordingError", "ScenarioError"),
         "_scenario.builders": ("Course", "completed", "ended", "failed", "fault_on", "incomplete", "stuck"),
         "_scenario.fault": ("Fault", "parse_fault"),
         "_scenario.loader": ("load_scenario", "scenario_names"),
@@ -88,7 +93,8 @@ _HOMES = MappingProxyType(
         "_scenario.script": ("FaultRule", "JobRule", "OutcomeScript"),
         "_scenario.webhooks": ("DEFAULT_WEBHOOK_SECRET", "Webhooks"),
         "_serving.emulator": ("Emulator",),
-        "_serving.process": ("serve",),
+        "_serving.process": ("serve", "serve_replay"),
+        "_serving.replay": ("Replay",),
         "_serving.transport": ("AsyncEmulatorTransport", "EmulatorTransport"),
         "_state.recorded_request": ("RecordedRequest",),
         "_state.runs": ("Clock", "EmulatedRun", "ManualClock"),

@@ -21,6 +21,12 @@ class ScenarioError(EmulatorError, ValueError):
     __module__ = "runoutcome.testing"
 
 
+class RecordingError(EmulatorError, ValueError):
+    """A file is no recording of a gateway; the message names the file and the line."""
+
+    __module__ = "runoutcome.testing"
+
+
 class ApiError(Exception):
     """A request that gets the API's own error envelope with this HTTP status."""
 

@@ -16,6 +16,7 @@ from inspect import isfunction
 from ._errors import WebhookError, WebhookSignatureError
 from ._inbox import Inbox, Receipt
 from ._notice import Notice
+from ._redis_notices import RedisNotices
 from ._seen_ids import MemorySeenIds, SeenIds
 from ._verify import verify
 
@@ -24,6 +25,7 @@ __all__ = [
     "MemorySeenIds",
     "Notice",
     "Receipt",
+    "RedisNotices",
     "SeenIds",
     "WebhookError",
     "WebhookSignatureError",

@@ -25,8 +25,8 @@ def check(
 ) -> None:
     """Compare the catalog with the openai package that is installed."""
     catalog = Catalog.load()
-    sources = _sources(catalog, openapi)
-    findings = [finding for source in sources for finding in drift(catalog, source)]
+    sources, unfitting = _sources(catalog, openapi)
+    findings = [*(finding for source in sources for finding in drift(catalog, source)), *unfitting]
     if as_json:
         print_json([finding.to_dict() for finding in findings])
     elif findings:
@@ -40,15 +40,17 @@ def check(
         raise typer.Exit(Exit.ENDED_BADLY)
 
 
-def _sources(catalog: Catalog, openapi: str | None) -> list[Vocabulary]:
+def _sources(catalog: Catalog, openapi: str | None) -> tuple[list[Vocabulary], list[Finding]]:
     from ...contract._models import sdk_vocabulary  # not above: it loads the SDK, which most commands do without
     from ...contract._openapi import openapi_vocabulary
 
+    if openapi is None:
+        return [sdk_vocabulary(catalog)], []
     try:
-        documents = [openapi_vocabulary(catalog, Path(openapi))] if openapi is not None else []
+        vocabulary, unfitting = openapi_vocabulary(catalog, Path(openapi))
     except ContractError as error:
         raise UserError(str(error)) from None
-    return [sdk_vocabulary(catalog), *documents]
+    return [sdk_vocabulary(catalog), vocabulary], unfitting
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:

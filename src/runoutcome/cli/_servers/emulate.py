@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +30,9 @@ def emulate(
     scenario: Annotated[
         str, typer.Option(help="What happens to the runs: a name of --list, or a TOML file.")
     ] = "happy",
+    replay: Annotated[
+        str | None, typer.Option(help="Answer from this file of gateway --record, in place of a scenario.")
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 0,
     seed: Annotated[int | None, typer.Option(help="Draw the outcomes by this number, not by the scenario's.")] = None,
     speed: Annotated[float, typer.Option(help="Divides every duration: 10 is ten times as fast.")] = 1.0,
@@ -48,6 +51,12 @@ def emulate(
     """Serve an emulated API on 127.0.0.1, until Ctrl-C. No key, no cost."""
     if list_scenarios:
         _print_scenarios(as_json)
+        return
+    if replay is not None:
+        for_runs = {"--seed": seed, "--state": state, "--webhook-url": webhook_url, "--verdict": verdict or None}
+        if unused := [name for name, value in for_runs.items() if value is not None]:
+            raise UserError(f"--replay answers as it was recorded, without {', '.join(unused)}")
+        _replay(replay, port, speed, allow_host or (), as_json=as_json)
         return
     stopped: list[Emulator] = []
     with _extra_needed():
@@ -82,6 +91,21 @@ def emulate(
             _print_verdict(stdout(), result)
         if not result.ok:
             raise typer.Exit(Exit.ENDED_BADLY)
+
+
+def _replay(path: str, port: int, speed: float, allowed_hosts: Sequence[str], *, as_json: bool) -> None:
+    with _extra_needed():
+        from ...testing import serve_replay
+
+    def on_ready(base_url: str) -> None:
+        if as_json:
+            print_json({"base_url": base_url, "replay": path, "api_key": _KEY})
+        else:
+            print_line(stdout(), f"Replay on {base_url}, recording {path}")
+            _print_settings(stdout(), base_url)
+            print_line(stderr(), "Ctrl-C stops it.")
+
+    serve_replay(path, port=port, speed=speed, allowed_hosts=allowed_hosts, on_ready=on_ready)
 
 
 @contextmanager
@@ -121,12 +145,16 @@ def _status_url(base_url: str) -> str:
 def _print_address(base_url: str, scenario: str, webhook_secret: str | None) -> None:
     console = stdout()
     print_line(console, f"Emulator on {base_url}, scenario {scenario}")
-    print_command(console, f"export OPENAI_BASE_URL={base_url}")
-    print_command(console, f"export OPENAI_API_KEY={_KEY}")
+    _print_settings(console, base_url)
     if webhook_secret is not None:
         print_command(console, f"export OPENAI_WEBHOOK_SECRET={webhook_secret}")
     print_line(stderr(), f"Runs and requests, live: {_status_url(base_url)}")
     print_line(stderr(), "Ctrl-C stops it.")
+
+
+def _print_settings(console: Console, base_url: str) -> None:
+    print_command(console, f"export OPENAI_BASE_URL={base_url}")
+    print_command(console, f"export OPENAI_API_KEY={_KEY}")
 
 
 def _print_verdict(console: Console, verdict: Verdict) -> None:

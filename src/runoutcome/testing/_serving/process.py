@@ -1,4 +1,4 @@
-"""`serve`: an emulator as a process of its own, until a signal stops it."""
+"""`serve`, `serve_replay`: an emulator or a recording as a process of its own, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from .._scenario.loader import ScenarioSource
 from .emulator import Emulator
+from .replay import Replay
 
 
 def serve(
@@ -48,6 +49,27 @@ def serve(
 
 
 serve.__module__ = "runoutcome.testing"
+
+
+def serve_replay(
+    path: str | os.PathLike[str],
+    port: int = 0,
+    speed: float = 1.0,
+    allowed_hosts: Collection[str] = (),
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Run a `Replay` until SIGINT or SIGTERM; only in the main thread.
+
+    `on_ready` gets the base URL once it answers. Raises RecordingError and EmulatorError as `Replay` does.
+    """
+    replay = Replay(path, port=port, speed=speed, allowed_hosts=allowed_hosts)
+    with _stop_signal() as stopped, replay:
+        if on_ready:
+            on_ready(replay.base_url)
+        stopped.wait()
+
+
+serve_replay.__module__ = "runoutcome.testing"
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Recordings of a gateway: read, and matched with requests."""

@@ -126,6 +126,15 @@ def test_a_stopped_batch_says_why(tmp_path: Path, fault: Any, code: int, words: 
     assert read(tmp_path / "out.jsonl") == []
 
 
+def test_limits_are_options(tmp_path: Path) -> None:
+    """With `--rpm` and `--tpm` a batch keeps below the limits of the server, and the summary is the usual one."""
+    with Emulator("happy", requests_per_minute=1200) as emulator:
+        done = run(tmp_path, emulator, "--rpm", 1200, "--tpm", 1e6, "--max-submits", 2, "--json", jobs=5)
+        assert {request.status for request in emulator.requests} == {200}
+        assert run(tmp_path, emulator, "--max-submits", 0).returncode == 2
+    assert (done.returncode, json.loads(done.stdout)["by_end"]) == (0, {"finished": 5})
+
+
 def test_an_empty_account_is_mended_before_the_next_call(tmp_path: Path) -> None:
     """No wait fills an account, whatever the server says of one: the command to go on comes after the mending."""
     with refusing({"status": 429, "code": "insufficient_quota", "retry_after": 0}) as emulator:

@@ -43,6 +43,11 @@ def is_refused_for_now(error: _sdk.APIError, outcome: Outcome) -> bool:
     return outcome.retryable or is_retryable(error)
 
 
+def is_limited(error: _sdk.APIError) -> bool:
+    """Return whether a create was refused by a rate limit that a short wait can help."""
+    return isinstance(error, _sdk.RateLimitError) and is_retryable(error)
+
+
 def is_empty_account(outcome: Outcome) -> bool:
     """Return whether a run ended for want of quota or credit."""
     return outcome.action == "fix_account" and outcome.error_class not in _OTHER_CLASSES

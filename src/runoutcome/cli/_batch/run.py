@@ -24,6 +24,17 @@ def run(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Results, in the Batch output format; appended to.")],
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Runs in flight at once.")] = 16,
+    rpm: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01, max=1e9, help="Creates within a minute. Default: by the x-ratelimit headers of the API."
+        ),
+    ] = None,
+    tpm: Annotated[
+        float | None,
+        typer.Option(min=1, max=1e12, help="Tokens within a minute, input and max_output_tokens. Default: as --rpm."),
+    ] = None,
+    max_submits: Annotated[int, typer.Option(min=1, max=1000, help="Creates without an answer at once.")] = 8,
     resubmit: Annotated[int, typer.Option(min=0, help="Further runs for a job that fails retryably.")] = 2,
     max_wait: Annotated[
         float | None,
@@ -82,6 +93,9 @@ def run(
         AUTO if max_wait is None else max_wait,
         _POLICIES[ambiguous],
         needed,
+        requests_per_minute=rpm,
+        tokens_per_minute=tpm,
+        max_submits=max_submits,
     )
     settings = RunFile(
         jobs,

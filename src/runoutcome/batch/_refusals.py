@@ -10,9 +10,10 @@ from .._outcome.body import look
 from .._outcome.outcome import Outcome
 from .._sdk.faults import read_fault
 
-Stop = Literal["refused", "limited", "unreachable", "broken"]
+Stop = Literal["refused", "limited", "unreachable", "broken", "failing", "spent"]
 """Reason why a batch submits nothing more. `refused`: by the API (key, account, route). `limited`: the server asks to
-wait long. `unreachable`: no connection. `broken`: a hook of the client raises."""
+wait long. `unreachable`: no connection. `broken`: a hook of the client raises. `failing`: too many
+runs in a row ended by the same failure. `spent`: the budget has no room for another run."""
 
 QUOTA_FAILURES_IN_A_ROW = 3
 """Number of runs that end one after the other for want of quota before the account counts as empty."""

@@ -21,6 +21,7 @@ from .._runs.aio import AsyncRuns, clock_of, with_answers
 from .._runs.options import AUTO, MaxWait
 from .._waiting.attempts import Attempt
 from .._waiting.resume_token import loads
+from ._budget import Budget
 from ._jobs import JobLine, check_sendable
 from ._refusals import (
     QUOTA_FAILURES_IN_A_ROW,
@@ -70,10 +71,19 @@ class BatchOptions:
     max_submits: int = 8
     """Creates without an answer at once. The `max_submits_in_flight` of the `AsyncRuns` applies as well."""
 
+    max_tokens_spent: int | None = None
+    """Tokens that all runs of the batch may use, over all calls. Near it a run is made only if there is room for the
+    mean usage of each run in flight and of itself."""
+    stop_after_failures: int | None = None
+    """Runs that end one after the other by the same failure before nothing more is submitted."""
+
     def __post_init__(self) -> None:
         if self.concurrency < 1:
             raise ValueError(f"concurrency is the number of runs in flight at once, 1 or more; got {self.concurrency}")
         check_whole_number(self.max_submits, "max_submits is the number of creates at once, 1 or more", least=1)
+        for name in ("max_tokens_spent", "stop_after_failures"):
+            if (limit := getattr(self, name)) is not None:
+                check_whole_number(limit, f"{name} is a whole number, 1 or more, or None", least=1)
         for name in ("requests_per_minute", "tokens_per_minute"):
             if (limit := getattr(self, name)) is not None:
                 check_finite_number(limit, f"{name} is a number above 0, or None", is_above=True)
@@ -169,6 +179,8 @@ class _Batch:
     halted: bool = False
     quota_failures: int = 0
     """Runs that ended for want of quota since the last that ended otherwise."""
+    failures: tuple[str, int] = ("", 0)
+    """The last failure, by class and code, and how many runs in a row ended by it."""
     posting: set[str] = field(default_factory=set)
     unnoted: dict[str, str] = field(default_factory=dict)
     """Tokens of runs whose line could not be written, by custom_id."""
@@ -187,7 +199,8 @@ class _Batch:
         batch, clock = cls(runs, store, options, on_progress, stop), clock_of(runs)
         limits = (options.requests_per_minute, options.tokens_per_minute)
         state = opened(options.concurrency, options.max_submits, *limits, now=clock.monotonic())
-        batch.gate = SubmitGate(state, clock, lambda: batch.is_closed)
+        budget = Budget(options.max_tokens_spent, *store.spent)
+        batch.gate = SubmitGate(state, budget, clock, lambda: batch.is_closed)
         batch.runs = with_answers(runs, batch.gate.answer)
         return batch
 
@@ -224,6 +237,17 @@ class _Batch:
     def is_closed(self) -> bool:
         """True if nothing more is submitted."""
         return self.halted or self.stop.is_set()
+
+    def _fails_too_often(self, report: JobReport) -> bool:
+        most, outcome = self.options.stop_after_failures, report.outcome
+        kind = f"{report.exception} {outcome.label}" if report.exception and outcome else ""
+        self.failures = (kind, self.failures[1] + 1 if kind == self.failures[0] else 1)
+        return bool(kind) and most is not None and self.failures[1] >= most
+
+    def _spent(self) -> str:
+        budget = self.gate.budget
+        open_runs = f", and {budget.open} more may have been paid for" if budget.open else ""
+        return f"{budget.spent} of {budget.limit} tokens are spent{open_runs}."
 
     def _halt(self) -> None:
         self.halted = True
@@ -266,7 +290,7 @@ class _Batch:
 
     async def _response(self, record: "_JobRecord", past: Past | None) -> _sdk.Response:
         job, body = record.job, dict(record.job.body)
-        if past is not None and past.token is not None:
+        if past is not None and past.token is not None and past.event != "refused":  # else that run has ended
             self.gate.begin(job.custom_id, is_new=False)
         check_sendable(job.custom_id, body)
         metadata = body.pop("metadata", None) or {}
@@ -314,6 +338,8 @@ class _Batch:
         """Report a job whose last POST made no run, or was not sent. Raises errors that concern the whole batch."""
         if isinstance(error, _NoMoreRunsError):
             end = self.state_of(record.job)
+            if self.gate.is_spent and not self.is_closed:
+                return replace(record.report(end, None, None, "spent"), detail=self._spent())
             return self.report_left(record.job) if end == "held" else record.report(end, None, None)
         if isinstance(error, UnicodeEncodeError):
             return record.report("not_submitted", error, None)
@@ -344,6 +370,8 @@ class _Batch:
             self.quota_failures = self.quota_failures + 1 if is_empty_account(report.outcome) else 0
             if self.quota_failures >= QUOTA_FAILURES_IN_A_ROW:
                 report = replace(report, stop="refused")
+            elif self._fails_too_often(report):
+                report = replace(report, stop="failing")
         if report.stop is not None:
             self._halt()
         self.reports.append(report)
@@ -382,8 +410,10 @@ class _JobRecord:
             await self._batch.store.note(self.job, "submitting", key=key)
         except asyncio.CancelledError:
             self._batch.store.note(self.job, "refused", key=key)  # nothing was sent
+            self._batch.gate.withdraw(key)
             raise
         if self._batch.is_closed:  # in the meantime
+            self._batch.gate.withdraw(key)
             await self._batch.store.note(self.job, "refused", key=key)
             raise _NoMoreRunsError
         self._batch.on_progress(Progress(self.job, "submitting" if self.attempts == 1 else "resubmitting"))
@@ -391,7 +421,7 @@ class _JobRecord:
     async def refused(self, key: str) -> None:
         await self._batch.store.note(self.job, "refused", key=key)
         self._batch.posting.discard(self.job.custom_id)
-        self._batch.gate.settle(key)
+        self._batch.gate.withdraw(key)
 
     async def submitted(self, token: str) -> None:
         self._batch.gate.begin(self.job.custom_id, is_new=True)

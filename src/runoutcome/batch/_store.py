@@ -81,6 +81,8 @@ class Store:
         self._text_paths = sorted({path.with_name(path.name + ".runs") for path in names})
         self._jobs: Sequence[JobLine] = ()
         self._lock = OwnerLock(self.journal_path)
+        self.spent = reading.Spent()
+        """Tokens of all attempts, when the batch was opened."""
         self._db: sqlite3.Connection | None = None
         self._writer: Writer | None = None
         self._batch = Batch(0)
@@ -171,6 +173,7 @@ class Store:
         self._batch = Batch(batch.id, self._keep_bodies)
         self._batch.event(db, "opened", str(Owner.this_process(self._command)))
         lines = self._reconcile(db)
+        self.spent = reading.read_spent(db, self._batch.id)
         self._register(db)
         for text in new:
             self._batch.event(db, takeover.EVENT, text.digest)

@@ -35,6 +35,13 @@ def run(
         typer.Option(min=1, max=1e12, help="Tokens within a minute, input and max_output_tokens. Default: as --rpm."),
     ] = None,
     max_submits: Annotated[int, typer.Option(min=1, max=1000, help="Creates without an answer at once.")] = 8,
+    max_tokens_spent: Annotated[
+        int | None,
+        typer.Option(min=1, help="Tokens that all runs of RESULTS may use, with a reserve for those in flight."),
+    ] = None,
+    stop_after_failures: Annotated[
+        int | None, typer.Option(min=1, help="Stop submitting after so many runs in a row with the same failure.")
+    ] = None,
     resubmit: Annotated[int, typer.Option(min=0, help="Further runs for a job that fails retryably.")] = 2,
     max_wait: Annotated[
         float | None,
@@ -96,6 +103,8 @@ def run(
         requests_per_minute=rpm,
         tokens_per_minute=tpm,
         max_submits=max_submits,
+        max_tokens_spent=max_tokens_spent,
+        stop_after_failures=stop_after_failures,
     )
     settings = RunFile(
         jobs,

@@ -133,7 +133,7 @@ class _Exchange:
     def __init__(self, recording: Recording, scope: Message) -> None:
         self._recording, self._scope = recording, scope
         self._number, self._at = recording.next_number(), recording.now()
-        self._secrets = secrets_of(scope["headers"])
+        self._secrets = secrets_of(scope["headers"], scope["query_string"])
         self._request = _Body(scope["headers"], with_content=recording.with_content)
         self._answer: _Body | None = None
         self._is_told = self._is_over = False

@@ -67,10 +67,12 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
         lines = Path(path).read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise RecordingError(f"{name} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from None
-    documents = list(_documents(name, lines))
-    head = documents[0][1] if documents else {}
-    if head.get("format") != _FORMAT or not isinstance(head.get("base_path"), str):
+    if not lines or _FORMAT not in lines[0]:
         raise RecordingError(f"{name} is no recording of a gateway: its first line does not say {_FORMAT!r}")
+    documents = list(_documents(name, lines))
+    head = documents[0][1]
+    if head.get("format") != _FORMAT or not isinstance(head.get("base_path"), str):
+        raise RecordingError(f"{name}, line 1: not the head of a recording")
     recording = Recording(head["base_path"], ())
     exchanges: dict[int, Exchange] = {}
     begun: dict[int, float] = {}

@@ -394,6 +394,14 @@ def test_a_cut_file_is_read_up_to_the_cut(path: Path) -> None:
         assert client.responses.retrieve("resp_1").status == "completed"
 
 
+@pytest.mark.parametrize("fields", [{"end": "finished"}, {"answer": {"status": 999, "headers": []}}])
+def test_a_line_edited_by_hand(path: Path, fields: dict[str, Any]) -> None:
+    """An end that is unknown, and a status that no server can send, are refused at the start."""
+    recorded(path, *exchange(1, "GET", "/responses/resp_1", "completed"), {"n": 1, "at": 0, **fields})
+    with pytest.raises(RecordingError, match="not a line of a recording"):
+        Replay(path)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

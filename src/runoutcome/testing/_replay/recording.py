@@ -13,6 +13,8 @@ from typing import Any
 from .._errors import RecordingError
 
 _FORMAT = "runoutcome.recording/1"
+_ENDINGS = ("done", "cut", "client_left")
+_STATUSES = range(200, 600)
 _MOST_FILLED = 1_000_000
 
 
@@ -107,10 +109,10 @@ def _add(line: dict[str, Any], recording: Recording, exchanges: dict[int, Exchan
         return
     exchange, after = exchanges[number], at - begun[number]
     if "answer" in line:
-        exchange.status, exchange.after = int(line["answer"]["status"]), after
+        exchange.status, exchange.after = _STATUSES[_STATUSES.index(line["answer"]["status"])], after
         exchange.headers = [(str(name), str(value)) for name, value in line["answer"]["headers"]]
     elif "end" in line:
-        exchange.ending = str(line["end"])
+        exchange.ending = _ENDINGS[_ENDINGS.index(line["end"])]
     else:
         exchange.pieces.append(Piece(after, _content(line)))
 

@@ -20,7 +20,7 @@ from ._strict import StrictPolls
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 900.0
 """A create that is not in the background answers after minutes: longer than the 10 minutes that the SDKs wait."""
-_STOPPED = "it was stopped"
+_STOPPED = "the gateway was stopped"
 _HINT = "Another name is allowed by runoutcome gateway --allow-host NAME."
 
 
@@ -133,14 +133,14 @@ class Gateway:
             raise
         except UpstreamError as error:
             refusal = failure_answer(error, self.upstream, scope["method"])
-            self._tell(scope, f"{error.kind}: {error}")
+            self._report_fault(scope, f"{error.kind}: {error}")
         except Exception as error:  # noqa: BLE001 - a traceback could show a key
             message = "The gateway failed. The API may have received the request."
             refusal = error_answer(502, "gateway_failed", message, may_repeat=False)
-            self._tell(scope, f"the gateway failed: {type(error).__name__}")
+            self._report_fault(scope, f"the gateway failed: {type(error).__name__}")
         return await refuse(*refusal)
 
-    def _tell(self, scope: Message, text: str) -> None:
+    def _report_fault(self, scope: Message, text: str) -> None:
         if self._report is not None:
             self._report(f"{scope['method']} {scope['raw_path'].decode('ascii', 'replace')}: {text}")
 
@@ -148,8 +148,8 @@ class Gateway:
 def _refusal(scope: Message) -> tuple[int, list[tuple[bytes, bytes]], bytes] | None:
     """The answer to a request that is not passed on; None for any other."""
     if not scope["raw_path"].startswith(b"/"):  # `GET http://other/`, `OPTIONS *`
-        text = "The gateway passes requests for a path on, not for a whole address."
+        text = "The gateway passes on requests for a path, not for a whole URL."
         return error_answer(400, "gateway_no_path", text, may_repeat=False)
     if b"websocket" in values_of(scope["headers"], b"upgrade"):
-        return error_answer(501, "gateway_no_websocket", "The gateway passes no WebSockets on.", may_repeat=False)
+        return error_answer(501, "gateway_no_websocket", "The gateway does not pass on WebSockets.", may_repeat=False)
     return None

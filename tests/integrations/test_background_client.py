@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, BadRequestError
 
 from runoutcome import AsyncRuns, RunError, RunRateLimitError, SubmissionUnknownError
 from runoutcome.integrations._background_client import BackgroundClient
@@ -113,6 +113,17 @@ def test_retrieve_waits(play: Callable[[Body], None]) -> None:
         response = await client.responses.retrieve(response_id=pending.id, include=[], timeout=5)
         assert (response.id, response.status) == (pending.id, "completed")
         assert len(world.emulator.runs) == 1
+
+    play(body)
+
+
+def test_retrieve_asks_for_what_it_is_asked_for(play: Callable[[Body], None]) -> None:
+    """The `include` of `responses.retrieve` goes with the polls: the server refuses a word that it does not know."""
+
+    async def body(world: World) -> None:
+        pending = await world.runs.create(**PARAMS)
+        with pytest.raises(BadRequestError, match="no_such_field"):
+            await world.client().responses.retrieve(pending.id, include=["no_such_field"])
 
     play(body)
 

@@ -22,7 +22,7 @@ from .._operations.poll import Wait, poll, state_of
 from .._operations.run_event import Observer
 from .._operations.stream import Follower
 from .._operations.stream_start import follow_new_run, follow_run, streaming
-from .._operations.submit import KEY, WINDOW, attempt_key, base_key, prepare, window_of, with_key
+from .._operations.submit import KEY, WINDOW, attempt_key, base_key, include_of, prepare, window_of, with_key
 from .._outcome.body import look, word
 from .._sdk.responses import build_run
 from .._sdk.structured_output import TextFormat
@@ -102,6 +102,8 @@ class RunsBase:
     def _job_steps(self, params: Mapping[str, Any], options: JobOptions) -> Steps[_sdk.Response]:
         output, params = _formatted(options.text_format, params)
         token = self._named(options.resume)[0] if options.resume is not None else None
+        if token is not None and not token.include:  # a bare id says no more than where the run is
+            token = replace(token, include=include_of(params))
         window = options.completion_window or window_of(params) or (token.completion_window if token else None)
         job = Job(
             params=prepare(params),

@@ -209,6 +209,8 @@ def test_everything_else_is_the_clients(play: Callable[[Body], None]) -> None:
     [
         ({"accept": "incomplete"}, TypeError, "'accept'"),
         ({"on_interrupt": "stop"}, ValueError, "on_interrupt"),
+        ({"max_wait_seconds": -1}, ValueError, "max_wait_seconds"),
+        ({"poll_interval_ms": "fast"}, TypeError, "poll_interval_ms"),
         ({"resume": "{"}, ValueError, "resume token"),
         ({"resume": 3}, TypeError, "a run is"),
     ],

@@ -272,13 +272,15 @@ def test_a_faulty_observer_harms_no_run(worlds: OpenWorld, caplog: pytest.LogCap
 
 
 def test_a_coroutine_function_is_no_observer(worlds: OpenWorld, caplog: pytest.LogCaptureFixture) -> None:
-    """Its coroutines are closed, and the log says what an observer is."""
+    """It is a TypeError at once; where it is told by its coroutines only, these are closed, and the log says so."""
     world = worlds()
 
     async def observer(event: RunEvent) -> None:
         raise AssertionError
 
-    observe(world, observer)
+    with pytest.raises(TypeError, match="plain function, also for AsyncRuns"):
+        world.runs(world.client(), observer=observer)
+    observe(world, lambda event: observer(event))
     assert world.create_and_poll().status == "completed"
     assert "plain function" in caplog.text
 

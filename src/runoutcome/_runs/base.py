@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -60,6 +61,8 @@ class RunsBase:
             refuse_type(notices, "notices is a webhooks.Inbox, or what has its `listen`, or None")
         if observer is not None and (isinstance(observer, type) or not callable(observer)):
             refuse_type(observer, "observer is a function of a RunEvent, or None")
+        if inspect.iscoroutinefunction(observer):
+            raise TypeError("observer is a plain function, also for AsyncRuns; got a coroutine function")
         self._client = client
         self._clock = clock
         self._catalog = catalog or Catalog.load()

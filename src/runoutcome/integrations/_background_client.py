@@ -98,7 +98,7 @@ class BackgroundClient:
         names = BackgroundOptions.__annotations__
         if unknown := sorted(options.keys() - names.keys()):
             raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}; the options are {', '.join(names)}")
-        JobOptions(resume=resume, **options)
+        runs._wait(JobOptions(resume=resume, **options), None)  # its numbers are checked there
         if resume is not None:
             token_of(resume)
         self.responses = BackgroundResponses(runs, resume, options)

@@ -67,7 +67,7 @@ Ask = Callable[[Agent[Any, Any]], Awaitable[Any]]
 
 
 async def whole(agent: Agent[Any, Any]) -> Any:
-    """What the agent answers."""
+    """The answer of the agent."""
     return (await agent.run("Hi")).output
 
 

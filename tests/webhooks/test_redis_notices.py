@@ -1,4 +1,4 @@
-"""Notices over Redis: who waits hears what another process received, and Redis may go away meanwhile."""
+"""Notices over Redis: a wait hears what another process received, and Redis may go away meanwhile."""
 
 from __future__ import annotations
 

@@ -188,6 +188,18 @@ def test_a_wait_may_begin_while_the_server_is_away(server: RedisServer, caplog: 
     assert waiter.is_woken()
 
 
+def test_a_wait_that_cannot_be_woken_harms_no_other(server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """If the first of two waits raises, the second is woken, and Redis is not said to be away."""
+    notices = RedisNotices(server.url)
+    ends = [notices.listen("resp_1", lambda: [][0])]
+    waiter = Waiter(notices)
+    notices.publish(notice())
+    assert waiter.is_woken()
+    assert "notices_lost" not in caplog.text
+    for stop in (*ends, waiter.stop):
+        stop()
+
+
 def test_the_thread_ends_with_the_last_wait(server: RedisServer) -> None:
     """Nobody listens where nobody waits, and a later wait listens again."""
     worker = RedisNotices(server.url)

@@ -214,7 +214,7 @@ def _parse(text: object) -> dict[str, Any]:
 
 def _wake_all(wakes: Iterable[Callable[[], None]]) -> None:
     for wake in wakes:
-        with suppress(RuntimeError):  # its event loop is closed, and the wait gone
+        with suppress(Exception):  # such as a closed event loop: one wait harms no other
             wake()
 
 

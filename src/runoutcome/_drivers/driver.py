@@ -116,8 +116,8 @@ class Driver:
                 return answers[0]
             case SubmitStream(params):
                 return event_stream.submit_stream(self.client(), params)
-            case OpenStream(response_id, starting_after, read_seconds):
-                return event_stream.open_stream(self.client(), response_id, starting_after, read_seconds)
+            case OpenStream(response_id, starting_after, read_seconds, include):
+                return event_stream.open_stream(self.client(), response_id, starting_after, read_seconds, include)
             case NextEvent(stream, seconds):
                 return stream.next_event(seconds)
             case CloseStream(stream):
@@ -132,7 +132,7 @@ class Driver:
 
     def _poll(self, poll: Poll) -> Answer:
         timeout_seconds = poll.timeout_seconds
-        fetch = partial(self.fetch, on_new_connection=True) if poll.on_new_connection else self.fetch
+        fetch = partial(self.fetch, **_unusual(poll))
         slot, started = self.polls.slot(), self.clock.monotonic()
         with slot, slot:  # an interrupt ends one of the two exits at most
             self.polls.enter(slot, timeout_seconds)
@@ -213,8 +213,8 @@ class AsyncDriver:
                 return answers[0]
             case SubmitStream(params):
                 return await event_stream.submit_stream_async(self.client(), params)
-            case OpenStream(response_id, starting_after, read_seconds):
-                return await event_stream.open_stream_async(self.client(), response_id, starting_after, read_seconds)
+            case OpenStream(response_id, after, read_seconds, include):
+                return await event_stream.open_stream_async(self.client(), response_id, after, read_seconds, include)
             case NextEvent(stream, seconds):
                 return await stream.next_event(seconds)
             case CloseStream(stream):
@@ -228,7 +228,7 @@ class AsyncDriver:
 
     async def _poll(self, poll: Poll) -> Answer:
         timeout_seconds = poll.timeout_seconds
-        fetch = partial(self.fetch, on_new_connection=True) if poll.on_new_connection else self.fetch
+        fetch = partial(self.fetch, **_unusual(poll))
         slot, started = self.polls.slot(), self.clock.monotonic()
         with slot:
             await self.polls.enter(slot, timeout_seconds)
@@ -237,6 +237,12 @@ class AsyncDriver:
             except _sdk.RateLimitError as error:
                 self.polls.pace.hold(self.clock.monotonic() + _hold_seconds(error))
                 raise
+
+
+def _unusual(poll: Poll) -> dict[str, Any]:
+    """The arguments of `Fetch` that few polls need."""
+    arguments = {"on_new_connection": poll.on_new_connection, "include": poll.include}
+    return {name: value for name, value in arguments.items() if value}
 
 
 def _hold_seconds(error: _sdk.RateLimitError) -> float:

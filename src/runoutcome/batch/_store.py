@@ -80,6 +80,7 @@ class Store:
         names = (self.results_path, Path(os.path.abspath(results)))
         self._text_paths = sorted({path.with_name(path.name + ".runs") for path in names})
         self._jobs: Sequence[JobLine] = ()
+        self._is_checked = False
         self._lock = OwnerLock(self.journal_path)
         self._db: sqlite3.Connection | None = None
         self._writer: Writer | None = None
@@ -99,8 +100,7 @@ class Store:
         self._look()
 
     def _look(self) -> None:
-        place.check_file(self.results_path, "choose another output")
-        place.check_database(self.journal_path)
+        self._check_places()
         self.results.scan()
         texts = self._texts()
         with self._reader() as db:
@@ -111,6 +111,11 @@ class Store:
                     self._load(copy, self._import(copy, new))
             else:
                 self._load(db, batch)
+        self._is_checked = True
+
+    def _check_places(self) -> None:
+        place.check_file(self.results_path, "choose another output")
+        place.check_database(self.journal_path)
 
     @contextlib.contextmanager
     def _reader(self) -> Generator[sqlite3.Connection | None]:
@@ -121,7 +126,9 @@ class Store:
             yield db
 
     def __enter__(self) -> "Store":
-        self._look()
+        self._check_places()
+        if not self._is_checked:
+            self._look()
         is_new = not self.journal_path.exists()
         try:
             self._open()
@@ -272,10 +279,10 @@ class Store:
         """Complete the journal by lines that it lacks; return the lines that the results lack."""
         self._batch.unanswered(db)
         ended = reading.read_ended(db, self._batch.id)
+        forgotten = {custom_id for custom_id in self.results if custom_id not in self.past}
         for custom_id in self.results.keys() - ended.keys():
             row, line = self.results[custom_id], self.results.data_of(custom_id) + b"\n"
-            is_forgotten = custom_id not in self.past
-            self._batch.ended(db, custom_id, Ending.of_row(row), line, is_forgotten=is_forgotten)
+            self._batch.ended(db, custom_id, Ending.of_row(row), line, is_forgotten=custom_id in forgotten)
         lines: list[ResultLine] = []
         missing = [custom_id for custom_id in ended if custom_id not in self.results]
         for custom_id in missing:
@@ -288,7 +295,8 @@ class Store:
             self.notes.append(f"{self.results_path} lacked results: {len(lines)} written anew from the journal.")
         if lost := len(missing) - len(lines):
             self.notes.append(f"{self.results_path} lacked results without a kept body: {lost} asked for again.")
-        self.past = reading.read_past(db, self._batch.id)
+        if forgotten:
+            self.past = reading.read_past(db, self._batch.id)
         return lines
 
     def _register(self, db: sqlite3.Connection) -> None:
@@ -318,6 +326,8 @@ class Store:
             stack.callback(self.results.close)
             if self._writer is not None:
                 stack.callback(self._writer.close)
+                with contextlib.suppress(RuntimeError):  # closed already
+                    self._write(lambda db: self._batch.event(db, "closed"))
             elif self._db is not None:
                 stack.callback(self._db.close)
 

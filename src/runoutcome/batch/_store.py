@@ -81,6 +81,8 @@ class Store:
         self._text_paths = sorted({path.with_name(path.name + ".runs") for path in names})
         self._jobs: Sequence[JobLine] = ()
         self._is_checked = False
+        self._has_created = False
+        """The journal is new, and nothing in it counts yet."""
         self._lock = OwnerLock(self.journal_path)
         self._db: sqlite3.Connection | None = None
         self._writer: Writer | None = None
@@ -129,13 +131,13 @@ class Store:
         self._check_places()
         if not self._is_checked:
             self._look()
-        is_new = not self.journal_path.exists()
         try:
             self._open()
         except BaseException as error:
-            self.close()
-            if is_new and not self.results_path.exists():
+            self._close_files()
+            if self._has_created:  # by this process, under the lock
                 self.journal_path.unlink(missing_ok=True)
+            self._lock.release()
             if isinstance(error, OSError):
                 raise StoreError(
                     f"{error.filename or self.journal_path}: {error.strerror}; nothing was submitted"
@@ -149,11 +151,12 @@ class Store:
             self.results.open()
         texts = self._texts()
         with takeover.locked(texts), clear_errors(self.journal_path):
-            place.create(self.journal_path)
+            self._has_created = place.create(self.journal_path)
             db = self._db = open_journal(self.journal_path)
             db.execute("BEGIN IMMEDIATE")
             lines = self._settle(db, texts)
             db.execute("COMMIT")
+            self._has_created = False
             for text in texts:
                 text.put_aside(self.journal_path)
         if not self.results.is_open:
@@ -188,9 +191,10 @@ class Store:
     def _name(self) -> str:
         """Name of the batch: the path of its results from the folder of the journal, so that both can be moved."""
         try:
-            return os.path.relpath(self.results_path, self.journal_path.parent)
+            name = os.path.relpath(self.results_path, self.journal_path.parent)
         except ValueError:  # on another drive
-            return str(self.results_path)
+            name = str(self.results_path)
+        return name.encode("utf-8", "backslashreplace").decode()
 
     def _find(self, db: sqlite3.Connection) -> BatchRow | None:
         """Return the batch of these results; the only one of the file if its results were moved."""
@@ -198,9 +202,16 @@ class Store:
         same = next((batch for batch in batches if batch.name == self._name), None)
         if same is None and len(batches) == 1:
             (only,) = batches
-            if self._is_own_journal or not (self.journal_path.parent / only.name).exists():
+            if self._is_own_journal or self._were_moved(db, only):
                 return only
         return same
+
+    def _were_moved(self, db: sqlite3.Connection, batch: BatchRow) -> bool:
+        """Return whether these are the results of a batch under a new name: the old ones are gone."""
+        known = reading.read_jobs_of(db, batch.id)
+        shared = [job for job in self._jobs if job.custom_id in known]
+        is_same = all(known[job.custom_id].digest == job.digest for job in shared)
+        return not (self.journal_path.parent / batch.name).exists() and is_same and bool(shared or not self._jobs)
 
     def _add_batch(self, db: sqlite3.Connection, server: str) -> BatchRow:
         row = db.execute(
@@ -321,8 +332,13 @@ class Store:
 
     def close(self) -> None:
         """Write what is on its way, and close the files, which releases the locks."""
+        try:
+            self._close_files()
+        finally:
+            self._lock.release()
+
+    def _close_files(self) -> None:
         with contextlib.ExitStack() as stack:
-            stack.callback(self._lock.release)
             stack.callback(self.results.close)
             if self._writer is not None:
                 stack.callback(self._writer.close)

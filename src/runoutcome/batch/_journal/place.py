@@ -66,15 +66,16 @@ def network_type(path: Path, mounts: Path = MOUNTS) -> str | None:
     return kind if kind and _NETWORK_TYPES.fullmatch(kind) else None
 
 
-def create(path: Path) -> None:
-    """Create an empty file that only its owner can read, if there is none."""
+def create(path: Path) -> bool:
+    """Create an empty file that only its owner can read; return whether there was none."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
-        return
+        return False
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}") from None
     sync_folder(path.parent)
+    return True
 
 
 def sync_folder(folder: Path) -> None:

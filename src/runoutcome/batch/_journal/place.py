@@ -20,9 +20,8 @@ def check_file(path: Path, hint: str) -> None:
         raise StoreError(f"the folder of {path} does not exist; create it first")
     if path.exists() and not path.is_file():
         raise StoreError(f"{path} is not a file; {hint}")
-    for place in {folder, path if path.exists() else folder}:
-        if not os.access(place, os.W_OK):
-            raise StoreError(f"{path} cannot be written; make it writable, or {NEW_BATCH}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise StoreError(f"{path} cannot be written; make it writable, or {NEW_BATCH}")
     if path.exists() and path.stat().st_nlink > 1:
         raise StoreError(
             f"{path} has a second name (a hard link), so two batches could write it; remove the other name "
@@ -33,6 +32,8 @@ def check_file(path: Path, hint: str) -> None:
 def check_database(path: Path, mounts: Path = MOUNTS) -> None:
     """Raise StoreError for a path that cannot be a journal; nothing is created, and no file is opened."""
     check_file(path, "choose another --db")
+    if not os.access(path.parent, os.W_OK):
+        raise StoreError(f"{path.parent} cannot be written, and SQLite keeps files beside {path}; make it writable")
     kind = network_type(path, mounts)
     if kind is not None:
         raise StoreError(

@@ -373,6 +373,7 @@ def test_results_that_were_deleted_are_written_anew(path: Path) -> None:
     with opened(path) as again:
         assert path.read_bytes() == whole
         assert "2 written anew from the journal" in again.notes[0]
+        assert again.resumed == (0, 0, 0)
     with opened(path) as again:
         assert again.notes == []
 

@@ -167,13 +167,14 @@ class Store:
 
     def _settle(self, db: sqlite3.Connection, texts: list[TextJournal]) -> list[ResultLine]:
         """Bring journal and results together, under the lock; return the lines that the results lack."""
+        self.notes = []
         batch = self._find(db)
         if new := self._not_taken_over(db, batch, texts):
             if batch is not None:
                 db.execute("DELETE FROM batches WHERE id = ?", (batch.id,))  # a takeover that was not completed
             batch = self._import(db, new)
         self._load(db, batch)
-        self.resumed = self._resumption(db, batch) if batch is not None else None
+        is_new = batch is None
         batch = batch or self._add_batch(db, self.place)
         db.execute(
             "UPDATE batches SET name = ?, server = ? WHERE id = ?", (self._name, batch.server or self.place, batch.id)
@@ -181,6 +182,7 @@ class Store:
         self._batch = Batch(batch.id, self._keep_bodies)
         self._batch.event(db, "opened", str(Owner.this_process(self._command)))
         lines = self._reconcile(db)
+        self.resumed = None if is_new else self._resumption(db, lines)
         self._register(db)
         for text in new:
             self._batch.event(db, takeover.EVENT, text.digest)
@@ -277,12 +279,13 @@ class Store:
             f"submit every job without a result as a new run{own}"
         )
 
-    def _resumption(self, db: sqlite3.Connection, batch: BatchRow) -> Resumed:
+    def _resumption(self, db: sqlite3.Connection, lines: Sequence[ResultLine]) -> Resumed:
+        finished = self.results.keys() | {line.custom_id for line in lines}
         ids = [job.custom_id for job in self._jobs] or list(self.past)
-        left = [self.past[custom_id] for custom_id in ids if custom_id in self.past and custom_id not in self.results]
+        left = [self.past[custom_id] for custom_id in ids if custom_id in self.past and custom_id not in finished]
         return Resumed(
             sum(past.token is not None for past in left),
-            reading.count_paid_twice(db, batch.id),
+            reading.count_paid_twice(db, self._batch.id),
             sum(past.event == "submitting" for past in left),
         )
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,23 +26,33 @@ class KilledError(BaseException):
 
 
 class HookedStore(Store):
-    """A store that calls a hook before and after each line it writes."""
+    """A store that calls a hook before each of its writes, and after it, once it is on disk."""
 
     def __init__(self, results: Path, hook: Hook) -> None:
         super().__init__(results)
         self._hook = hook
 
-    def note(self, job: JobLine, event: Any, **values: Any) -> None:
-        """Append a line to the journal."""
+    def note(self, job: JobLine, event: Any, **values: Any) -> Any:
+        """Write an event to the journal."""
         self._hook("before", event, job.custom_id)
-        super().note(job, event, **values)
-        self._hook("after", event, job.custom_id)
+        return Hooked(super().note(job, event, **values), lambda: self._hook("after", event, job.custom_id))
 
-    def add_result(self, row: dict[str, Any]) -> None:
-        """Append a line to the results."""
+    def add_result(self, row: dict[str, Any]) -> Any:
+        """Write a result."""
         self._hook("before", "result", row["custom_id"])
-        super().add_result(row)
-        self._hook("after", "result", row["custom_id"])
+        return Hooked(super().add_result(row), lambda: self._hook("after", "result", row["custom_id"]))
+
+
+@dataclass(frozen=True)
+class Hooked:
+    """A commit with a hook after it."""
+
+    commit: Any
+    after: Callable[[], None]
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield from self.commit.__await__()
+        self.after()
 
 
 class Batch:
@@ -56,7 +69,7 @@ class Batch:
     ) -> None:
         self.world = World("async", scenario, **options)
         self.results_path = folder / "results.jsonl"
-        self.journal_path = folder / "results.jsonl.runs"
+        self.journal_path = folder / "results.jsonl.db"
         named = outcomes if isinstance(outcomes, Mapping) else dict(enumerate(outcomes))
         if bodies is None:
             bodies = [{**PARAMS, "metadata": {"emulate": word, "nr": str(nr)}} for nr, word in named.items()]
@@ -112,8 +125,14 @@ class Batch:
 
     @property
     def journal(self) -> list[tuple[str, str]]:
-        """Job and event of each line of the journal."""
-        return [(row["custom_id"], row["event"]) for row in read_rows(self.journal_path)]
+        """Job and event of each POST in the journal."""
+        events = "('submitting', 'in_flight', 'refused')"
+        query = f"SELECT key, event FROM events JOIN jobs ON jobs.id = job WHERE event IN {events} ORDER BY events.id"
+        return [(key, "submitted" if event == "in_flight" else event) for key, event in self.query(query)]
+
+    def query(self, sql: str) -> list[Any]:
+        """The rows of a query of the journal."""
+        return query(self.journal_path, sql)
 
     @property
     def row_of(self) -> dict[str, dict[str, Any]]:
@@ -136,6 +155,12 @@ class Batch:
                 (going.discard if ended else going.add)(request.response_id)
             most = max(most, len(going))
         return most
+
+
+def query(path: Path, sql: str) -> list[Any]:
+    """The rows of a query of a journal, read as another program would."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        return db.execute(sql).fetchall()
 
 
 def line(custom_id: str, /, body: Any = PARAMS, **changes: Any) -> dict[str, Any]:

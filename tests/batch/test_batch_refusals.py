@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batches import Batch, always, read_rows
+from batches import Batch, always
 
 from colours import reply
 from runoutcome._waiting.resume_token import loads
@@ -163,13 +163,12 @@ def test_a_post_in_flight_at_the_end_is_named_by_its_key(batch: Open) -> None:
     """A POST that is cut off is held, and its report has the key that the server has."""
     work = batch(["completed"] * 2)
 
-    def stop(moment: str, event: str, job: str) -> None:
-        if (moment, event) == ("after", "submitting"):
-            raise asyncio.CancelledError
+    def stop(request: Any) -> None:
+        raise asyncio.CancelledError
 
-    work.hook = stop
+    work.world.hooks.append(stop)
     reports = work.run(concurrency=1)
-    keys = {row["custom_id"]: row["key"] for row in read_rows(work.journal_path)}
+    keys = dict(work.query("SELECT job, runoutcome_key FROM runs"))
     assert (one(reports, "job-0").end, one(reports, "job-0").key) == ("held", keys["job-0"])
     assert one(reports, "job-0").detail
 

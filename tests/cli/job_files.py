@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -38,5 +40,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def submitted(output: Path) -> int:
     """How many runs the journal of an output has."""
-    journal = output.with_name(output.name + ".runs")
-    return journal.read_text("utf-8").count('"submitted"') if journal.exists() else 0
+    return count(output, "SELECT count(*) FROM attempts WHERE response_id IS NOT NULL")
+
+
+def count(output: Path, sql: str) -> int:
+    """The number that a query of the journal gives; 0 while there is no journal."""
+    journal = output.with_name(output.name + ".db")
+    try:
+        with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as db:
+            return int(db.execute(sql).fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0

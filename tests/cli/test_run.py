@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command import call, complaint, started
-from job_files import job, read, submitted, wait_until, write
+from job_files import count, job, read, submitted, wait_until, write
 from rich.console import Console
 
 from runoutcome import classify
@@ -115,16 +117,17 @@ def test_the_same_command_again_skips_what_is_finished(
 
 def test_a_kill_loses_nothing_and_pays_for_nothing_twice(tmp_path: Path) -> None:
     """After SIGKILL in the middle the same command polls the ids it listed: 64 jobs, 64 paid runs, 64 results."""
-    output, paid = tmp_path / "out.jsonl", tmp_path / "out.jsonl.runs"
+    output = tmp_path / "out.jsonl"
     words = ("run", EXAMPLES, "-o", output, "--concurrency", 24)
     with Emulator({"queued_seconds": 0.1, "running_seconds": 0.4}) as emulator:
         settings = {"OPENAI_BASE_URL": emulator.base_url, "OPENAI_API_KEY": "any"}
         with started(*words, **settings) as process:
             # Killed while 24 runs are going and nothing is being posted, so that no POST is without its answer.
-            wait_until(lambda: paid.exists() and paid.read_text("utf-8").count('"submitted"') >= 24)
+            wait_until(lambda: submitted(output) >= 24)
             process.send_signal(signal.SIGSTOP)
-            is_posting = paid.read_text("utf-8").count('"submitting"') - paid.read_text("utf-8").count('"submitted"')
-        known = {row["custom_id"]: row["id"] for row in read(paid) if row["id"]}
+            is_posting = count(output, "SELECT count(*) FROM attempts WHERE state = 'submitting'")
+        with closing(sqlite3.connect(tmp_path / "out.jsonl.db")) as db:
+            known = dict(db.execute("SELECT job, response_id FROM runs WHERE response_id IS NOT NULL"))
         assert len(known) >= 24
         again = call(*words, "--ambiguous", "resubmit", **settings)
         assert again.returncode == 0, again
@@ -215,7 +218,8 @@ def test_a_link_to_the_output_is_the_output(tmp_path: Path, emulator: Emulator, 
         "jobs.jsonl",
         "link.jsonl",
         "out.jsonl",
-        "out.jsonl.runs",
+        "out.jsonl.db",
+        "out.jsonl.db.lock",
     ]
 
 
@@ -230,7 +234,7 @@ def test_a_copied_output_without_its_journal_is_refused(
     copy.write_bytes(output.read_bytes())
     assert "--forget-journal" in complaint(call("run", jobs, "-o", copy, **settings))
     assert len(emulator.runs) == 2
-    assert not copy.with_name("copy.jsonl.runs").exists()
+    assert not copy.with_name("copy.jsonl.db").exists()
     told = call("run", jobs, "-o", copy, "--forget-journal", "--max-wait", 0, **settings)
     assert told.returncode == 3, told
     assert len(emulator.runs) == 3
@@ -250,13 +254,14 @@ def test_empty_results_without_their_journal_are_refused(
         wait_until(lambda: submitted(output) == 3)
     assert output.read_bytes() == b""
     if how == "journal deleted":
-        output.with_name("out.jsonl.runs").unlink()
+        for journal in output.parent.glob("out.jsonl.db*"):
+            journal.unlink()
     elif how == "results moved":
         output = output.rename(tmp_path / "moved.jsonl")
     else:
         output = Path(shutil.copy(output, tmp_path / "copy.jsonl"))
     assert "--forget-journal" in complaint(call("run", jobs, "-o", output, "--max-wait", 0, **settings))
     assert len(emulator.runs) == 3
-    assert not output.with_name(output.name + ".runs").exists()
+    assert not output.with_name(output.name + ".db").exists()
     told = call("run", jobs, "-o", output, "--forget-journal", "--max-wait", 0, **settings)
     assert (told.returncode, len(emulator.runs)) == (3, 6), told

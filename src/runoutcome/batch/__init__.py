@@ -3,8 +3,9 @@
 from inspect import isfunction
 
 from ._jobs import JobFileError, JobLine, read_jobs
+from ._journal.errors import StoreError
 from ._runner import BatchOptions, JobReport, Progress, run_batch
-from ._store import Store, StoreError
+from ._store import Store
 
 __all__ = [
     "BatchOptions",

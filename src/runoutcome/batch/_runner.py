@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -18,6 +19,7 @@ from .._outcome.classify import classify
 from .._outcome.outcome import Outcome
 from .._runs.aio import AsyncRuns
 from .._runs.options import AUTO, MaxWait
+from .._waiting.attempts import Attempt
 from .._waiting.resume_token import loads
 from ._jobs import JobLine, check_sendable
 from ._refusals import QUOTA_FAILURES_IN_A_ROW, Stop, describe, is_empty_account, is_refused_for_now, stop_of
@@ -201,13 +203,13 @@ class _Batch:
         try:
             response = await self._response(record, past)
         except (RunError, RunGoneError, WaitError) as error:
-            return self._not_completed(record, error)
+            return await self._not_completed(record, error)
         except Exception as error:  # noqa: BLE001 - raised again unless it belongs to this job alone
-            return self._not_submitted(record, error)
+            return await self._not_submitted(record, error)
         finally:
             self.posting.discard(job.custom_id)
         outcome = classify(response, catalog=self.runs.catalog)
-        return self._finished(record, response, outcome, None)
+        return await self._finished(record, response, outcome, None)
 
     async def _response(self, record: "_JobRecord", past: Past | None) -> _sdk.Response:
         job, body = record.job, dict(record.job.body)
@@ -224,6 +226,7 @@ class _Batch:
             on_submitting=record.submitting,
             on_refused=record.refused,
             on_submitted=record.submitted,
+            on_resubmitting=record.resubmitting,
             on_update=record.update,
             on_fault=record.fault,
             metadata=metadata,
@@ -231,26 +234,29 @@ class _Batch:
             extra_body=body,
         )
 
-    def _not_completed(self, record: "_JobRecord", error: RunError | RunGoneError | WaitError) -> JobReport:
+    async def _not_completed(self, record: "_JobRecord", error: RunError | RunGoneError | WaitError) -> JobReport:
         """Report a run that did not complete: one that ended gets its line; one that may be going gets none."""
         if isinstance(error, (SubmissionUnknownError, RunGoneError)):
+            with suppress(OSError):  # on a full disk, the next start notes it
+                await self.store.note(record.job, "gone" if isinstance(error, RunGoneError) else "unknown")
             # A run that is gone gets no result line either: with another key or on another server it may exist.
             return record.report("held", error, None)
         if isinstance(error, WaitError) or error.phase != "terminal":
             return record.report("unfinished", error, error.outcome)
-        return self._finished(record, error.run, error.outcome, error)
+        return await self._finished(record, error.run, error.outcome, error)
 
-    def _finished(self, record: "_JobRecord", run: object, outcome: Outcome, error: RunError | None) -> JobReport:
+    async def _finished(self, record: "_JobRecord", run: object, outcome: Outcome, error: RunError | None) -> JobReport:
         """Report a run that ended. A body of which no line can be made leaves its job unfinished, and it alone."""
         try:
-            self.store.add_result(run_row(record.job, run, outcome, error, record.attempts))
+            commit = self.store.add_result(run_row(record.job, run, outcome, error, record.attempts))
         except OSError:
             raise
         except Exception as unwritable:  # noqa: BLE001 - the body of one run may break the SDK's model or JSON
             return record.report("unfinished", unwritable, outcome)
+        await commit
         return record.report("finished", error, outcome)
 
-    def _not_submitted(self, record: "_JobRecord", error: Exception) -> JobReport:
+    async def _not_submitted(self, record: "_JobRecord", error: Exception) -> JobReport:
         """Report a job whose last POST made no run, or was not sent. Raises errors that concern the whole batch."""
         if isinstance(error, _NoMoreRunsError):
             end = self.state_of(record.job)
@@ -258,21 +264,21 @@ class _Batch:
         if isinstance(error, UnicodeEncodeError):
             return record.report("not_submitted", error, None)
         if isinstance(error, (_sdk.APIStatusError, _sdk.APIConnectionError)):
-            return self._refused(record, error)
+            return await self._refused(record, error)
         if getattr(error, "run_token", None) is not None and not isinstance(error, OSError):
             return record.report("unfinished", error, None)  # something about this run, which goes on
         if getattr(error, "run_key", None) is None:
             raise error
         return record.report("held", error, None, "broken")  # by a hook of the client: it would break the next POST too
 
-    def _refused(self, record: "_JobRecord", error: _sdk.APIStatusError | _sdk.APIConnectionError) -> JobReport:
+    async def _refused(self, record: "_JobRecord", error: _sdk.APIStatusError | _sdk.APIConnectionError) -> JobReport:
         if getattr(error, "run_token", None) is not None:  # a poll was refused: the run goes on
             return record.report("unfinished", error, None, "refused")
         outcome = refused_outcome(record.job, error, self.runs.catalog)
         stop = stop_of(error, outcome)
         if stop or is_refused_for_now(error, outcome):
             return record.report("not_submitted", error, outcome, stop)
-        self.store.add_result(refused_row(record.job, error, outcome, record.attempts))
+        await self.store.add_result(refused_row(record.job, error, outcome, record.attempts))
         return record.report("finished", error, outcome)
 
     def _end(self, report: JobReport) -> None:
@@ -300,23 +306,34 @@ class _JobRecord:
         self._endings: list[str] = []
         self._response_id: str | None = None
 
-    def submitting(self, key: str) -> None:
+    async def submitting(self, key: str) -> None:
         if self._batch.is_closed:
             raise _NoMoreRunsError
         self.attempts = (split_key(key) or (key, 1))[1]
         self._batch.posting.add(self.job.custom_id)
-        self._batch.store.note(self.job, "submitting", key=key)
+        try:
+            await self._batch.store.note(self.job, "submitting", key=key)
+        except asyncio.CancelledError:
+            self._batch.store.note(self.job, "refused", key=key)  # nothing was sent
+            raise
+        if self._batch.is_closed:  # in the meantime
+            await self._batch.store.note(self.job, "refused", key=key)
+            raise _NoMoreRunsError
         self._batch.on_progress(Progress(self.job, "submitting" if self.attempts == 1 else "resubmitting"))
 
-    def refused(self, key: str) -> None:
-        self._batch.store.note(self.job, "refused", key=key)
+    async def refused(self, key: str) -> None:
+        await self._batch.store.note(self.job, "refused", key=key)
         self._batch.posting.discard(self.job.custom_id)
 
-    def submitted(self, token: str) -> None:
+    async def submitted(self, token: str) -> None:
         self._batch.unnoted[self.job.custom_id] = token
-        self._batch.store.note(self.job, "submitted", token=token)
+        await self._batch.store.note(self.job, "submitted", token=token)
         del self._batch.unnoted[self.job.custom_id]
         self._batch.posting.discard(self.job.custom_id)
+
+    async def resubmitting(self, attempt: Attempt) -> None:
+        exception = class_for(attempt.outcome).__name__ if attempt.outcome is not None else None
+        await self._batch.store.note_ended(self.job, attempt, exception)
 
     def update(self, outcome: Outcome) -> None:
         self._response_id = outcome.response_id

@@ -33,7 +33,7 @@ from .._options import Verbosity
 from .._output.console import print_command, print_line, stderr, stdout
 from .._output.text import counted
 from .._servers.emulate import started_emulator
-from .run_output import ProgressView, print_stop, print_summary, print_totals, summary_data
+from .run_output import ProgressView, print_resumption, print_stop, print_summary, print_totals, summary_data
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,9 @@ class RunFile:
     scenario: str | None
     """Scenario of the emulator; None for the API."""
     base_url: str | None
+    database: Path | None
+    """Journal; None for the one beside the results."""
+    keep_bodies: bool
     forget_journal: bool
     as_json: bool
     verbosity: Verbosity
@@ -55,12 +58,16 @@ def run_file(settings: RunFile, options: BatchOptions, catalog: Catalog) -> None
     """Run a job file. Raises UserError, and typer.Exit at the end."""
     scenario, base_url, output = settings.scenario, settings.base_url, settings.output
     host = "the emulator" if scenario is not None else _host(base_url)
-    store = Store(output, host, forget_journal=settings.forget_journal)
+    store = Store(
+        output,
+        host,
+        forget_journal=settings.forget_journal,
+        database=settings.database,
+        keep_bodies=settings.keep_bodies,
+        command=shlex.join(["runoutcome", *sys.argv[1:]]),
+    )
     todo = _checked(settings.jobs, output, store)
     console = stderr() if settings.as_json or settings.verbosity is Verbosity.QUIET else stdout()
-    rows = store.results
-    earlier = [_earlier_report(job, rows[job.custom_id], catalog) for job in todo if job.custom_id in rows]
-    skipped = len(earlier)
     with contextlib.ExitStack() as stack:
         api_key = None
         if scenario is not None:
@@ -73,6 +80,11 @@ def run_file(settings: RunFile, options: BatchOptions, catalog: Catalog) -> None
             stack.enter_context(store)
         except StoreError as error:
             raise UserError(str(error)) from None
+        rows = store.results
+        earlier = [_earlier_report(job, rows[job.custom_id], catalog) for job in todo if job.custom_id in rows]
+        skipped = len(earlier)
+        if settings.verbosity is not Verbosity.QUIET:
+            print_resumption(console, store, has_work=skipped < len(todo), on_ambiguous=options.on_ambiguous)
         with _told_what_was_paid_for(todo, store):
             reports, interrupted = run_jobs(
                 client, todo, store, options, console, skipped, catalog, verbosity=settings.verbosity
@@ -82,7 +94,7 @@ def run_file(settings: RunFile, options: BatchOptions, catalog: Catalog) -> None
         print_summary(console, reports)
         print_totals(console, reports, skipped, output)
     if settings.as_json:
-        sys.stdout.write(json.dumps(summary_data(reports, skipped), ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(summary_data(reports, skipped, store.resumed), ensure_ascii=False) + "\n")
     _finish(console, reports, interrupted)
 
 
@@ -205,6 +217,8 @@ def _checked(jobs: str, output: Path, store: Store) -> list[JobLine]:
         raise UserError(f"-o {str(output)!r} is not a file; name the file that gets the results")
     if jobs != "-" and (output.resolve() == Path(jobs).resolve() or _is_same_file(output, jobs)):
         raise UserError(f"-o {output} is the job file itself; results are appended, so choose another file")
+    if store.journal_path in (store.results_path, Path(os.path.realpath(jobs))):
+        raise UserError(f"--db {store.journal_path} is the journal; choose another file than the jobs and the results")
     try:
         todo = parse_jobs(read_stdin(), "standard input") if jobs == "-" else read_jobs(Path(jobs))
         store.check(todo)

@@ -36,6 +36,13 @@ def run(
         ),
     ] = "hold",
     require: Require = None,
+    database: Annotated[
+        Path | None,
+        typer.Option("--db", metavar="FILE", help="Journal, an SQLite file. Default: OUTPUT with .db appended."),
+    ] = None,
+    no_bodies: Annotated[
+        bool, typer.Option("--no-bodies", help="Keep no prompts and no results in the journal.")
+    ] = False,
     forget_journal: Annotated[
         bool,
         typer.Option(
@@ -81,6 +88,8 @@ def run(
         output,
         scenario=(scenario or _DEFAULT_SCENARIO) if emulate else None,
         base_url=base_url,
+        database=database,
+        keep_bodies=not no_bodies,
         forget_journal=forget_journal,
         as_json=as_json,
         verbosity=amount,

@@ -16,9 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ..._errors.snapshot import cut
-from ...batch import JobReport, Progress
+from ...batch import JobReport, Progress, Store
 from ...batch._refusals import Stop
 from ...batch._runner import HELD
+from ...batch._store import Resumed
 from .._options import Verbosity
 from .._output.console import print_line, print_table
 from .._output.outcomes import counts_of, hollow, remedy_here
@@ -154,6 +155,19 @@ def job_line(report: JobReport, *, is_verbose: bool = False) -> str:
     return "  ".join(words)
 
 
+def print_resumption(console: Console, store: Store, *, has_work: bool, on_ambiguous: str) -> None:
+    """Print what was mended in the files, and in one line what a batch that goes on finds."""
+    for note in store.notes:
+        print_line(console, note)
+    resumed = store.resumed
+    if resumed is None or not has_work:
+        return
+    unknown = f"{resumed.unknown} unknown"
+    if resumed.unknown:
+        unknown += ", submitted again" if on_ambiguous == "resubmit" else ", held"
+    print_line(console, f"Resumed: {resumed.polled_on} polled on, {resumed.paid_twice} paid twice, {unknown}.")
+
+
 def print_summary(console: Console, reports: Sequence[JobReport]) -> None:
     """Print one row per kind of ending, the most frequent first, failures with what to do about them."""
     kinds: Counter[tuple[str, str]] = Counter()
@@ -229,11 +243,12 @@ def print_totals(console: Console, reports: Sequence[JobReport], skipped: int, o
     console.print(f"{counted(len(reports), 'job')}: {', '.join(parts)}.{results}", soft_wrap=True, markup=False)
 
 
-def summary_data(reports: Sequence[JobReport], skipped: int) -> dict[str, Any]:
+def summary_data(reports: Sequence[JobReport], skipped: int, resumed: Resumed | None = None) -> dict[str, Any]:
     """Return the summary as data, for `--json`. It holds no text of a model."""
     return {
         "jobs": len(reports),
         "skipped": skipped,
+        "resumed": resumed._asdict() if resumed is not None else None,
         "by_end": dict(Counter(report.end for report in reports)),
         "by_outcome": dict(Counter(verdict(report) for report in reports)),
         "stop": next((report.stop for report in reports if report.stop), None),

@@ -1,0 +1,1 @@
+"""The journal of batches: one SQLite file, one owner that writes it, any number of readers."""

@@ -70,6 +70,7 @@ class RedisNotices:
         self._channel = f"{namespace}:notices"
         # Reentrant: a garbage collected wait stops listening, at any moment, also in a thread that has the lock.
         self._lock = threading.RLock()
+        self._idle = threading.Event()  # set while nobody waits: the thread need not try again
         self._listeners: dict[str, list[_Listener]] = {}
         self._unchecked: dict[str, None] = {}
         """Runs of new waits, whose notices may have come before."""
@@ -112,6 +113,7 @@ class RedisNotices:
                 self._process, self._thread = os.getpid(), None
             self._listeners[response_id] = [*self._listeners.get(response_id, ()), listener]
             self._unchecked[response_id] = None
+            self._idle.clear()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="runoutcome redis", daemon=True)
                 self._thread.start()
@@ -124,6 +126,8 @@ class RedisNotices:
                 else:
                     self._listeners.pop(response_id, None)
                     self._unchecked.pop(response_id, None)
+                if not self._listeners:
+                    self._idle.set()
 
         return stop
 
@@ -138,7 +142,7 @@ class RedisNotices:
                 if not self._failures:
                     words = f"Redis cannot be reached ({type(error).__name__}), so waits poll"
                     _log(logging.WARNING, "notices_lost", words)
-                time.sleep(min(FIRST_DELAY_SECONDS * 2.0 ** min(self._failures, 10), MAX_DELAY_SECONDS))
+                self._idle.wait(min(FIRST_DELAY_SECONDS * 2.0 ** min(self._failures, 10), MAX_DELAY_SECONDS))
                 self._failures += 1
 
     def _hear(self, pubsub: Any) -> None:

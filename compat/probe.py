@@ -167,7 +167,7 @@ class Probe:
 
 def _counted(events: list[Any]) -> str:
     made_here = sum(getattr(event, "synthetic", False) for event in events)
-    return f"{len(events)} events" + (f" ({made_here} by polling)" if made_here else "")
+    return f"{len(events)} event{'' if len(events) == 1 else 's'}" + (f" ({made_here} by polling)" if made_here else "")
 
 
 def _named(error: BaseException) -> str:
@@ -304,8 +304,8 @@ def page(servers: list[Server], results: Mapping[str, Mapping[str, str]], left_o
         HEAD.format(date=datetime.now(timezone.utc).date(), openai=version("openai"))
         + table(["server", "version"], versions)
         + (f"\n{notes}" if notes else "")
-        + "\n## What came of it\n\n"
-        + table(["asked", *(server.way for server in servers)], rows)
+        + "\n## Results\n\n"
+        + table(["question", *(server.way for server in servers)], rows)
         + TAIL
     )
 

@@ -114,13 +114,15 @@ STATUS_ERRORS: Mapping[str, int] = MappingProxyType(
 """The errors that claim an HTTP status, and which."""
 # After these the run may still be going, or be finished and paid for.
 WAITS = ("gone", "wait_timeout", "polling_lost", "submission_unknown")
+UNUSABLE = ("refused", "empty", "output_parse")
+"""Completed runs without the result that was asked for. In process they hold the model's own words."""
 NOT_RETRYABLE = (*FINAL, *WAITS)
 EVERY = (*RETRYABLE, *NOT_RETRYABLE)
 
 
 def error(name: str) -> Exception:
     """A fresh error of this name, as our own calls raise it."""
-    if name in WAITS:
+    if name in (*WAITS, *UNUSABLE):
         return copy.copy(_wait_errors()[name])
     return caught(RunError, lambda: raise_for_status(Response.construct(**run_body(name))))
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import openai
 
-from errors import EVERY, error
+from errors import EVERY, UNUSABLE, error
 from runoutcome import RunError, is_retryable, retry_after
 
 PROTOCOLS = range(2, 6)
@@ -65,10 +65,16 @@ def facts_of(exc: Any) -> dict[str, Any]:
         "str": str(exc),
         "retryable": is_retryable(exc),
         "retry_after": retry_after(exc) if isinstance(exc, RunError) else None,
-        "outcome": json.loads(json.dumps(exc.outcome.to_dict())) if getattr(exc, "outcome", None) else None,
+        "outcome": outcome_of(exc),
         **{name: getattr(exc, name) for name in FIELDS if hasattr(exc, name)},
         "headers": [exc.response.headers.get(name) for name in HEADERS] if hasattr(exc, "response") else None,
     }
+
+
+def outcome_of(exc: Any) -> dict[str, Any] | None:
+    """The outcome as plain JSON, less the model's own words, which stay in the process."""
+    outcome = getattr(exc, "outcome", None)
+    return {**json.loads(json.dumps(outcome.to_dict())), "refusal": None} if outcome else None
 
 
 def common_facts_of(exc: BaseException) -> dict[str, Any]:
@@ -79,7 +85,7 @@ def common_facts_of(exc: BaseException) -> dict[str, Any]:
 
 def samples() -> dict[str, Exception]:
     """Every error by its name, and the base class itself, which nothing raises."""
-    return {**{name: error(name) for name in EVERY}, "base": RunError("A run error.")}
+    return {**{name: error(name) for name in (*EVERY, *UNUSABLE)}, "base": RunError("A run error.")}
 
 
 def write(directory: Path) -> dict[str, Any]:

@@ -76,7 +76,7 @@ Ask = Callable[[Agent[Any]], Awaitable[Any]]
 
 
 async def whole(agent: Agent[Any]) -> Any:
-    """What the agent answers."""
+    """The answer of the agent."""
     return (await Runner.run(agent, "Hi", run_config=QUIET)).final_output
 
 

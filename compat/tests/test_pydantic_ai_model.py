@@ -24,7 +24,7 @@ from pydantic_ai import Agent, NativeOutput, capture_run_messages
 from pydantic_ai.exceptions import ModelAPIError, ModelQuotaExceededError, ModelServerError
 from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelRequest, ModelResponse
 from pydantic_ai.models.fallback import FallbackModel
-from pydantic_ai.models.openai import OpenAIResponsesModel
+from pydantic_ai.models.openai import OpenAIResponsesModel, OpenAIResponsesModelSettings
 from pydantic_ai.models.test import TestModel
 from pydantic_ai.output import PendingModelResponse
 from pydantic_ai.providers.openai import OpenAIProvider
@@ -67,7 +67,7 @@ Ask = Callable[[Agent[Any, Any]], Awaitable[Any]]
 
 
 async def whole(agent: Agent[Any, Any]) -> Any:
-    """What the agent answers."""
+    """The answer of the agent."""
     return (await agent.run("Hi")).output
 
 
@@ -277,6 +277,18 @@ def test_a_conversation_is_resumed_after_a_crash() -> None:
         assert (len(emulator.runs), len(calls)) == (TURNS, TURNS - 1)
 
     on_emulator(work, CONVERSATION)
+
+
+def test_no_setting_takes_a_request_elsewhere() -> None:
+    """Settings of the agent that ask for a websocket, and for no background, change nothing."""
+
+    async def work(runs: AsyncRuns, emulator: Emulator) -> None:
+        settings = OpenAIResponsesModelSettings(openai_background=False, openai_transport="websocket")
+        model = BackgroundResponsesModel("gpt-5.5", runs, poll_interval_ms=1)
+        await Agent(model, model_settings=settings).run("Hi")
+        assert [request.method for request in emulator.requests][:2] == ["POST", "GET"]
+
+    on_emulator(work)
 
 
 def test_a_pending_response_is_waited_for() -> None:

@@ -174,24 +174,36 @@ STREAM = [
 ]
 
 
-@given(st.lists(st.integers(0, sum(map(len, STREAM))), max_size=6), st.booleans())
-def test_a_stream_may_be_cut_anywhere(cuts: list[int], crlf: bool) -> None:
-    """Of the events of a stream only the failed end changes, however its bytes arrive."""
-    whole = b"".join(STREAM)
-    whole = whole.replace(b"\n", b"\r\n") if crlf else whole
+LINES = {b"\n": b"\n\n", b"\r\n": b"\r\n\r\n", b"\r": b"\r\r", b"\n ": b"\n\r\n"}
+"""The ends of lines that a stream may have, and what ends an event there; the last is a mixture."""
+
+
+def stream_with(ending: bytes) -> list[bytes]:
+    """The stream with other ends of lines."""
+    return [part[:-2].replace(b"\n", ending.strip(b" ")) + LINES[ending] for part in STREAM]
+
+
+@given(st.lists(st.integers(0, sum(map(len, STREAM))), max_size=6), st.sampled_from(sorted(LINES)))
+def test_a_stream_may_be_cut_anywhere(cuts: list[int], ending: bytes) -> None:
+    """Of the events of a stream only the failed end changes, however its bytes arrive and its lines end."""
+    whole = b"".join(stream_with(ending))
     places = [0, *sorted(cuts), len(whole)]
     middleware, _, chunks = answered(Answers([whole[a:b] for a, b in pairwise(places)], EVENTS))
-    before, after = (text.replace(b"\r\n", b"\n").split(b"\n\n") for text in (whole, b"".join(chunks)))
+    before, after = (
+        text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n\n") for text in (whole, b"".join(chunks))
+    )
     assert [n for n, (old, new) in enumerate(zip(before, after, strict=True)) if old != new] == [3]
     assert json.loads(after[3].partition(b"data:")[2])["response"]["error"]["outcome"] == FIELD
     assert (middleware.added, middleware.unread) == (1, 0)
 
 
-def test_events_are_sent_on_at_once() -> None:
-    """A whole event does not wait for the next."""
-    _, _, chunks = answered(Answers(STREAM, EVENTS))
-    assert [chunk for chunk in chunks if chunk][:3] == STREAM[:3]
-    assert len([chunk for chunk in chunks if chunk]) == len(STREAM)
+@pytest.mark.parametrize("ending", LINES)
+def test_events_are_sent_on_at_once(ending: bytes) -> None:
+    """A whole event does not wait for the next, however its lines end."""
+    stream = stream_with(ending)
+    _, _, chunks = answered(Answers(stream, EVENTS))
+    assert [chunk for chunk in chunks if chunk][:3] == stream[:3]
+    assert len([chunk for chunk in chunks if chunk]) == len(stream)
 
 
 def test_the_sdk_reads_a_body_with_the_field(client: Client) -> None:

@@ -373,6 +373,7 @@ def test_results_that_were_deleted_are_written_anew(path: Path) -> None:
     with opened(path) as again:
         assert path.read_bytes() == whole
         assert "2 written anew from the journal" in again.notes[0]
+        assert again.resumed == (0, 0, 0)
     with opened(path) as again:
         assert again.notes == []
 
@@ -390,6 +391,31 @@ def test_results_that_were_moved_are_found_by_the_journal(path: Path) -> None:
         with Store(path, database=journal) as again:
             assert (again.finished, again.past["b"].key, len(again.notes)) == ({"a"}, "k-2", notes)
     assert len(query(journal, "SELECT * FROM batches")) == 1
+
+
+def test_other_jobs_in_the_journal_of_deleted_results_are_a_new_batch(path: Path) -> None:
+    """Results that were read and deleted are not written into those of another batch."""
+    journal = path.with_name("runs.db")
+    with Store(path, database=journal) as store:
+        finish(store, JOBS[0])
+    path.unlink()
+    for jobs in ([JobLine(1, "other", {"model": "m"})], [JobLine(1, "a", {"model": "m", "input": "changed"})]):
+        other = Store(path.with_name(f"{jobs[0].custom_id}.jsonl"), database=journal)
+        other.check(jobs)
+        with other:
+            assert (other.finished, other.notes) == (set(), [])
+
+
+@pytest.mark.parametrize("name", ["büro ?&%20#.jsonl", "file:x?mode=memory", "ä\udcff.jsonl"])
+def test_a_name_of_any_characters_is_one_file(tmp_path: Path, name: str) -> None:
+    """The name of a journal is a path, not an address."""
+    if sys.platform != "linux":
+        pytest.skip("names that other systems refuse")
+    with Store(tmp_path / name, command=f"run {name}") as store:
+        finish(store, JOBS[0])
+    with Store(tmp_path / name) as store:
+        assert store.finished == {"a"}
+    assert {entry.name for entry in tmp_path.iterdir()} == {name, f"{name}.db", f"{name}.db.lock"}
 
 
 def test_one_journal_keeps_several_batches_apart(path: Path) -> None:

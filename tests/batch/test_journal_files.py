@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runoutcome.batch import JobLine, Store, StoreError
-from runoutcome.batch._journal.owner import Owner, read_owner
+from runoutcome.batch._journal.owner import Owner, OwnerLock, read_owner
 from runoutcome.batch._journal.place import check_database, network_type
 
 JOB = JobLine(1, "a", {"model": "m", "input": "secret prompt"})
@@ -112,6 +112,21 @@ def test_one_output_with_two_journals_has_one_writer(path: Path) -> None:
         with pytest.raises(StoreError, match="another process is writing"):
             Store(path, database=path.with_name("other.db"), forget_journal=True).__enter__()
         assert not path.with_name("other.db").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the lock is a POSIX lock")
+def test_a_journal_that_another_process_is_making_is_left_alone(path: Path) -> None:
+    """A start that comes second, when the owner has the lock and has made no file yet, removes nothing."""
+    owner, second = OwnerLock(path.with_name("results.jsonl.db")), Store(path)
+    second.check([JOB])
+    owner.acquire(Owner.this_process(), path)
+    try:
+        second.journal_path.touch()
+        with pytest.raises(StoreError, match="another process"):
+            second.__enter__()
+        assert second.journal_path.exists()
+    finally:
+        owner.release()
 
 
 def test_a_lock_file_of_nonsense_is_no_owner(tmp_path: Path) -> None:

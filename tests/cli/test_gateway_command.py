@@ -127,11 +127,14 @@ def test_it_is_not_its_own_upstream() -> None:
 
 
 def test_other_machines_are_mentioned(emulator: Emulator) -> None:
-    """Bound to every address, it says who can reach it, and still checks `Host`."""
+    """Bound to every address, it says who can reach it, prints an address that is answered, and still checks `Host`."""
     with started("gateway", "--json", "--upstream", emulator.base_url, "--host", "0.0.0.0") as process:
-        port = json.loads(line_of(process))["port"]
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/models", headers={"Host": "evil.example"})
+        address = json.loads(line_of(process))["base_url"]
+        with OpenAI(base_url=address, api_key=KEY) as client:
+            assert client.models.list().data
+        request = urllib.request.Request(f"{address}/models", headers={"Host": "evil.example"})
         with pytest.raises(urllib.error.HTTPError, match="421"):
             urllib.request.urlopen(request)
         done = signalled(process)
-    assert "Other machines can reach 0.0.0.0" in done.stderr
+    assert "Other machines can reach the gateway" in done.stderr
+    assert "once --allow-host says how they call it" in done.stderr

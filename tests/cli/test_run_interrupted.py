@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from command import ARGV, REAL_TIME_SECONDS, call, environment, signalled, started
+from command import ARGV, REAL_TIME_SECONDS, Done, call, environment, signalled, started
 from job_files import count, job, read, submitted, wait_until, write
 
 from runoutcome.batch import Store, read_jobs
@@ -77,32 +77,35 @@ def test_a_lost_terminal_leaves_the_runs(tmp_path: Path, emulator: Emulator, set
     assert len(emulator.runs) == 2, "the first run goes on, and the other job gets its first"
 
 
-def test_a_full_disk_says_what_was_paid_for(tmp_path: Path, emulator: Emulator, settings: dict[str, str]) -> None:
-    """A run whose id cannot be noted is printed with a token that works, and nothing more is submitted."""
-    jobs = write(tmp_path / "jobs.jsonl", [job("one"), job("two")])
-    output = tmp_path / "out.jsonl"
-    before = len(emulator.runs)
-    # A limit on the size of files stands in for a full disk: the intent fits, the id after it does not.
-    measured = Store(tmp_path / "measured.jsonl")
-    measured.check(read_jobs(jobs))
-    with measured:
-        measured.note(read_jobs(jobs)[0], "submitting", key="0123456789ab/one-1").result()
-        intent = (tmp_path / "measured.jsonl.db-wal").stat().st_size
+def log_sizes(jobs: Path) -> tuple[int, int]:
+    """Bytes of the journal's log before the first intent, and after it."""
+    store = Store(jobs.with_name("measured.jsonl"))
+    store.check(read_jobs(jobs))
+    log = jobs.with_name("measured.jsonl.db-wal")
+    with store:
+        before = log.stat().st_size
+        store.note(read_jobs(jobs)[0], "submitting", key="0123456789ab/one-1").result()
+        return before, log.stat().st_size
+
+
+def run_limited(size: int, jobs: Path, output: Path, settings: dict[str, str]) -> Done:
+    """`run` where no file can be larger than this: it stands in for a full disk."""
     limited = (
         "import os, resource, sys; size = int(sys.argv[1]); resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)); "
         "os.execv(sys.argv[2], sys.argv[2:])"
     )
-    words = [sys.executable, "-c", limited, str(intent + 20), *ARGV, "run", str(jobs), "-o", str(output)]
+    words = [sys.executable, "-c", limited, str(size), *ARGV, "run", str(jobs), "-o", str(output), "--concurrency", "1"]
     variables = environment(PYTHONDONTWRITEBYTECODE="1", **settings)
-    done = subprocess.run(
-        [*words, "--concurrency", "1"],
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=REAL_TIME_SECONDS,
-        check=False,
-    )
-    assert (done.returncode, len(emulator.runs)) == (3, before + 1), done
+    done = subprocess.run(words, env=variables, capture_output=True, text=True, timeout=REAL_TIME_SECONDS, check=False)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def test_a_full_disk_says_what_was_paid_for(tmp_path: Path, emulator: Emulator, settings: dict[str, str]) -> None:
+    """A run whose id cannot be noted is printed with a token that works, and nothing more is submitted."""
+    jobs = write(tmp_path / "jobs.jsonl", [job("one"), job("two")])
+    output = tmp_path / "out.jsonl"
+    done = run_limited(log_sizes(jobs)[1] + 20, jobs, output, settings)
+    assert (done.returncode, len(emulator.runs)) == (3, 1), done
     assert f"runoutcome: {output}.db: d" in done.stderr  # "disk I/O error", or "database or disk is full"
     (token,) = [line.split("  ")[2] for line in done.stderr.splitlines() if line.startswith("  one  ")]
     assert json.loads(token)["id"] == emulator.runs[-1].id
@@ -110,7 +113,22 @@ def test_a_full_disk_says_what_was_paid_for(tmp_path: Path, emulator: Emulator, 
     again = call("run", jobs, "-o", output, **settings)
     assert again.returncode == 3, again
     assert "one" in again.stdout.split("Held")[1]
-    assert len(emulator.runs) == before + 2
+    assert len(emulator.runs) == 2
+
+
+@pytest.mark.parametrize(("room", "code"), [("for the jobs", 3), ("for nothing", 2)])
+def test_a_full_disk_before_the_first_post_costs_nothing(
+    tmp_path: Path, emulator: Emulator, settings: dict[str, str], room: str, code: int
+) -> None:
+    """Without room for an intent, or for the journal itself, nothing is sent; with room again, every job is run."""
+    jobs = write(tmp_path / "jobs.jsonl", [job("one"), job("two")])
+    output = tmp_path / "out.jsonl"
+    size = log_sizes(jobs)[0] + 20 if room == "for the jobs" else 40_000
+    done = run_limited(size, jobs, output, settings)
+    assert (done.returncode, "Traceback" in done.stderr, emulator.runs) == (code, False, []), done
+    assert f"{output}.db" in done.stderr
+    assert call("run", jobs, "-o", output, **settings).returncode == 0
+    assert len(emulator.runs) == 2
 
 
 def test_a_post_without_an_answer_is_listed_with_its_key(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import json
@@ -365,6 +366,30 @@ def test_no_answer(
     assert not {"x-request-id", "openai-processing-ms"} & {name.lower() for name in response.headers}
 
 
+@pytest.mark.parametrize(("method", "retry"), [("GET", None), ("POST", "false")])
+def test_a_gateway_that_stops(stack: ExitStack, method: str, retry: str | None) -> None:
+    """A request that is cut by the stop may have arrived: its client is told not to create again."""
+    cut = threading.Event()
+
+    def handle(connection: Connection) -> None:
+        connection.read_whole()
+        cut.set()
+        connection.wait_for_end()
+
+    response, body = get(gateway_before(handle, stack, cut=cut), method=method)
+    error = error_of(body)
+    assert (response.status, error["code"], response.headers["x-should-retry"]) == (502, "gateway_read_error", retry)
+    assert "may exist and be paid for" in error["message"]
+
+
+def test_a_status_that_no_server_can_send(stack: ExitStack) -> None:
+    """A status beyond 599 is an answer of the gateway, so that the client gets one."""
+    address, _ = seen_by(stack, OK.replace(b"200", b"999"))
+    response, body = get(address, method="POST")
+    assert (response.status, response.headers["x-should-retry"]) == (502, "false")
+    assert "status 999" in error_of(body)["message"]
+
+
 def test_an_answer_that_breaks_off_breaks_off_for_the_client(stack: ExitStack) -> None:
     """A body that ends too early does not look whole."""
 
@@ -406,6 +431,29 @@ def test_a_websocket_is_refused(stack: ExitStack) -> None:
     address, seen = seen_by(stack)
     response, body = get(address, headers={"Connection": "upgrade", "Upgrade": "websocket"})
     assert (response.status, error_of(body)["code"], seen) == (501, "gateway_no_websocket", [])
+
+
+def called(scope: dict[str, Any]) -> list[Any]:
+    """The messages of a gateway without an upstream to a scope of ASGI."""
+    sent: list[Any] = []
+    received: list[Any] = [{"type": "http.request"}]
+
+    async def receive() -> Any:
+        return received.pop() if received else await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    gateway = Gateway(f"http://127.0.0.1:{free_port()}/v1")
+    asyncio.run(gateway({"headers": [(b"host", b"localhost")], "query_string": b"", **scope}, receive, send))
+    return sent
+
+
+def test_a_server_of_another_kind() -> None:
+    """A server that does not know the raw path, and one that hands WebSockets over, get their answers."""
+    start, _ = called({"type": "http", "method": "GET", "path": "/v1/\u00fc"})
+    assert start["status"] == 502
+    assert called({"type": "websocket", "path": "/v1/x", "raw_path": b"/v1/x"}) == [{"type": "websocket.close"}]
 
 
 def test_a_proxy_of_the_environment(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -456,6 +504,7 @@ def test_a_tunnel_that_is_refused(stack: ExitStack, monkeypatch: pytest.MonkeyPa
         ("https://user:secret@x/v1", "own keys"),
         ("https://x/v1?key=secret", "query"),
         ("http://[::1", "no URL"),
+        ("http://x:99999/v1", "between 1 and 65535"),
     ],
 )
 def test_an_upstream_that_cannot_be_used(url: str, word: str) -> None:

@@ -131,7 +131,7 @@ def test_contents_are_recorded_if_asked_for(path: Path, emulator: Emulator) -> N
     assert [word for word in (KEY, "token-1234") if word in text] == []
 
 
-def answered(path: Path, answer: bytes, **options: Any) -> None:
+def answered(path: Path, answer: bytes, *, target: str = "/v1/x", **options: Any) -> None:
     """Record one exchange with an upstream that answers so and closes the connection."""
 
     def handle(connection: Connection) -> None:
@@ -141,7 +141,7 @@ def answered(path: Path, answer: bytes, **options: Any) -> None:
     with ExitStack() as stack:
         address = stack.enter_context(gateway_to(stack.enter_context(upstream(handle)), record=path, **options))
         connection = stack.enter_context(closing(http.client.HTTPConnection(urlsplit(address).netloc)))
-        connection.request("GET", "/v1/x")
+        connection.request("GET", target)
         connection.getresponse().read()
 
 
@@ -175,6 +175,14 @@ def test_bodies_that_are_recorded(path: Path, answer: bytes, line: dict[str, Any
     assert (request["request"]["path"], head["answer"]["status"], end["end"]) == ("/v1/x", 200, "done")
     assert {name: body[name] for name in line} == line
     assert start.keys() == {"format", "started_at", "content", "base_path"}
+
+
+def test_a_key_in_the_query_is_recorded_nowhere(path: Path) -> None:
+    """A server that quotes the key of the query in its error puts it into no recording."""
+    error = b'{"error": {"message": "Bad key: AIza-secret-1."}}'
+    answered(path, HEAD % (b"application/json", b"") + error, target="/v1/x?key=AIza-secret-1&after=resp_1")
+    assert lines_of(path)[3]["body"] == {"error": {"message": "Bad key: [removed]."}}
+    assert lines_of(path)[1]["request"]["query"] == "key=&after=resp_1"
 
 
 def test_texts_and_bytes_with_contents(path: Path, tmp_path: Path) -> None:
@@ -386,12 +394,22 @@ def test_a_cut_file_is_read_up_to_the_cut(path: Path) -> None:
         assert client.responses.retrieve("resp_1").status == "completed"
 
 
+@pytest.mark.parametrize("fields", [{"end": "finished"}, {"answer": {"status": 999, "headers": []}}])
+def test_a_line_edited_by_hand(path: Path, fields: dict[str, Any]) -> None:
+    """An end that is unknown, and a status that no server can send, are refused at the start."""
+    recorded(path, *exchange(1, "GET", "/responses/resp_1", "completed"), {"n": 1, "at": 0, **fields})
+    with pytest.raises(RecordingError, match="not a line of a recording"):
+        Replay(path)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", "no recording"),
         ("{}\n", "no recording"),
-        ("x\n", "line 1: no JSON"),
+        ("# Notes\n\nNone.\n", "no recording"),
+        ('{"format": "runoutcome.recording/1"', "line 1: no JSON"),
+        ('{"format": "runoutcome.recording/1"}\n', "line 1: not the head"),
         ('{"format": "runoutcome.recording/1", "base_path": ""}\n[]\n', "line 2: not an object"),
         ('{"format": "runoutcome.recording/1", "base_path": ""}\n{"n": 1}\n', "line 2: not a line"),
     ],

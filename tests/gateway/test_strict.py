@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import Any
@@ -163,7 +164,27 @@ def test_other_answers_pass(path: str, body: Any) -> None:
     assert polled(json.dumps(body).encode(), path)[0].status == 200
 
 
-def test_broken_json_passes() -> None:
-    """A body that cannot be read stays as it is."""
-    response, body = polled(b'{"status": "failed"')
-    assert (response.status, body) == (200, b'{"status": "failed"')
+@pytest.mark.parametrize(
+    "text", [b'{"status": "failed"', b'{"object": "response", "status": "failed", "n": %s}' % (b"1" * 5000)]
+)
+def test_a_body_that_cannot_be_read_passes(text: bytes) -> None:
+    """Broken JSON, and a number of more digits than Python reads, stay as they are."""
+    response, body = polled(text)
+    assert (response.status, body) == (200, text)
+
+
+def test_the_head_of_a_stream_does_not_wait() -> None:
+    """A client that follows a run knows that it is connected before the first event."""
+    read = threading.Event()
+
+    def handle(connection: Connection) -> None:
+        connection.read_whole()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+        assert read.wait(60)
+
+    with ExitStack() as stack:
+        address = stack.enter_context(gateway_to(stack.enter_context(upstream(handle)), strict=True))
+        stack.callback(read.set)
+        connection = stack.enter_context(closing(http.client.HTTPConnection(urlsplit(address).netloc, timeout=10)))
+        connection.request("GET", "/v1/responses/resp_1?stream=true")
+        assert connection.getresponse().status == 200

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, BadRequestError
 
 from runoutcome import AsyncRuns, RunError, RunRateLimitError, SubmissionUnknownError
 from runoutcome.integrations._background_client import BackgroundClient
@@ -117,6 +117,17 @@ def test_retrieve_waits(play: Callable[[Body], None]) -> None:
     play(body)
 
 
+def test_retrieve_asks_for_what_it_is_asked_for(play: Callable[[Body], None]) -> None:
+    """The `include` of `responses.retrieve` goes with the polls: the server refuses a word that it does not know."""
+
+    async def body(world: World) -> None:
+        pending = await world.runs.create(**PARAMS)
+        with pytest.raises(BadRequestError, match="no_such_field"):
+            await world.client().responses.retrieve(pending.id, include=["no_such_field"])
+
+    play(body)
+
+
 def test_events(play: Callable[[Body], None]) -> None:
     """A streamed create gives the events of one background run, the terminal one last."""
 
@@ -198,6 +209,8 @@ def test_everything_else_is_the_clients(play: Callable[[Body], None]) -> None:
     [
         ({"accept": "incomplete"}, TypeError, "'accept'"),
         ({"on_interrupt": "stop"}, ValueError, "on_interrupt"),
+        ({"max_wait_seconds": -1}, ValueError, "max_wait_seconds"),
+        ({"poll_interval_ms": "fast"}, TypeError, "poll_interval_ms"),
         ({"resume": "{"}, ValueError, "resume token"),
         ({"resume": 3}, TypeError, "a run is"),
     ],

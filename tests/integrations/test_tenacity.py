@@ -136,6 +136,13 @@ def test_a_wait_can_be_added_to() -> None:
     assert attempts(lambda: run_error("server_error"), wait=wait)[1] == [10.5, 20.5]
 
 
+def test_a_fallback_is_a_strategy() -> None:
+    """A number in its place is refused at once, and does not hide the first failure."""
+    number: Any = 5
+    with pytest.raises(TypeError, match="fallback"):
+        wait_retry_after(number)
+
+
 def test_the_fallback_by_default_backs_off() -> None:
     """Without a fallback of one's own the wait grows from attempt to attempt."""
     first, second = attempts(lambda: run_error("server_error"), wait=wait_retry_after())[1]

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
 from colours import COLOURS, PARAMS, OpenWorld, Script, World, body_of, open_worlds, refusal, reply
-from runoutcome import RunError, SubmissionUnknownError, WaitTimeoutError
+from runoutcome import RunError, RunEvent, SubmissionUnknownError, WaitTimeoutError
 from runoutcome._waiting.resume_token import loads
 from runoutcome.otel import Telemetry
 from runoutcome.testing import OutcomeScript, Scenario, parse_fault
@@ -110,6 +110,7 @@ def test_the_metrics_of_a_run(worlds: OpenWorld) -> None:
     tokens = {point.attributes["gen_ai.token.type"]: point.sum for point in backend.points("gen_ai.client.token.usage")}
     assert tokens == {"input": response.usage.input_tokens, "output": response.usage.output_tokens}
     assert backend.total("runoutcome.spend") == response.usage.total_tokens
+    assert backend.points("runoutcome.spend")[0].attributes["gen_ai.response.model"] == response.model
     assert backend.points("runoutcome.lag")[0].count == 1
     assert [point.value for point in backend.points("runoutcome.runs.in_flight")] == [0]
 
@@ -240,6 +241,31 @@ def test_a_run_is_recorded_once(worlds: OpenWorld) -> None:
     assert "gen_ai.usage.input_tokens" not in attributes(backend.named("fetch_response")[0])
     assert backend.total("runoutcome.spend") == run.usage.total_tokens
     assert backend.total("runoutcome.runs.in_flight") == 0
+
+
+def test_two_threads_that_begin_to_wait_for_one_run_at_once() -> None:
+    """A wait that begins while the span of another one is being made counts with it: nothing stays in flight."""
+    spans, reader, tracers = InMemorySpanExporter(), InMemoryMetricReader(), TracerProvider()
+    telemetry = Telemetry(tracer_provider=tracers, meter_provider=MeterProvider([reader]))
+
+    class Meanwhile(SpanProcessor):
+        """The other thread."""
+
+        begins = iter([RunEvent("waiting", 1.0, response_id="resp_1")])
+
+        def on_start(self, span: Any, parent_context: Any = None) -> None:
+            """The span of the first wait is being made."""
+            for event in self.begins:
+                telemetry(event)
+
+    tracers.add_span_processor(Meanwhile())
+    tracers.add_span_processor(SimpleSpanProcessor(spans))
+    for kind in ("waiting", "left", "left"):
+        telemetry(RunEvent(kind, 1.0, response_id="resp_1", reason="abandoned"))
+    assert [span.name for span in spans.get_finished_spans()] == ["fetch_response"]
+    data: Any = reader.get_metrics_data()
+    (in_flight,) = data.resource_metrics[0].scope_metrics[0].metrics
+    assert [point.value for point in in_flight.data.data_points] == [0]
 
 
 def test_a_create_that_may_have_gone_through(worlds: OpenWorld) -> None:

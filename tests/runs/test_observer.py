@@ -188,7 +188,7 @@ def collect(world: World, ids: list[str], **options: Any) -> list[Any]:
 
 
 def test_runs_that_the_caller_of_poll_many_abandons(worlds: OpenWorld) -> None:
-    """Whoever stops iterating has left the runs that have not ended."""
+    """Runs that have not ended when the caller stops iterating are left."""
     world, left = worlds(SHORT, real_time=True), threading.Event()
     ids = [world.submitted(), world.submitted("stuck")]
     seen = Recorder()
@@ -216,7 +216,7 @@ def test_runs_that_the_caller_of_poll_many_abandons(worlds: OpenWorld) -> None:
 
 
 def test_an_interrupt_leaves_the_run(worlds: OpenWorld) -> None:
-    """What interrupts a wait leaves its run, and says so."""
+    """An interrupted wait leaves its run, and says so."""
     world, seen = worlds(), Recorder()
     observe(world, seen)
 
@@ -257,7 +257,7 @@ def test_a_stream(worlds: OpenWorld, *, whole: bool) -> None:
 
 
 def test_a_faulty_observer_harms_no_run(worlds: OpenWorld, caplog: pytest.LogCaptureFixture) -> None:
-    """What an observer raises is a record of the logger, and nothing else."""
+    """An exception of the observer is a record of the logger, and nothing else."""
     caplog.set_level(logging.WARNING, logger="runoutcome")
     world = worlds()
 
@@ -272,13 +272,15 @@ def test_a_faulty_observer_harms_no_run(worlds: OpenWorld, caplog: pytest.LogCap
 
 
 def test_a_coroutine_function_is_no_observer(worlds: OpenWorld, caplog: pytest.LogCaptureFixture) -> None:
-    """Its coroutines are closed, and the log says what an observer is."""
+    """It is a TypeError at once; where it is told by its coroutines only, these are closed, and the log says so."""
     world = worlds()
 
     async def observer(event: RunEvent) -> None:
         raise AssertionError
 
-    observe(world, observer)
+    with pytest.raises(TypeError, match="plain function, also for AsyncRuns"):
+        world.runs(world.client(), observer=observer)
+    observe(world, lambda event: observer(event))
     assert world.create_and_poll().status == "completed"
     assert "plain function" in caplog.text
 
@@ -310,7 +312,7 @@ def test_an_event_cannot_be_changed() -> None:
 
 
 def test_the_trace_travels_in_the_token(worlds: OpenWorld) -> None:
-    """What an observer returns for `submitting` is in the token, and in the events of a wait that it resumes."""
+    """The trace that an observer returns for `submitting` is in the token, and in the events of a resumed wait."""
     world, seen, tokens = worlds(), Recorder(TRACE), list[str]()
     observe(world, seen)
     world.create_and_poll(on_submitted=tokens.append)

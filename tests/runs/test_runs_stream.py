@@ -360,6 +360,16 @@ def test_it_goes_on_after_the_last_event(worlds: OpenWorld) -> None:
     assert urls[1].endswith("?stream=true&starting_after=4") or urls[1].endswith("?starting_after=4&stream=true")
 
 
+def test_a_stream_that_goes_on_asks_for_the_same_fields(worlds: OpenWorld) -> None:
+    """The `include` of the create is in the token, and in the query of each further stream of the run."""
+    world, urls = worlds(), list[Any]()
+    asking = {**PARAMS, "include": ["message.output_text.logprobs"]}
+    first = follow(world, "create_and_stream", **asking, on_event=lambda *_: "leave")
+    world.hooks.append(lambda request: urls.append(request.url))
+    assert follow(world, "stream", first.stream.token).response.status == "completed"
+    assert {url.params["include[]"] for url in urls} == {"message.output_text.logprobs"}
+
+
 @pytest.mark.parametrize("fault", ["503", "429", "500"])
 def test_a_refused_create_is_sent_again(worlds: OpenWorld, fault: str) -> None:
     """A create that was surely not accepted is sent again, and streams."""

@@ -36,8 +36,9 @@ def test_what_is_not_known_is_not_written() -> None:
         replace(FULL, first_submitted_at=1_750_000_000.5, spent_tokens=1200),
         replace(FULL, cursor=0),
         ResumeToken("resp_1", cursor=4711),
+        ResumeToken("resp_1", include=("a", "b")),
     ],
-    ids=["full", "id", "no_key", "epoch", "seen", "later_attempt", "first_event", "later_event"],
+    ids=["full", "id", "no_key", "epoch", "seen", "later_attempt", "first_event", "later_event", "include"],
 )
 def test_round_trip(token: ResumeToken) -> None:
     """What was written is read again."""

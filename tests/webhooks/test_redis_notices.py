@@ -1,4 +1,4 @@
-"""Notices over Redis: who waits hears what another process received, and Redis may go away meanwhile."""
+"""Notices over Redis: a wait hears what another process received, and Redis may go away meanwhile."""
 
 from __future__ import annotations
 
@@ -188,6 +188,18 @@ def test_a_wait_may_begin_while_the_server_is_away(server: RedisServer, caplog: 
     assert waiter.is_woken()
 
 
+def test_a_wait_that_cannot_be_woken_harms_no_other(server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """If the first of two waits raises, the second is woken, and Redis is not said to be away."""
+    notices = RedisNotices(server.url)
+    ends = [notices.listen("resp_1", lambda: [][0])]
+    waiter = Waiter(notices)
+    notices.publish(notice())
+    assert waiter.is_woken()
+    assert "notices_lost" not in caplog.text
+    for stop in (*ends, waiter.stop):
+        stop()
+
+
 def test_the_thread_ends_with_the_last_wait(server: RedisServer) -> None:
     """Nobody listens where nobody waits, and a later wait listens again."""
     worker = RedisNotices(server.url)
@@ -265,17 +277,33 @@ def test_a_client_of_the_users(server: RedisServer) -> None:
             waiter.stop()
 
 
-@pytest.mark.parametrize("client", [redis.asyncio.Redis(), 1, None])
+@pytest.mark.parametrize("client", [redis.asyncio.Redis(), Redis, 1, None])
 def test_what_is_no_client(client: Any) -> None:
     """A client whose methods are coroutine functions, or none at all, is a TypeError."""
     with pytest.raises(TypeError, match=r"redis\.Redis"):
         RedisNotices(client)
 
 
-def test_what_makes_no_sense() -> None:
-    """A time below a second is a ValueError."""
-    with pytest.raises(ValueError, match="keep_seconds"):
-        RedisNotices("redis://127.0.0.1:1", keep_seconds=0)
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"keep_seconds": 0}, ValueError),
+        ({"keep_seconds": float("inf")}, ValueError),
+        ({"keep_seconds": "6h"}, TypeError),
+        ({"namespace": None}, TypeError),
+    ],
+)
+def test_what_makes_no_sense(options: dict[str, Any], error: type[Exception]) -> None:
+    """A time that is none, or below a second, and a namespace that is no text are refused by name."""
+    with pytest.raises(error, match=next(iter(options))):
+        RedisNotices("redis://127.0.0.1:1", **options)
+
+
+@pytest.mark.parametrize("options", [{"seen": "redis://localhost"}, {"on_notice": RedisNotices("redis://127.0.0.1:1")}])
+def test_an_inbox_takes_the_parts_of_it(options: dict[str, Any]) -> None:
+    """An inbox refuses a URL as its store, and the object itself in place of its `publish`, before a webhook comes."""
+    with pytest.raises(TypeError, match=next(iter(options))):
+        Inbox(SECRET, **options)
 
 
 @pytest.mark.once

@@ -118,8 +118,8 @@ class Driver:
                 return answers[0]
             case SubmitStream(params):
                 return event_stream.submit_stream(self.client(), params)
-            case OpenStream(response_id, starting_after, read_seconds):
-                return event_stream.open_stream(self.client(), response_id, starting_after, read_seconds)
+            case OpenStream(response_id, starting_after, read_seconds, include):
+                return event_stream.open_stream(self.client(), response_id, starting_after, read_seconds, include)
             case NextEvent(stream, seconds):
                 return stream.next_event(seconds)
             case CloseStream(stream):
@@ -134,7 +134,7 @@ class Driver:
 
     def _poll(self, poll: Poll) -> Answer:
         timeout_seconds = poll.timeout_seconds
-        fetch = partial(self.fetch, on_new_connection=True) if poll.on_new_connection else self.fetch
+        fetch = partial(self.fetch, **_unusual(poll))
         slot, started = self.polls.slot(), self.clock.monotonic()
         with slot, slot:  # an interrupt ends one of the two exits at most
             self.polls.enter(slot, timeout_seconds)
@@ -216,8 +216,8 @@ class AsyncDriver:
                 return answers[0]
             case SubmitStream(params):
                 return await event_stream.submit_stream_async(self.client(), params)
-            case OpenStream(response_id, starting_after, read_seconds):
-                return await event_stream.open_stream_async(self.client(), response_id, starting_after, read_seconds)
+            case OpenStream(response_id, after, read_seconds, include):
+                return await event_stream.open_stream_async(self.client(), response_id, after, read_seconds, include)
             case NextEvent(stream, seconds):
                 return await stream.next_event(seconds)
             case CloseStream(stream):
@@ -231,7 +231,7 @@ class AsyncDriver:
 
     async def _poll(self, poll: Poll) -> Answer:
         timeout_seconds = poll.timeout_seconds
-        fetch = partial(self.fetch, on_new_connection=True) if poll.on_new_connection else self.fetch
+        fetch = partial(self.fetch, **_unusual(poll))
         slot, started = self.polls.slot(), self.clock.monotonic()
         with slot:
             await self.polls.enter(slot, timeout_seconds)
@@ -254,6 +254,12 @@ async def _create(responses: Any, params: Mapping[str, Any], key: str, on_answer
     response = parse_raw(raw)
     on_answer(key, raw.headers, None)
     return response
+
+
+def _unusual(poll: Poll) -> dict[str, Any]:
+    """The arguments of `Fetch` that few polls need."""
+    arguments = {"on_new_connection": poll.on_new_connection, "include": poll.include}
+    return {name: value for name, value in arguments.items() if value}
 
 
 def _hold_seconds(error: _sdk.RateLimitError) -> float:

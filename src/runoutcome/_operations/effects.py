@@ -22,6 +22,7 @@ class Poll:
     response_id: str
     timeout_seconds: float | None
     on_new_connection: bool = False
+    include: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class OpenStream:
     starting_after: int | None
     read_seconds: float
     """Time that the server may be silent, in the opening too."""
+    include: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

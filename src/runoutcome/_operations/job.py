@@ -21,7 +21,7 @@ from .interrupts import carrying, recounting, stopping
 from .observation import finish, in_form, observe
 from .own_body import key_in
 from .poll import Wait, jitter, poll_to_end, state_of, time_left_of
-from .submit import attempt_key, split_key, submit, with_key
+from .submit import attempt_key, include_of, split_key, submit, with_key
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def created(
     """Steps of submitting one run without a wait; gives the SDK's response."""
     submission = Submission(key, events)
     response = yield from submit(job_params, key, max_retries, submission=submission)
-    token = ResumeToken(response.id, None, key, trace=submission.trace)
+    token = ResumeToken(response.id, None, key, trace=submission.trace, include=include_of(job_params))
     with carrying(token.dumps()):
         seen = observe(response, catalog)
         status = seen.outcome.status
@@ -154,7 +154,8 @@ def _submit_attempt(job: Job, progress: _Progress, started: float) -> Steps[tupl
         submission=submission,
     )
     now = job.wait.clock.time()
-    token = ResumeToken(response.id, now, progress.key, job.window, trace=submission.trace)
+    include = include_of(params)
+    token = ResumeToken(response.id, now, progress.key, job.window, trace=submission.trace, include=include)
     if progress.number > 1:
         token = replace(token, first_submitted_at=progress.began_at, spent_tokens=progress.tokens)
     job.wait.known.add(token)

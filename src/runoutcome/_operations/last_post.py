@@ -7,7 +7,7 @@ from .._outcome.body import look
 from .._waiting.resume_token import ResumeToken, epoch_seconds
 from .effects import Post
 from .interrupts import tell
-from .submit import window_of
+from .submit import include_of, window_of
 
 
 class LastPost:
@@ -37,7 +37,8 @@ class LastPost:
         response_id = look(answer, "id")
         if isinstance(response_id, str) and response_id:
             created_at = epoch_seconds(look(answer, "created_at"))
-            token = ResumeToken(response_id, created_at, self._post.key, window_of(self._post.params))
+            params = self._post.params
+            token = ResumeToken(response_id, created_at, self._post.key, window_of(params), include=include_of(params))
             tell(error, "run_token", token.dumps())
         elif getattr(error, "run_key", None) is None and not isinstance(error, Portable):
             tell(error, "run_key", self._post.key)

@@ -31,12 +31,12 @@ def read_run(
     Raises what the poll raises, and NoRunBodyError for an answer without a body of this run.
     """
     with events.polling(token) as poll:
-        answer: Answer = yield Poll(token.response_id, seconds)
+        answer: Answer = yield Poll(token.response_id, seconds, include=token.include)
         seen, whose = _judged(catalog, known, token, answer)
         poll.status = seen.outcome.status
     if whose == "unknown" and not is_renamed:
         with events.polling(token) as poll:
-            answer = yield Poll(token.response_id, seconds, on_new_connection=True)
+            answer = yield Poll(token.response_id, seconds, on_new_connection=True, include=token.include)
             seen, whose = _judged(catalog, known, token, answer)
             poll.status = seen.outcome.status
         if whose == "unknown":

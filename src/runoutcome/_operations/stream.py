@@ -177,7 +177,7 @@ class Follower:
         if seconds <= 0:
             return TimeoutError("no time is left for a stream")
         try:
-            handle = yield OpenStream(self.named.response_id, self.cursor.last, seconds)
+            handle = yield OpenStream(self.named.response_id, self.cursor.last, seconds, self.named.include)
         except Exception as error:  # noqa: BLE001 - raised again there unless it is known what it means
             return self._not_opened(error)
         self.is_replay = self.cursor.has_unnumbered

@@ -20,7 +20,7 @@ from .observation import Observation, observe
 from .poll import Wait, state_of, time_left_of
 from .stream import Follower
 from .stream_events import fault_in
-from .submit import prepare, submit, window_of, with_key
+from .submit import include_of, prepare, submit, window_of, with_key
 
 
 def follow_run(
@@ -74,7 +74,7 @@ def follow_new_run(
     posting, time_left = _posting(idle_seconds), time_left_of(wait, started)
     submission = Submission(key, wait.events)
     opened = yield from submit(params, key, max_retries, on_submitting, on_refused, posting, time_left, submission)
-    token = ResumeToken(opened.id, wait.clock.time(), key, trace=submission.trace)
+    token = ResumeToken(opened.id, wait.clock.time(), key, trace=submission.trace, include=include_of(params))
     wait.known.add(token)
     state = state_of(wait.clock, token, known=True, started=started)
     follower = Follower(wait, token, state, idle_seconds)

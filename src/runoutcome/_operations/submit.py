@@ -29,6 +29,7 @@ from .._outcome.body import look, parse_json, summary_of
 from .._sdk.faults import Fault, read_fault
 from .._sdk.responses import build_run
 from .._waiting.attempts import attempt_key as attempt_key, split_key as split_key
+from .._waiting.resume_token import names_in
 from .effects import Admit, Pause, Steps, Submit, SubmitStream, Tell
 from .events import Submission
 from .interrupts import tell
@@ -36,6 +37,7 @@ from .interrupts import tell
 KEY = "runoutcome_key"
 WINDOW = "runoutcome_window"
 PREVIOUS = "runoutcome_previous"
+ENCRYPTED_REASONING = "reasoning.encrypted_content"
 MAX_METADATA_PAIRS, MAX_METADATA_CHARS = 16, 512
 # The SDK's back-off (`_calculate_retry_timeout`, 1.109 to 3.54).
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.5, 8.0
@@ -148,6 +150,14 @@ def window_of(request: object) -> str | None:
     options = look(request, "background_options") or look(look(request, "extra_body"), "background_options")
     window = look(options, "completion_window")
     return window if isinstance(window, str) else None
+
+
+def include_of(request: object) -> tuple[str, ...]:
+    """The fields that a request asks for by `include`, and that its polls have to ask for again.
+
+    Encrypted reasoning is for runs that are not stored: the API refuses a poll that asks for it.
+    """
+    return tuple(name for name in names_in(look(request, "include")) if name != ENCRYPTED_REASONING)
 
 
 def base_key(params: Mapping[str, Any], key: str | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -22,7 +23,7 @@ from .._operations.poll import Wait, poll, state_of
 from .._operations.run_event import Observer
 from .._operations.stream import Follower
 from .._operations.stream_start import follow_new_run, follow_run, streaming
-from .._operations.submit import KEY, WINDOW, attempt_key, base_key, prepare, window_of, with_key
+from .._operations.submit import KEY, WINDOW, attempt_key, base_key, include_of, prepare, window_of, with_key
 from .._outcome.body import look, word
 from .._sdk.responses import build_run
 from .._sdk.structured_output import TextFormat
@@ -60,6 +61,8 @@ class RunsBase:
             refuse_type(notices, "notices is a webhooks.Inbox, or what has its `listen`, or None")
         if observer is not None and (isinstance(observer, type) or not callable(observer)):
             refuse_type(observer, "observer is a function of a RunEvent, or None")
+        if inspect.iscoroutinefunction(observer):
+            raise TypeError("observer is a plain function, also for AsyncRuns; got a coroutine function")
         self._client = client
         self._clock = clock
         self._catalog = catalog or Catalog.load()
@@ -102,6 +105,8 @@ class RunsBase:
     def _job_steps(self, params: Mapping[str, Any], options: JobOptions) -> Steps[_sdk.Response]:
         output, params = _formatted(options.text_format, params)
         token = self._named(options.resume)[0] if options.resume is not None else None
+        if token is not None and not token.include:  # a bare id says no more than where the run is
+            token = replace(token, include=include_of(params))
         window = options.completion_window or window_of(params) or (token.completion_window if token else None)
         job = Job(
             params=prepare(params),

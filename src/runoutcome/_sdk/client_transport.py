@@ -25,9 +25,15 @@ class Fetch(Protocol):
     """A function that makes one poll request."""
 
     def __call__(
-        self, response_id: str, timeout_seconds: float | None, /, *, on_new_connection: bool = False
+        self,
+        response_id: str,
+        timeout_seconds: float | None,
+        /,
+        *,
+        on_new_connection: bool = False,
+        include: tuple[str, ...] = (),
     ) -> Answer:
-        """The answer to one GET of the run; it may take so many seconds."""
+        """The answer to one GET of the run, with the fields in `include`; it may take so many seconds."""
         ...
 
 
@@ -35,7 +41,13 @@ class AsyncFetch(Protocol):
     """The async twin of `Fetch`."""
 
     async def __call__(
-        self, response_id: str, timeout_seconds: float | None, /, *, on_new_connection: bool = False
+        self,
+        response_id: str,
+        timeout_seconds: float | None,
+        /,
+        *,
+        on_new_connection: bool = False,
+        include: tuple[str, ...] = (),
     ) -> Answer:
         """The async twin of `Fetch.__call__`."""
         ...
@@ -48,7 +60,14 @@ class ClientTransport:
         self._client = ProcessClient(client)
         self._workers = Workers()
 
-    def fetch(self, response_id: str, timeout_seconds: float | None, *, on_new_connection: bool = False) -> Answer:
+    def fetch(
+        self,
+        response_id: str,
+        timeout_seconds: float | None,
+        *,
+        on_new_connection: bool = False,
+        include: tuple[str, ...] = (),
+    ) -> Answer:
         """One GET of the run, without the SDK's retries.
 
         `timeout_seconds` bounds all of it; None bounds only each read. The SDK has no way to open a connection: with
@@ -56,7 +75,7 @@ class ClientTransport:
         when the time is up: the request is then left to a thread of its own, and its answer dropped.
         """
         client: Any = self._client.get()
-        path, options = path_of(response_id), _options(client, timeout_seconds, on_new_connection)
+        path, options = path_of(response_id), _options(client, timeout_seconds, on_new_connection, include)
         return self._workers.call(
             lambda: _answer(client.get(path, cast_to=_LIBRARY.Response, options=options)), timeout_seconds
         )
@@ -69,11 +88,16 @@ class AsyncClientTransport:
         self._client = ProcessClient(client)
 
     async def fetch(
-        self, response_id: str, timeout_seconds: float | None, *, on_new_connection: bool = False
+        self,
+        response_id: str,
+        timeout_seconds: float | None,
+        *,
+        on_new_connection: bool = False,
+        include: tuple[str, ...] = (),
     ) -> Answer:
         """The async twin of `ClientTransport.fetch`; a request that takes too long is cancelled."""
         client: Any = self._client.get()
-        path, options = path_of(response_id), _options(client, timeout_seconds, on_new_connection)
+        path, options = path_of(response_id), _options(client, timeout_seconds, on_new_connection, include)
         with anyio.move_on_after(timeout_seconds):
             return _answer(await client.get(path, cast_to=_LIBRARY.Response, options=options))
         raise TimeoutError(f"the answer to a poll was not complete after {timeout_seconds:.3g} s")
@@ -94,9 +118,12 @@ def read_timeout(client: OpenAI | AsyncOpenAI, timeout_seconds: float | None) ->
     return min(limit for limit in (POLL_TIMEOUT_SECONDS, timeout_seconds, own) if limit is not None)
 
 
-def _options(client: OpenAI | AsyncOpenAI, timeout_seconds: float | None, on_new_connection: bool) -> dict[str, Any]:
+def _options(
+    client: OpenAI | AsyncOpenAI, timeout_seconds: float | None, on_new_connection: bool, include: tuple[str, ...]
+) -> dict[str, Any]:
     headers = {"headers": {"Connection": "close"}} if on_new_connection else {}
-    return {**_SECURITY, **headers, "max_retries": 0, "timeout": read_timeout(client, timeout_seconds)}
+    query = {"params": {"include": list(include)}} if include else {}
+    return {**_SECURITY, **headers, **query, "max_retries": 0, "timeout": read_timeout(client, timeout_seconds)}
 
 
 def _answer(response: Any) -> Answer:

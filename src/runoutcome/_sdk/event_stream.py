@@ -121,23 +121,31 @@ class AsyncEventStream:
 
 
 def open_stream(
-    client: openai.OpenAI, response_id: str, starting_after: int | None, read_seconds: float
+    client: openai.OpenAI,
+    response_id: str,
+    starting_after: int | None,
+    read_seconds: float,
+    include: tuple[str, ...] = (),
 ) -> EventStream:
     """The stream of a run's events after the one numbered `starting_after`, by one GET without the SDK's retries.
 
     `read_seconds` bounds each read of the connection, in the opening too. Raises the SDK's errors, NoStreamError, and
     StreamBrokenError for a page.
     """
-    return _checked(_responses(client).retrieve(response_id, **_asking(starting_after, read_seconds)))
+    return _checked(_responses(client).retrieve(response_id, **_asking(starting_after, read_seconds, include)))
 
 
 async def open_stream_async(
-    client: openai.AsyncOpenAI, response_id: str, starting_after: int | None, read_seconds: float
+    client: openai.AsyncOpenAI,
+    response_id: str,
+    starting_after: int | None,
+    read_seconds: float,
+    include: tuple[str, ...] = (),
 ) -> AsyncEventStream:
     """The async twin of `open_stream`; the opening as a whole takes no longer than one read may."""
     with _async_backend.move_on_after(read_seconds):
         return await _checked_async(
-            await _responses(client).retrieve(response_id, **_asking(starting_after, read_seconds))
+            await _responses(client).retrieve(response_id, **_asking(starting_after, read_seconds, include))
         )
     raise TimeoutError(f"the stream was not opened within {read_seconds:.3g} s")
 
@@ -176,9 +184,10 @@ def _responses(client: openai.OpenAI | openai.AsyncOpenAI) -> Any:
     return client.with_options(max_retries=0).responses
 
 
-def _asking(starting_after: int | None, read_seconds: float) -> dict[str, Any]:
+def _asking(starting_after: int | None, read_seconds: float, include: tuple[str, ...]) -> dict[str, Any]:
     after = {} if starting_after is None else {"starting_after": starting_after}
-    return {"stream": True, "timeout": read_seconds, **after}
+    fields = {"include": list(include)} if include else {}
+    return {"stream": True, "timeout": read_seconds, **after, **fields}
 
 
 def _checked(stream: Any) -> EventStream:

@@ -119,7 +119,7 @@ class _Requests:
         self._checked: tuple[Any, dict[str, str] | None] = (None, None)
         """The last headers that were read, and the result of checking them."""
 
-    def of(self, response_id: str, read_seconds: float) -> Request | None:
+    def of(self, response_id: str, read_seconds: float, include: tuple[str, ...]) -> Request | None:
         """The request for one run; None if only the client can make it, or has to log it."""
         client, base = self._client, self._base
         if client.is_closed() or _sdk_log.isEnabledFor(logging.DEBUG):
@@ -133,7 +133,8 @@ class _Requests:
         if headers is None:
             return None
         target = base.path + path_of(response_id)
-        if query := client.default_query:
+        fields = {"include": list(include)} if include else {}
+        if query := {**client.default_query, **fields}:
             target += "?" + base_url.copy_with(params=client.qs.stringify(query)).query.decode("ascii")
         return Request(base.origin, target, f"{base.origin.scheme}://{base.host}{target}", headers)
 
@@ -228,21 +229,32 @@ class FastTransport:
         self._requests = _Requests(client)
         self._connections = Connections(max_connections)
 
-    def fetch(self, response_id: str, timeout_seconds: float | None, *, on_new_connection: bool = False) -> Answer:
+    def fetch(
+        self,
+        response_id: str,
+        timeout_seconds: float | None,
+        *,
+        on_new_connection: bool = False,
+        include: tuple[str, ...] = (),
+    ) -> Answer:
         """As `ClientTransport.fetch`."""
         timer = Timer(timeout_seconds, read_timeout(self._client, timeout_seconds))
         try:
-            outcome = self._outcome(response_id, timer, on_new_connection)
+            outcome = self._outcome(response_id, timer, on_new_connection, include)
         except BaseException as error:  # noqa: BLE001 - an interrupt that came before or after what that guards
             outcome = _without_frames(error)
         if outcome is None:
-            return self._through_client.fetch(response_id, timer.rest(), on_new_connection=on_new_connection)
+            return self._through_client.fetch(
+                response_id, timer.rest(), on_new_connection=on_new_connection, include=include
+            )
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
-    def _outcome(self, response_id: str, timer: Timer, on_new_connection: bool) -> Answer | BaseException | None:
-        request = self._requests.of(response_id, timer.read_seconds)
+    def _outcome(
+        self, response_id: str, timer: Timer, on_new_connection: bool, include: tuple[str, ...]
+    ) -> Answer | BaseException | None:
+        request = self._requests.of(response_id, timer.read_seconds, include)
         if request is None:
             return None
         try:
@@ -261,23 +273,32 @@ class AsyncFastTransport:
         self._sessions = Sessions(max_connections)
 
     async def fetch(
-        self, response_id: str, timeout_seconds: float | None, *, on_new_connection: bool = False
+        self,
+        response_id: str,
+        timeout_seconds: float | None,
+        *,
+        on_new_connection: bool = False,
+        include: tuple[str, ...] = (),
     ) -> Answer:
         """As `AsyncClientTransport.fetch`. Raises RuntimeError under trio."""
         _check_loop()
         timer = Timer(timeout_seconds, read_timeout(self._client, timeout_seconds))
         try:
-            outcome = await self._outcome(response_id, timer, on_new_connection)
+            outcome = await self._outcome(response_id, timer, on_new_connection, include)
         except BaseException as error:  # noqa: BLE001 - an interrupt that came before or after what that guards
             outcome = _without_frames(error)
         if outcome is None:
-            return await self._through_client.fetch(response_id, timer.rest(), on_new_connection=on_new_connection)
+            return await self._through_client.fetch(
+                response_id, timer.rest(), on_new_connection=on_new_connection, include=include
+            )
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
-    async def _outcome(self, response_id: str, timer: Timer, on_new_connection: bool) -> Answer | BaseException | None:
-        request = self._requests.of(response_id, timer.read_seconds)
+    async def _outcome(
+        self, response_id: str, timer: Timer, on_new_connection: bool, include: tuple[str, ...]
+    ) -> Answer | BaseException | None:
+        request = self._requests.of(response_id, timer.read_seconds, include)
         if request is None:
             return None
         try:

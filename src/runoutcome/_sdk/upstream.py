@@ -17,6 +17,8 @@ UpstreamFault = Literal["connect_error", "connect_timeout", "read_error", "read_
 """`connect_*`: no connection was made, so nothing was sent. `read_*`: the server may have read the request."""
 
 _PORTS = {"http": 80, "https": 443}
+_LAST_PORT = 65535
+_LAST_STATUS = 599
 _IDLE_CONNECTIONS = 100
 
 
@@ -121,6 +123,9 @@ class Upstream:
             response = await self._transport.handle_async_request(request)
         except Exception as error:  # noqa: BLE001 - raised again
             raise _error_of(error) from None
+        if response.status_code > _LAST_STATUS:  # servers cannot send it on
+            await response.aclose()
+            raise UpstreamError("read_error", f"status {response.status_code}")
         return UpstreamAnswer(response)
 
     async def aclose(self) -> None:
@@ -143,6 +148,8 @@ def _error_of(error: Exception) -> Exception:
 def _check(url: Any) -> None:
     if url.scheme not in _PORTS or not url.host:
         raise UnusableUpstreamError(f"the URL of the API begins with https:// or http:// and a host; got {str(url)!r}")
+    if url.port is not None and not 0 < url.port <= _LAST_PORT:
+        raise UnusableUpstreamError(f"the port of the URL is between 1 and {_LAST_PORT}; got {url.port}")
     if url.userinfo:
         raise UnusableUpstreamError("the URL of the API has a user or password in it; clients send their own keys")
     if url.query or url.fragment:

@@ -37,6 +37,8 @@ class ResumeToken:
     """The number of the last event of its stream that was passed on; None where none was."""
     trace: str | None = None
     """The W3C `traceparent` of the span in which it was submitted; None without telemetry."""
+    include: tuple[str, ...] = ()
+    """Fields that the API gives on request only, and that the polls ask for."""
 
     def age_at(self, now: float) -> float | None:
         """Seconds from the submission to `now`, by the wall clock; None where the time of the submission is unknown."""
@@ -61,6 +63,8 @@ class ResumeToken:
             values["cursor"] = self.cursor
         if self.trace is not None:
             values["trace"] = self.trace
+        if self.include:
+            values["include"] = self.include
         return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -101,7 +105,13 @@ def loads(text: str) -> ResumeToken:
         spent if type(spent) is int and spent > 0 else 0,
         cursor if type(cursor) is int and cursor >= 0 else None,
         trace if is_trace(trace or "") else None,
+        names_in(values.get("include")),
     )
+
+
+def names_in(value: object) -> tuple[str, ...]:
+    """The texts in a list; none in anything else."""
+    return tuple(name for name in value if isinstance(name, str)) if isinstance(value, (list, tuple)) else ()
 
 
 def is_trace(text: str) -> bool:

@@ -26,7 +26,8 @@ BODY_HEADERS = {b"content-length", b"etag", b"content-md5", b"digest", b"repr-di
 """Headers about the bytes of a body."""
 
 
-_BLANK_LINES = (b"\n\n", b"\r\n\r\n")
+_BLANK_LINES = (b"\n\n", b"\r\r", b"\n\r\n")
+"""The ends of two lines on end, in any mixture of LF, CR and CRLF; the longest is the last."""
 
 
 class OutcomeMiddleware:

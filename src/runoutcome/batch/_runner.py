@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -316,7 +317,8 @@ class _Batch:
     async def _not_completed(self, record: "_JobRecord", error: RunError | RunGoneError | WaitError) -> JobReport:
         """Report a run that did not complete: one that ended gets its line; one that may be going gets none."""
         if isinstance(error, (SubmissionUnknownError, RunGoneError)):
-            await self.store.note(record.job, "gone" if isinstance(error, RunGoneError) else "unknown")
+            with suppress(OSError):  # on a full disk, the next start notes it
+                await self.store.note(record.job, "gone" if isinstance(error, RunGoneError) else "unknown")
             # A run that is gone gets no result line either: with another key or on another server it may exist.
             return record.report("held", error, None)
         if isinstance(error, WaitError) or error.phase != "terminal":

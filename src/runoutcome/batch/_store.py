@@ -80,6 +80,9 @@ class Store:
         names = (self.results_path, Path(os.path.abspath(results)))
         self._text_paths = sorted({path.with_name(path.name + ".runs") for path in names})
         self._jobs: Sequence[JobLine] = ()
+        self._is_checked = False
+        self._has_created = False
+        """The journal is new, and nothing in it counts yet."""
         self._lock = OwnerLock(self.journal_path)
         self.spent = reading.Spent()
         """Tokens of all attempts, when the batch was opened."""
@@ -101,8 +104,7 @@ class Store:
         self._look()
 
     def _look(self) -> None:
-        place.check_file(self.results_path, "choose another output")
-        place.check_database(self.journal_path)
+        self._check_places()
         self.results.scan()
         texts = self._texts()
         with self._reader() as db:
@@ -113,6 +115,11 @@ class Store:
                     self._load(copy, self._import(copy, new))
             else:
                 self._load(db, batch)
+        self._is_checked = True
+
+    def _check_places(self) -> None:
+        place.check_file(self.results_path, "choose another output")
+        place.check_database(self.journal_path)
 
     @contextlib.contextmanager
     def _reader(self) -> Generator[sqlite3.Connection | None]:
@@ -123,14 +130,16 @@ class Store:
             yield db
 
     def __enter__(self) -> "Store":
-        self._look()
-        is_new = not self.journal_path.exists()
+        self._check_places()
+        if not self._is_checked:
+            self._look()
         try:
             self._open()
         except BaseException as error:
-            self.close()
-            if is_new and not self.results_path.exists():
+            self._close_files()
+            if self._has_created:  # by this process, under the lock
                 self.journal_path.unlink(missing_ok=True)
+            self._lock.release()
             if isinstance(error, OSError):
                 raise StoreError(
                     f"{error.filename or self.journal_path}: {error.strerror}; nothing was submitted"
@@ -144,11 +153,12 @@ class Store:
             self.results.open()
         texts = self._texts()
         with takeover.locked(texts), clear_errors(self.journal_path):
-            place.create(self.journal_path)
+            self._has_created = place.create(self.journal_path)
             db = self._db = open_journal(self.journal_path)
             db.execute("BEGIN IMMEDIATE")
             lines = self._settle(db, texts)
             db.execute("COMMIT")
+            self._has_created = False
             for text in texts:
                 text.put_aside(self.journal_path)
         if not self.results.is_open:
@@ -159,13 +169,14 @@ class Store:
 
     def _settle(self, db: sqlite3.Connection, texts: list[TextJournal]) -> list[ResultLine]:
         """Bring journal and results together, under the lock; return the lines that the results lack."""
+        self.notes = []
         batch = self._find(db)
         if new := self._not_taken_over(db, batch, texts):
             if batch is not None:
                 db.execute("DELETE FROM batches WHERE id = ?", (batch.id,))  # a takeover that was not completed
             batch = self._import(db, new)
         self._load(db, batch)
-        self.resumed = self._resumption(db, batch) if batch is not None else None
+        is_new = batch is None
         batch = batch or self._add_batch(db, self.place)
         db.execute(
             "UPDATE batches SET name = ?, server = ? WHERE id = ?", (self._name, batch.server or self.place, batch.id)
@@ -174,6 +185,7 @@ class Store:
         self._batch.event(db, "opened", str(Owner.this_process(self._command)))
         lines = self._reconcile(db)
         self.spent = reading.read_spent(db, self._batch.id)
+        self.resumed = None if is_new else self._resumption(db, lines)
         self._register(db)
         for text in new:
             self._batch.event(db, takeover.EVENT, text.digest)
@@ -184,9 +196,10 @@ class Store:
     def _name(self) -> str:
         """Name of the batch: the path of its results from the folder of the journal, so that both can be moved."""
         try:
-            return os.path.relpath(self.results_path, self.journal_path.parent)
+            name = os.path.relpath(self.results_path, self.journal_path.parent)
         except ValueError:  # on another drive
-            return str(self.results_path)
+            name = str(self.results_path)
+        return name.encode("utf-8", "backslashreplace").decode()
 
     def _find(self, db: sqlite3.Connection) -> BatchRow | None:
         """Return the batch of these results; the only one of the file if its results were moved."""
@@ -194,9 +207,16 @@ class Store:
         same = next((batch for batch in batches if batch.name == self._name), None)
         if same is None and len(batches) == 1:
             (only,) = batches
-            if self._is_own_journal or not (self.journal_path.parent / only.name).exists():
+            if self._is_own_journal or self._were_moved(db, only):
                 return only
         return same
+
+    def _were_moved(self, db: sqlite3.Connection, batch: BatchRow) -> bool:
+        """Return whether these are the results of a batch under a new name: the old ones are gone."""
+        known = reading.read_jobs_of(db, batch.id)
+        shared = [job for job in self._jobs if job.custom_id in known]
+        is_same = all(known[job.custom_id].digest == job.digest for job in shared)
+        return not (self.journal_path.parent / batch.name).exists() and is_same and bool(shared or not self._jobs)
 
     def _add_batch(self, db: sqlite3.Connection, server: str) -> BatchRow:
         row = db.execute(
@@ -262,12 +282,13 @@ class Store:
             f"submit every job without a result as a new run{own}"
         )
 
-    def _resumption(self, db: sqlite3.Connection, batch: BatchRow) -> Resumed:
+    def _resumption(self, db: sqlite3.Connection, lines: Sequence[ResultLine]) -> Resumed:
+        finished = self.results.keys() | {line.custom_id for line in lines}
         ids = [job.custom_id for job in self._jobs] or list(self.past)
-        left = [self.past[custom_id] for custom_id in ids if custom_id in self.past and custom_id not in self.results]
+        left = [self.past[custom_id] for custom_id in ids if custom_id in self.past and custom_id not in finished]
         return Resumed(
             sum(past.token is not None for past in left),
-            reading.count_paid_twice(db, batch.id),
+            reading.count_paid_twice(db, self._batch.id),
             sum(past.event == "submitting" for past in left),
         )
 
@@ -275,10 +296,10 @@ class Store:
         """Complete the journal by lines that it lacks; return the lines that the results lack."""
         self._batch.unanswered(db)
         ended = reading.read_ended(db, self._batch.id)
+        forgotten = {custom_id for custom_id in self.results if custom_id not in self.past}
         for custom_id in self.results.keys() - ended.keys():
             row, line = self.results[custom_id], self.results.data_of(custom_id) + b"\n"
-            is_forgotten = custom_id not in self.past
-            self._batch.ended(db, custom_id, Ending.of_row(row), line, is_forgotten=is_forgotten)
+            self._batch.ended(db, custom_id, Ending.of_row(row), line, is_forgotten=custom_id in forgotten)
         lines: list[ResultLine] = []
         missing = [custom_id for custom_id in ended if custom_id not in self.results]
         for custom_id in missing:
@@ -291,7 +312,8 @@ class Store:
             self.notes.append(f"{self.results_path} lacked results: {len(lines)} written anew from the journal.")
         if lost := len(missing) - len(lines):
             self.notes.append(f"{self.results_path} lacked results without a kept body: {lost} asked for again.")
-        self.past = reading.read_past(db, self._batch.id)
+        if forgotten:
+            self.past = reading.read_past(db, self._batch.id)
         return lines
 
     def _register(self, db: sqlite3.Connection) -> None:
@@ -316,11 +338,18 @@ class Store:
 
     def close(self) -> None:
         """Write what is on its way, and close the files, which releases the locks."""
+        try:
+            self._close_files()
+        finally:
+            self._lock.release()
+
+    def _close_files(self) -> None:
         with contextlib.ExitStack() as stack:
-            stack.callback(self._lock.release)
             stack.callback(self.results.close)
             if self._writer is not None:
                 stack.callback(self._writer.close)
+                with contextlib.suppress(RuntimeError):  # closed already
+                    self._write(lambda db: self._batch.event(db, "closed"))
             elif self._db is not None:
                 stack.callback(self._db.close)
 

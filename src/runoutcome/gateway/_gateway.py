@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Collection
+from urllib.parse import quote
 
 from .._catalog.catalog import Catalog
 from .._host_check import HostCheck
@@ -18,6 +20,7 @@ from ._strict import StrictPolls
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 900.0
 """A create that is not in the background answers after minutes: longer than the 10 minutes that the SDKs wait."""
+_STOPPED = "the gateway was stopped"
 _HINT = "Another name is allowed by runoutcome gateway --allow-host NAME."
 
 
@@ -84,8 +87,11 @@ class Gateway:
         """Handle a scope of ASGI."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
         else:
-            await self._app(scope, receive, send)
+            path = scope.get("raw_path") or quote(scope["path"]).encode()  # not every server knows the raw one
+            await self._app({**scope, "raw_path": path}, receive, send)
 
     async def aclose(self) -> None:
         """Close the connections to the upstream, and the recording."""
@@ -113,24 +119,28 @@ class Gateway:
             is_begun = True
             await send(message)
 
+        async def refuse(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+            if not is_begun:
+                await send({"type": "http.response.start", "status": status, "headers": headers})
+                await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
         refusal = _refusal(scope)
         try:
             if refusal is None:
                 return await self._inner(scope, receive, send_on)
+        except asyncio.CancelledError:  # the server stops; its own answer is a 500, on which the SDKs create again
+            await refuse(*failure_answer(UpstreamError("read_error", _STOPPED), self.upstream, scope["method"]))
+            raise
         except UpstreamError as error:
             refusal = failure_answer(error, self.upstream, scope["method"])
-            self._tell(scope, f"{error.kind}: {error}")
+            self._report_fault(scope, f"{error.kind}: {error}")
         except Exception as error:  # noqa: BLE001 - a traceback could show a key
             message = "The gateway failed. The API may have received the request."
             refusal = error_answer(502, "gateway_failed", message, may_repeat=False)
-            self._tell(scope, f"the gateway failed: {type(error).__name__}")
-        if not is_begun:
-            status, headers, body = refusal
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-        return None
+            self._report_fault(scope, f"the gateway failed: {type(error).__name__}")
+        return await refuse(*refusal)
 
-    def _tell(self, scope: Message, text: str) -> None:
+    def _report_fault(self, scope: Message, text: str) -> None:
         if self._report is not None:
             self._report(f"{scope['method']} {scope['raw_path'].decode('ascii', 'replace')}: {text}")
 
@@ -138,8 +148,8 @@ class Gateway:
 def _refusal(scope: Message) -> tuple[int, list[tuple[bytes, bytes]], bytes] | None:
     """The answer to a request that is not passed on; None for any other."""
     if not scope["raw_path"].startswith(b"/"):  # `GET http://other/`, `OPTIONS *`
-        text = "The gateway passes requests for a path on, not for a whole address."
+        text = "The gateway passes on requests for a path, not for a whole URL."
         return error_answer(400, "gateway_no_path", text, may_repeat=False)
     if b"websocket" in values_of(scope["headers"], b"upgrade"):
-        return error_answer(501, "gateway_no_websocket", "The gateway passes no WebSockets on.", may_repeat=False)
+        return error_answer(501, "gateway_no_websocket", "The gateway does not pass on WebSockets.", may_repeat=False)
     return None

@@ -133,36 +133,36 @@ class _Exchange:
     def __init__(self, recording: Recording, scope: Message) -> None:
         self._recording, self._scope = recording, scope
         self._number, self._at = recording.next_number(), recording.now()
-        self._secrets = secrets_of(scope["headers"])
+        self._secrets = secrets_of(scope["headers"], scope["query_string"])
         self._request = _Body(scope["headers"], with_content=recording.with_content)
         self._answer: _Body | None = None
-        self._is_told = self._is_over = False
+        self._has_request = self._is_over = False
 
     def note(self, step: Callable[..., None], *values: Any) -> None:
         """Take a step. A fault in it ends the notes of this exchange, and not the exchange."""
         try:
             step(*values)
         except Exception as error:  # noqa: BLE001 - the traffic goes on
-            self._is_told = self._is_over = True
+            self._has_request = self._is_over = True
             self._answer = None
             self._recording.report(f"request {self._number} is not recorded: {type(error).__name__}")
 
     def note_received(self, message: Message) -> None:
         """Note a part of the request."""
-        if message["type"] == "http.request" and not self._is_told:
+        if message["type"] == "http.request" and not self._has_request:
             self._request.add(message.get("body", b""))
             if not message.get("more_body", False):
-                self._tell_request()
+                self._write_request()
 
     def note_sent(self, message: Message) -> None:
         """Note a part of the answer."""
         if message["type"] == "http.response.start":
-            self._tell_request()
+            self._write_request()
             headers = message["headers"]
             self._write(answer={"status": message["status"], "headers": recorded_headers(headers)})
             self._answer = _Body(headers, with_content=self._recording.with_content)
         elif self._answer is not None:
-            self._tell_events(self._answer.add(message.get("body", b"")))
+            self._write_events(self._answer.add(message.get("body", b"")))
             if not message.get("more_body", False):
                 self.end("done")
 
@@ -179,15 +179,15 @@ class _Exchange:
         if self._is_over:
             return
         self._is_over = True
-        self._tell_request()
+        self._write_request()
         if self._answer is not None and (rest := self._answer.rest()):
-            self._tell_events([rest])
+            self._write_events([rest])
         self._write(end=ending)
 
-    def _tell_request(self) -> None:
-        if self._is_told:
+    def _write_request(self) -> None:
+        if self._has_request:
             return
-        self._is_told = True
+        self._has_request = True
         scope = self._scope
         request = {
             "method": scope["method"],
@@ -197,7 +197,7 @@ class _Exchange:
         }
         self._write(at=self._at, request=request | (self._request.rest() or {}))
 
-    def _tell_events(self, events: list[dict[str, Any]]) -> None:
+    def _write_events(self, events: list[dict[str, Any]]) -> None:
         for event in events:
             self._write(**event)
 

@@ -46,7 +46,7 @@ _FREE = frozenset(
 )
 """Objects whose names are a user's own."""
 _SECRET = re.compile(r"authorization|api.?key|cookie|credential|passw|secret|token$", re.IGNORECASE)
-_SECRET_HEADER = re.compile(rf"(?!idempotency-key$).*({_SECRET.pattern}|key$)", re.IGNORECASE)
+_SECRET_NAME = re.compile(rf"(?!idempotency-key$).*({_SECRET.pattern}|key$)", re.IGNORECASE)
 _KEY = re.compile(r"\bsk-[\w-]{16,}")
 _SHORTEST_SECRET = 8
 
@@ -63,9 +63,11 @@ def recorded_query(query: bytes) -> str:
     return urlencode([(name, value if name in _QUERY else "") for name, value in pairs])
 
 
-def secrets_of(headers: Headers) -> list[str]:
+def secrets_of(headers: Headers, query: bytes) -> list[str]:
     """The keys and cookies of a request, which must not stand anywhere in a recording."""
-    values = [value.decode("latin-1") for name, value in headers if _SECRET_HEADER.match(name.decode("latin-1"))]
+    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+    pairs += parse_qsl(query.decode("latin-1"))
+    values = [value for name, value in pairs if _SECRET_NAME.match(name)]
     words = [word for value in values for word in (value, value.partition(" ")[2])]
     return sorted({word for word in words if len(word) >= _SHORTEST_SECRET}, key=len, reverse=True)
 

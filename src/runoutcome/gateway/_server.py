@@ -32,8 +32,7 @@ def serve(
             bound_port = listener.getsockname()[1]
             if (is_loopback(gateway.upstream_address[0]), gateway.upstream_address[1]) == (True, bound_port):
                 raise GatewayError(f"the upstream {gateway.upstream} is the gateway itself")
-            shown = f"[{host}]" if ":" in host else host
-            base_url = f"http://{shown}:{bound_port}{gateway.base_path}"
+            base_url = f"http://{_shown(host)}:{bound_port}{gateway.base_path}"
             server_of(gateway, lambda: on_ready and on_ready(base_url)).run(sockets=[listener])
     finally:
         gateway.close_recording()
@@ -80,6 +79,12 @@ def bound_socket(host: str, port: int) -> socket.socket:
             f"port {port} on {host} cannot be used ({error}); choose another, or 0 for any free one"
         ) from None
     return listener
+
+
+def _shown(host: str) -> str:
+    """The host in a URL for clients on this machine: of all its addresses, the one that they are answered on."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host
 
 
 class _Server(uvicorn.Server):

@@ -48,7 +48,7 @@ class StrictPolls:
 
         async def send_judged(message: Message) -> None:
             nonlocal start
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and _is_json(message):
                 start = message
                 return
             if start is not None:
@@ -62,18 +62,15 @@ class StrictPolls:
     def _error(self, start: Message, message: Message, path_id: bytes) -> tuple[Message, Message] | None:
         """The messages of an error in place of the answer; None if it passes."""
         headers = [(name.lower(), value) for name, value in start["headers"]]
-        kind = b"".join(values_of(headers, b"content-type")).partition(b";")[0].strip()
-        if not 200 <= start["status"] < 300 or not kind.endswith((b"/json", b"+json")):
-            return None
         is_gzip = values_of(headers, b"content-encoding") == [b"gzip"]
         try:
             text = unzipped(message["body"], MAX_BODY_BYTES) if is_gzip else message["body"]
-        except (ValueError, zlib.error):
+            outcome = classify(text, catalog=self._catalog)
+            if not _is_failed(outcome):
+                return None
+            run = json.loads(text)
+        except (ValueError, zlib.error):  # also a number of more digits than Python reads
             return None
-        outcome = classify(text, catalog=self._catalog)
-        if not _is_failed(outcome):
-            return None
-        run = json.loads(text)
         run_id = outcome.response_id or unquote(path_id.decode("ascii"))
         body = json.dumps({"error": error_of(run, outcome, run_id)}).encode()
         is_claimed = outcome.status_code is not None and outcome.status_code >= 400
@@ -103,6 +100,12 @@ def error_of(run: Mapping[str, Any], outcome: Outcome, run_id: str) -> dict[str,
         "response_id": run_id,
         "response_status": outcome.status,
     }
+
+
+def _is_json(start: Message) -> bool:
+    """The answer that starts so is a success in JSON."""
+    kind = b"".join(values_of(start["headers"], b"content-type")).partition(b";")[0].strip()
+    return 200 <= start["status"] < 300 and kind.endswith((b"/json", b"+json"))
 
 
 def _is_failed(outcome: Outcome) -> bool:

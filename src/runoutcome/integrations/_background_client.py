@@ -14,6 +14,7 @@ from .._checks import check_type
 from .._errors.raising import Require
 from .._operations.interrupts import OnInterrupt
 from .._operations.poll import OnTimeout
+from .._operations.submit import include_of
 from .._outcome.outcome import Outcome
 from .._runs.aio import AsyncRuns
 from .._runs.base import token_of
@@ -67,9 +68,10 @@ class BackgroundResponses:
             return _events(self._stream(resume, params))
         return await self._runs.create_and_poll(resume=resume, **self._options, **params)
 
-    async def retrieve(self, response_id: str, **_: Any) -> Any:
+    async def retrieve(self, response_id: str, *, include: Any = (), **_: Any) -> Any:
         """The completed response of a run that exists. Raises what `poll` raises."""
-        return await self._runs.poll(response_id, **_without(_OF_SUBMISSIONS, self._options))
+        token = replace(token_of(response_id)[0], include=include_of({"include": include})).dumps()
+        return await self._runs.poll(token, **_without(_OF_SUBMISSIONS, self._options))
 
     def __getattr__(self, name: str) -> Any:
         # `with_streaming_response` and `with_raw_response` would go round `create`.
@@ -96,7 +98,7 @@ class BackgroundClient:
         names = BackgroundOptions.__annotations__
         if unknown := sorted(options.keys() - names.keys()):
             raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}; the options are {', '.join(names)}")
-        JobOptions(resume=resume, **options)
+        runs._wait(JobOptions(resume=resume, **options), None)  # its numbers are checked there
         if resume is not None:
             token_of(resume)
         self.responses = BackgroundResponses(runs, resume, options)

@@ -20,7 +20,7 @@ except ImportError as _error:
     ) from _error
 
 if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelMessage
+    from pydantic_ai.messages import ModelMessage, ModelResponse
     from pydantic_ai.models import ModelRequestParameters
     from pydantic_ai.providers import Provider
     from pydantic_ai.settings import ModelSettings
@@ -50,19 +50,27 @@ class BackgroundResponsesModel(OpenAIResponsesModel):
         **options: Unpack[BackgroundOptions],
     ) -> None:
         self._background_client: Any = BackgroundClient(runs, resume, options)
-        # A request of this kind never goes over a websocket, whatever its other settings.
-        background: Any = {**(settings or {}), "openai_background": True}
         super().__init__(
             model_name,
             provider=provider or OpenAIProvider(openai_client=runs._client),
             profile=profile,
-            settings=background,
+            settings=settings,
         )
 
     @property
     def client(self) -> Any:
         """The client of `runs`, whose `responses.create` and `responses.retrieve` wait for background runs."""
         return self._background_client
+
+    async def request(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        """The whole response, once the run has completed; never over a websocket, whatever the settings."""
+        background: Any = {**(model_settings or {}), "openai_background": True}
+        return await super().request(messages, background, model_request_parameters)
 
     @asynccontextmanager
     async def request_stream(

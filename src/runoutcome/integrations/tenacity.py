@@ -9,7 +9,7 @@ import sys
 from functools import partial
 
 from .._catalog.rows import ACTIONS
-from .._checks import check_finite_number
+from .._checks import check_finite_number, check_functions
 from .._errors.bases import RunError
 from .._errors.retryable import action_for, is_retryable, retry_after
 
@@ -38,9 +38,13 @@ class retry_if_retryable(retry_if_exception):  # noqa: N801 - tenacity names its
 
 
 class wait_retry_after(wait_base):  # noqa: N801
-    """Wait as long as the server asked; if it asked for nothing, as long as `fallback` says."""
+    """Wait as long as the server asked; if it asked for nothing, as long as `fallback` says.
+
+    Raises TypeError for a `fallback` that is no strategy, such as a number.
+    """
 
     def __init__(self, fallback: WaitBaseT | None = None) -> None:
+        check_functions(fallback=fallback)
         self.fallback: WaitBaseT = fallback or wait_exponential_jitter()
 
     def __call__(self, retry_state: RetryCallState) -> float:

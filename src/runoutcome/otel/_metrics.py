@@ -89,13 +89,14 @@ class Metrics:
         outcome = event.outcome
         if outcome is None:
             return
-        common = request | {OPERATION: RUN} | ({RESPONSE_MODEL: outcome.model} if outcome.model else {})
+        request_and_model = request | ({RESPONSE_MODEL: outcome.model} if outcome.model else {})
+        common = request_and_model | {OPERATION: RUN}
         error: Attributes = {} if outcome.ok else {ERROR_TYPE: known_failure_of(outcome)}
         self._duration.record(max(0.0, event.at - began), common | error)
         for kind in ("input", "output"):
             count = (outcome.usage or {}).get(f"{kind}_tokens")
             if count is not None:
                 self._usage.record(count, common | {"gen_ai.token.type": kind})
-        self._spend.add(total_tokens(outcome) or 0, request | {STATUS: outcome.status or "unknown"})
+        self._spend.add(total_tokens(outcome) or 0, request_and_model | {STATUS: outcome.status or "unknown"})
         if event.completed_at is not None:
             self._lag.record(max(0.0, event.at - event.completed_at), request)

@@ -109,12 +109,11 @@ class Telemetry:
 
     def _submitting(self, event: RunEvent) -> str | None:
         with self._lock:
-            waiting = self._submissions.setdefault(event.key or "", [])
-            run = next((run for run in waiting if run.is_refused), None)
+            run = next((run for run in self._submissions.get(event.key or "", ()) if run.is_refused), None)
         if run is None:
             run = self._begin(event, event.at, [], is_ours=True)
             with self._lock:
-                waiting.append(run)
+                self._submissions.setdefault(event.key or "", []).append(run)
         run.is_refused = False
         carrier: dict[str, str] = {}
         _PROPAGATOR.inject(carrier, set_span_in_context(run.span))
@@ -139,9 +138,12 @@ class Telemetry:
             if run is not None:
                 run.waits += 1
                 return
-        run = self._begin(event, event.submitted_at or event.at, _links_to(event.trace), is_ours=False)
+        begun = self._begin(event, event.submitted_at or event.at, _links_to(event.trace), is_ours=False)
         with self._lock:
-            self._runs[event.response_id or ""] = run
+            run = self._runs.setdefault(event.response_id or "", begun)
+            if run is not begun:  # another thread was quicker
+                run.waits += 1
+                return
         self._count(run)
 
     def _begin(self, event: RunEvent, began: float, links: Sequence[Link], *, is_ours: bool) -> _RunSpan:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from .._checks import check_functions, refuse_type
 from ._notice import Notice
 from ._seen_ids import MemorySeenIds, SeenIds
 from ._verify import TOLERANCE_SECONDS, Headers, Verifier
@@ -47,11 +48,14 @@ class Inbox:
         on_notice: Callable[[Notice], Any] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Raises ValueError or TypeError for a malformed secret; see `verify`."""
+        """Raises ValueError or TypeError for a malformed secret (see `verify`), TypeError for another `seen`."""
         verifier = Verifier.of(secrets, tolerance_seconds)
         del secrets  # error trackers send the variables of every frame
         if not isinstance(verifier, Verifier):
             raise verifier
+        if seen is not None and not (hasattr(seen, "add") and hasattr(seen, "discard")):
+            refuse_type(seen, "seen has the methods add and discard, as RedisNotices has, or is None")
+        check_functions(on_notice=on_notice)
         self._verifier = verifier
         self._seen: SeenIds = MemorySeenIds() if seen is None else seen
         self._on_notice = on_notice

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from .._checks import check_finite_number, check_type, refuse_type
 from .._outcome.body import parse_json
 from ._notice import Notice
 from ._seen_ids import MAX_AGE_SECONDS
@@ -48,7 +49,7 @@ class RedisNotices:
     stored. Thread-safe, and bound to no event loop; a forked process listens for itself.
 
     Raises ImportError for a URL without the package `redis`, TypeError for another client, such as one of
-    `redis.asyncio`, and ValueError for a `keep_seconds` below 1.
+    `redis.asyncio`, and TypeError or ValueError for a `keep_seconds` that is no time, or below 1.
     """
 
     __module__ = "runoutcome.webhooks"
@@ -56,17 +57,20 @@ class RedisNotices:
     def __init__(
         self, client: Redis | str, *, namespace: str = "runoutcome", keep_seconds: float = KEEP_SECONDS
     ) -> None:
-        if not keep_seconds >= 1:
-            raise ValueError("keep_seconds is 1 or more")
+        check_finite_number(keep_seconds, "keep_seconds is a number of seconds, 1 or more")
+        if keep_seconds < 1:
+            raise ValueError(f"keep_seconds is a number of seconds, 1 or more; got {keep_seconds!r}")
+        check_type(namespace, str, "namespace is a text")
+        if not isinstance(client, str) and (isinstance(client, type) or not hasattr(client, "pubsub")):
+            refuse_type(client, "client is a redis.Redis, or its URL")
         self._client: Any = _connect(client) if isinstance(client, str) else client
-        if not hasattr(client, "pubsub") and not isinstance(client, str):
-            raise TypeError("client is a redis.Redis, or its URL")
         if inspect.iscoroutinefunction(self._client.execute_command):
             raise TypeError("client is a redis.Redis, also for AsyncRuns; got one of redis.asyncio")
         self._namespace, self._keep_seconds = namespace, int(keep_seconds)
         self._channel = f"{namespace}:notices"
         # Reentrant: a garbage collected wait stops listening, at any moment, also in a thread that has the lock.
         self._lock = threading.RLock()
+        self._idle = threading.Event()  # set while nobody waits: the thread need not try again
         self._listeners: dict[str, list[_Listener]] = {}
         self._unchecked: dict[str, None] = {}
         """Runs of new waits, whose notices may have come before."""
@@ -109,6 +113,7 @@ class RedisNotices:
                 self._process, self._thread = os.getpid(), None
             self._listeners[response_id] = [*self._listeners.get(response_id, ()), listener]
             self._unchecked[response_id] = None
+            self._idle.clear()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="runoutcome redis", daemon=True)
                 self._thread.start()
@@ -121,6 +126,8 @@ class RedisNotices:
                 else:
                     self._listeners.pop(response_id, None)
                     self._unchecked.pop(response_id, None)
+                if not self._listeners:
+                    self._idle.set()
 
         return stop
 
@@ -135,7 +142,7 @@ class RedisNotices:
                 if not self._failures:
                     words = f"Redis cannot be reached ({type(error).__name__}), so waits poll"
                     _log(logging.WARNING, "notices_lost", words)
-                time.sleep(min(FIRST_DELAY_SECONDS * 2.0 ** min(self._failures, 10), MAX_DELAY_SECONDS))
+                self._idle.wait(min(FIRST_DELAY_SECONDS * 2.0 ** min(self._failures, 10), MAX_DELAY_SECONDS))
                 self._failures += 1
 
     def _hear(self, pubsub: Any) -> None:
@@ -211,7 +218,7 @@ def _parse(text: object) -> dict[str, Any]:
 
 def _wake_all(wakes: Iterable[Callable[[], None]]) -> None:
     for wake in wakes:
-        with suppress(RuntimeError):  # its event loop is closed, and the wait gone
+        with suppress(Exception):  # such as a closed event loop: one wait harms no other
             wake()
 
 

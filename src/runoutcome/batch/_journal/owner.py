@@ -37,7 +37,8 @@ class Owner:
         """Return the owner that this process is. `command` is shown to other users of the machine."""
         since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         command = command or Path(sys.argv[0] if sys.argv else "python").name
-        return cls(os.getpid(), socket.gethostname(), since, re.sub(r"//[^/@\s]+@", "//…@", command))
+        text = command.encode("utf-8", "backslashreplace").decode()  # file names may be no text
+        return cls(os.getpid(), socket.gethostname(), since, re.sub(r"//[^/@\s]+@", "//…@", text))
 
     def __str__(self) -> str:
         return f"{self.command} (pid {self.pid} on {self.host}, since {self.since})"

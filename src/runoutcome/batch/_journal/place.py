@@ -20,9 +20,8 @@ def check_file(path: Path, hint: str) -> None:
         raise StoreError(f"the folder of {path} does not exist; create it first")
     if path.exists() and not path.is_file():
         raise StoreError(f"{path} is not a file; {hint}")
-    for place in {folder, path if path.exists() else folder}:
-        if not os.access(place, os.W_OK):
-            raise StoreError(f"{path} cannot be written; make it writable, or {NEW_BATCH}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise StoreError(f"{path} cannot be written; make it writable, or {NEW_BATCH}")
     if path.exists() and path.stat().st_nlink > 1:
         raise StoreError(
             f"{path} has a second name (a hard link), so two batches could write it; remove the other name "
@@ -33,6 +32,8 @@ def check_file(path: Path, hint: str) -> None:
 def check_database(path: Path, mounts: Path = MOUNTS) -> None:
     """Raise StoreError for a path that cannot be a journal; nothing is created, and no file is opened."""
     check_file(path, "choose another --db")
+    if not os.access(path.parent, os.W_OK):
+        raise StoreError(f"{path.parent} cannot be written, and SQLite keeps files beside {path}; make it writable")
     kind = network_type(path, mounts)
     if kind is not None:
         raise StoreError(
@@ -66,15 +67,16 @@ def network_type(path: Path, mounts: Path = MOUNTS) -> str | None:
     return kind if kind and _NETWORK_TYPES.fullmatch(kind) else None
 
 
-def create(path: Path) -> None:
-    """Create an empty file that only its owner can read, if there is none."""
+def create(path: Path) -> bool:
+    """Create an empty file that only its owner can read; return whether there was none."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
-        return
+        return False
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}") from None
     sync_folder(path.parent)
+    return True
 
 
 def sync_folder(folder: Path) -> None:

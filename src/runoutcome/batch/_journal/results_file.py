@@ -51,6 +51,9 @@ class ResultsFile(Mapping[str, dict[str, Any]]):
             raise StoreError(f"{self.path}: the line of {custom_id!r} is damaged; remove it, then run it again")
         return row
 
+    def __contains__(self, custom_id: object) -> bool:
+        return custom_id in self._spans
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._spans)
 

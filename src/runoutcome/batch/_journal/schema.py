@@ -165,7 +165,7 @@ def connect(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:
     if is_reader:  # without a write-ahead log nobody writes, and a plain reader would leave an empty one behind
         mode = "mode=ro" if path.with_name(path.name + "-wal").exists() else "mode=ro&immutable=1"
     connection = sqlite3.connect(
-        f"{path.as_uri()}?{mode}",
+        f"{path.absolute().as_uri()}?{mode}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,

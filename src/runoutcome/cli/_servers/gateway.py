@@ -15,7 +15,7 @@ from .._errors import Exit, UserError, exit_codes
 from .._output.console import print_command, print_json, print_line, stderr, stdout
 
 EXIT_CODES = exit_codes(Exit.DONE, Exit.USAGE, done="stopped by Ctrl-C or SIGTERM")
-_ANY_ADDRESS = ("0.0.0.0", "::", "")
+_ANY_ADDRESS = ("0.0.0.0", "::")
 
 
 def gateway(
@@ -62,7 +62,7 @@ def gateway(
             else:
                 _print_address(base_url, app.upstream)
             if not is_loopback(host):
-                _warn_of_reach(host)
+                _warn_of_reach(names)
 
         serve(app, host=host, port=port, on_ready=on_ready)
 
@@ -94,9 +94,10 @@ def _print_address(base_url: str, upstream: str) -> None:
     print_line(stderr(), "Ctrl-C stops it.")
 
 
-def _warn_of_reach(host: str) -> None:
-    text = f"Other machines can reach {host} and send requests to the upstream; they need keys of their own."
-    print_line(stderr(), f"{text} A client is answered only if its Host is {host} or a name of --allow-host.", "yellow")
+def _warn_of_reach(names: list[str]) -> None:
+    text = "Other machines can reach the gateway and send requests to the upstream, with keys of their own."
+    answered = f"if they call it {' or '.join(names)}" if names else "once --allow-host says how they call it"
+    print_line(stderr(), f"{text} They are answered {answered}.", "yellow")
 
 
 def _report(line: str) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 from .._errors import RecordingError
 
 _FORMAT = "runoutcome.recording/1"
+_ENDINGS = ("done", "cut", "client_left")
+_STATUSES = range(200, 600)
 _MOST_FILLED = 1_000_000
 
 
@@ -67,10 +69,12 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
         lines = Path(path).read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise RecordingError(f"{name} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from None
-    documents = list(_documents(name, lines))
-    head = documents[0][1] if documents else {}
-    if head.get("format") != _FORMAT or not isinstance(head.get("base_path"), str):
+    if not lines or _FORMAT not in lines[0]:
         raise RecordingError(f"{name} is no recording of a gateway: its first line does not say {_FORMAT!r}")
+    documents = list(_documents(name, lines))
+    head = documents[0][1]
+    if head.get("format") != _FORMAT or not isinstance(head.get("base_path"), str):
+        raise RecordingError(f"{name}, line 1: not the head of a recording")
     recording = Recording(head["base_path"], ())
     exchanges: dict[int, Exchange] = {}
     begun: dict[int, float] = {}
@@ -105,10 +109,10 @@ def _add(line: dict[str, Any], recording: Recording, exchanges: dict[int, Exchan
         return
     exchange, after = exchanges[number], at - begun[number]
     if "answer" in line:
-        exchange.status, exchange.after = int(line["answer"]["status"]), after
+        exchange.status, exchange.after = _STATUSES[_STATUSES.index(line["answer"]["status"])], after
         exchange.headers = [(str(name), str(value)) for name, value in line["answer"]["headers"]]
     elif "end" in line:
-        exchange.ending = str(line["end"])
+        exchange.ending = _ENDINGS[_ENDINGS.index(line["end"])]
     else:
         exchange.pieces.append(Piece(after, _content(line)))
 

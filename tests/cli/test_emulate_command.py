@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from command import Done, call, complaint, signalled, started
-from openai import OpenAI
+from openai import OpenAI, RateLimitError
 
 from runoutcome.testing import scenario_names
 
@@ -131,3 +131,13 @@ def test_a_second_start_on_the_same_state_is_one_line(tmp_path: Path) -> None:
         with OpenAI(base_url=base_url, api_key="any", max_retries=0) as client:
             assert client.responses.retrieve(run_id).id == run_id
         assert signalled(process) == Done(0, "", "")
+
+
+def test_limits_are_enforced() -> None:
+    """`--rpm 1` accepts one create, and refuses the next with 429."""
+    with started("emulate", "--json", "--rpm", "1", "--tpm", "100000") as process:
+        base_url = json.loads(line_of(process))["base_url"]
+        create(base_url)
+        with pytest.raises(RateLimitError):
+            create(base_url)
+        signalled(process)

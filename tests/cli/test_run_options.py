@@ -126,6 +126,37 @@ def test_a_stopped_batch_says_why(tmp_path: Path, fault: Any, code: int, words: 
     assert read(tmp_path / "out.jsonl") == []
 
 
+def test_limits_are_options(tmp_path: Path) -> None:
+    """With `--rpm` and `--tpm` a batch keeps below the limits of the server, and the summary is the usual one."""
+    with Emulator("happy", requests_per_minute=1200) as emulator:
+        done = run(tmp_path, emulator, "--rpm", 1200, "--tpm", 1e6, "--max-submits", 2, "--json", jobs=5)
+        assert {request.status for request in emulator.requests} == {200}
+        assert run(tmp_path, emulator, "--max-submits", 0).returncode == 2
+    assert (done.returncode, json.loads(done.stdout)["by_end"]) == (0, {"finished": 5})
+
+
+def test_a_budget_stops_with_one_line(tmp_path: Path) -> None:
+    """What is spent is said once, with exit code 3 and the command to go on; the summary is data, too."""
+    with Emulator("happy") as emulator:
+        done = run(tmp_path, emulator, "--max-tokens-spent", 1, "--json")
+        assert emulator.runs == []
+    assert (done.returncode, json.loads(done.stdout)["stop"]) == (3, "spent")
+    line = "Stopped: the budget has no room for another run. Nothing more was submitted. 0 of 1 tokens are spent."
+    assert done.stderr.count(line) == 1
+
+
+def test_failures_in_a_row_stop_the_batch(tmp_path: Path) -> None:
+    """With `--stop-after-failures 2` the third job is left."""
+    jobs = write(tmp_path / "jobs.jsonl", [job(f"job-{number}", "invalid_prompt") for number in range(3)])
+    with Emulator("happy") as emulator:
+        settings = {"OPENAI_BASE_URL": emulator.base_url, "OPENAI_API_KEY": "any"}
+        words = ("--stop-after-failures", 2, "--concurrency", 1)
+        done = call("run", jobs, "-o", tmp_path / "out.jsonl", *words, **settings)
+        assert len(emulator.runs) == 2
+    assert done.returncode == 3
+    assert "Stopped: too many runs in a row ended by the same failure." in done.stdout
+
+
 def test_an_empty_account_is_mended_before_the_next_call(tmp_path: Path) -> None:
     """No wait fills an account, whatever the server says of one: the command to go on comes after the mending."""
     with refusing({"status": 429, "code": "insufficient_quota", "retry_after": 0}) as emulator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import GEN_CLOSED, getgeneratorstate
@@ -33,12 +33,14 @@ from .._operations.events import Events
 from .._operations.last_post import LastPost
 from .._sdk import event_loop, event_stream
 from .._sdk.client_transport import AsyncFetch, Fetch
-from .._sdk.responses import Answer, plain_responses
+from .._sdk.responses import Answer, parse_raw, plain_responses
 from .._sdk.worker_threads import Workers
 from .limiter import AsyncLimiter, Limiter, Slot
 from .notices import AsyncNoticeListener, NoticeListener
 
 _T = TypeVar("_T")
+OnAnswer = Callable[[str, Mapping[str, str], _sdk.APIStatusError | None], None]
+"""A function of each answer to a create: the key of the run, the headers, and the error if it is one."""
 MAX_HOLD_SECONDS = 60.0
 
 
@@ -156,6 +158,7 @@ class AsyncDriver:
     events: Events = field(default_factory=Events)
     check_loop: Callable[[], None] = lambda: None
     """Raises where the run could not be polled; called before a submission."""
+    on_answer: OnAnswer | None = None
 
     async def run(self, steps: Steps[_T]) -> _T:
         """Run `steps` to their end, and return what they return. What leaves after a create names its run."""
@@ -207,9 +210,9 @@ class AsyncDriver:
                 slot = slot or self.submits.slot()
                 await self.submits.enter(slot)
                 return slot
-            case Submit(params, _, answers):
+            case Submit(params, key, answers):
                 responses = plain_responses(self.client().with_options(max_retries=0))
-                answers.append(await responses.create(**params))
+                answers.append(await _create(responses, params, key, self.on_answer))
                 return answers[0]
             case SubmitStream(params):
                 return await event_stream.submit_stream_async(self.client(), params)
@@ -237,6 +240,20 @@ class AsyncDriver:
             except _sdk.RateLimitError as error:
                 self.polls.pace.hold(self.clock.monotonic() + _hold_seconds(error))
                 raise
+
+
+async def _create(responses: Any, params: Mapping[str, Any], key: str, on_answer: OnAnswer | None) -> Any:
+    """Create a run; tell the headers of the answer to a listener, as the SDK's response does not keep them."""
+    if on_answer is None:
+        return await responses.create(**params)
+    try:
+        raw = await responses.with_raw_response.create(**params)
+    except _sdk.APIStatusError as error:
+        on_answer(key, error.response.headers, error)
+        raise
+    response = parse_raw(raw)
+    on_answer(key, raw.headers, None)
+    return response
 
 
 def _unusual(poll: Poll) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .. import _sdk
 from .._catalog.catalog import Catalog
 from .._drivers import many as _many
 from .._drivers.clock import AsyncSystemClock
-from .._drivers.driver import AsyncDriver
+from .._drivers.driver import AsyncDriver, OnAnswer
 from .._drivers.limiter import AsyncLimiter
 from .._drivers.scheduler import AsyncSchedulers
 from .._errors.raising import Accept, Require
@@ -275,3 +277,15 @@ class AsyncRuns(RunsBase):
     async def cancel(self, run: Run, *, wait_seconds: float = WAIT_SECONDS) -> _sdk.Response:
         """The async twin of `Runs.cancel`."""
         return await self._driver.run(self._cancel_steps(run, wait_seconds))
+
+
+def with_answers(runs: AsyncRuns, on_answer: OnAnswer) -> AsyncRuns:
+    """The same runs; they tell a function of the headers and errors of the answers to their creates."""
+    told = copy.copy(runs)
+    told._driver = replace(runs._driver, on_answer=on_answer)
+    return told
+
+
+def clock_of(runs: AsyncRuns) -> Clock:
+    """The clock that these runs live by."""
+    return runs._clock

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from . import SDK_VERSION, Response
+from . import SDK_VERSION, APIResponseValidationError, Response
 
 MAX_ID_CHARS = 2000  # the HTTP libraries refuse an address of more than 64 KB
 _LARGEST_FLOAT = 2**1023
@@ -120,6 +120,14 @@ class Answer:
     def request_id(self) -> str | None:
         """The `x-request-id` of the answer."""
         return self.headers.get("x-request-id")
+
+
+def parse_raw(raw: Any) -> Any:
+    """The SDK's reading of a raw answer. Raises APIResponseValidationError for one that it cannot read."""
+    try:
+        return raw.parse()
+    except Exception as error:  # bare errors of the libraries: an unknown charset, JSON that is cut or nested too deep
+        raise APIResponseValidationError(raw.http_response, None) from error
 
 
 class Judged:

@@ -10,9 +10,10 @@ from .._outcome.body import look
 from .._outcome.outcome import Outcome
 from .._sdk.faults import read_fault
 
-Stop = Literal["refused", "limited", "unreachable", "broken"]
+Stop = Literal["refused", "limited", "unreachable", "broken", "failing", "spent"]
 """Reason why a batch submits nothing more. `refused`: by the API (key, account, route). `limited`: the server asks to
-wait long. `unreachable`: no connection. `broken`: a hook of the client raises."""
+wait long. `unreachable`: no connection. `broken`: a hook of the client raises. `failing`: too many
+runs in a row ended by the same failure. `spent`: the budget has no room for another run."""
 
 QUOTA_FAILURES_IN_A_ROW = 3
 """Number of runs that end one after the other for want of quota before the account counts as empty."""
@@ -41,6 +42,11 @@ def stop_of(error: _sdk.APIStatusError | _sdk.APIConnectionError, outcome: Outco
 def is_refused_for_now(error: _sdk.APIError, outcome: Outcome) -> bool:
     """Return whether the same create may be accepted later, also where the server asks for a long wait."""
     return outcome.retryable or is_retryable(error)
+
+
+def is_limited(error: _sdk.APIError) -> bool:
+    """Return whether a create was refused by a rate limit that a short wait can help."""
+    return isinstance(error, _sdk.RateLimitError) and is_retryable(error)
 
 
 def is_empty_account(outcome: Outcome) -> bool:

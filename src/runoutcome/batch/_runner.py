@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .. import _sdk
+from .._checks import check_finite_number, check_whole_number
 from .._errors.bases import RunError, WaitError
 from .._errors.exceptions import RunGoneError, SubmissionUnknownError
 from .._errors.raising import Require, check_require, class_for
@@ -17,14 +18,25 @@ from .._operations.interrupts import tell
 from .._operations.submit import split_key
 from .._outcome.classify import classify
 from .._outcome.outcome import Outcome
-from .._runs.aio import AsyncRuns
+from .._runs.aio import AsyncRuns, clock_of, with_answers
 from .._runs.options import AUTO, MaxWait
 from .._waiting.attempts import Attempt
 from .._waiting.resume_token import loads
+from ._budget import Budget
 from ._jobs import JobLine, check_sendable
-from ._refusals import QUOTA_FAILURES_IN_A_ROW, Stop, describe, is_empty_account, is_refused_for_now, stop_of
+from ._refusals import (
+    QUOTA_FAILURES_IN_A_ROW,
+    Stop,
+    describe,
+    is_empty_account,
+    is_limited,
+    is_refused_for_now,
+    stop_of,
+)
 from ._rows import output_text, refused_outcome, refused_row, run_row
 from ._store import Past, Store
+from ._submit_gate import SubmitGate
+from ._submit_limits import Demand, opened, tokens_of
 
 End = Literal["finished", "unfinished", "held", "not_submitted"]
 """`finished` has a result line. `unfinished` goes on. `held` may have been submitted. `not_submitted` was not."""
@@ -53,9 +65,29 @@ class BatchOptions:
     require: Require | None = None
     """With "output", a completed run that holds only a refusal, or nothing, has failed (see `raise_for_status`)."""
 
+    requests_per_minute: float | None = None
+    """Creates within a minute, spread evenly. None goes by the `x-ratelimit-*` headers of the API, if it sends them."""
+    tokens_per_minute: float | None = None
+    """The same for tokens: one for each 4 characters of the input, and `max_output_tokens`."""
+    max_submits: int = 8
+    """Creates without an answer at once. The `max_submits_in_flight` of the `AsyncRuns` applies as well."""
+
+    max_tokens_spent: int | None = None
+    """Tokens that all runs of the batch may use, over all calls. Near it a run is made only if there is room for the
+    mean usage of each run in flight and of itself."""
+    stop_after_failures: int | None = None
+    """Runs that end one after the other by the same failure before nothing more is submitted."""
+
     def __post_init__(self) -> None:
         if self.concurrency < 1:
             raise ValueError(f"concurrency is the number of runs in flight at once, 1 or more; got {self.concurrency}")
+        check_whole_number(self.max_submits, "max_submits is the number of creates at once, 1 or more", least=1)
+        for name in ("max_tokens_spent", "stop_after_failures"):
+            if (limit := getattr(self, name)) is not None:
+                check_whole_number(limit, f"{name} is a whole number, 1 or more, or None", least=1)
+        for name in ("requests_per_minute", "tokens_per_minute"):
+            if (limit := getattr(self, name)) is not None:
+                check_finite_number(limit, f"{name} is a number above 0, or None", is_above=True)
         check_require(self.require)
 
 
@@ -109,11 +141,13 @@ async def run_batch(
     """Run every job that has no result yet, and return a report of each, in the order they ended.
 
     When `stop` is set nothing more is submitted; a POST in flight is waited for, then the runs are left alone.
+    Creates keep to the limits of `options`. A 429 holds all of them back, and its job is submitted again.
     After an error that concerns every job (401, 403, no such route, an empty account, a long `Retry-After`, no
-    connection) nothing more is submitted either. An exception, of a full disk for instance, carries `run_tokens`: the
-    resume tokens, by custom_id, of runs that were made and could not be noted.
+    connection) nothing more is submitted either, nor after two minutes in which a 429 refused every create. An
+    exception, of a full disk for instance, carries `run_tokens`: the resume tokens, by custom_id, of runs that were
+    made and could not be noted.
     """
-    batch = _Batch(runs, store, options, on_progress, stop)
+    batch = _Batch.open(runs, store, options, on_progress, stop)
     pending = sorted(
         (job for job in jobs if job.custom_id not in store.finished), key=lambda job: job.custom_id not in store.past
     )
@@ -141,14 +175,35 @@ class _Batch:
     options: BatchOptions
     on_progress: Callable[[Progress], None]
     stop: asyncio.Event
+    gate: SubmitGate = field(init=False)
     nonce: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     halted: bool = False
     quota_failures: int = 0
     """Runs that ended for want of quota since the last that ended otherwise."""
+    failures: tuple[str, int] = ("", 0)
+    """The last failure, by class and code, and how many runs in a row ended by it."""
     posting: set[str] = field(default_factory=set)
     unnoted: dict[str, str] = field(default_factory=dict)
     """Tokens of runs whose line could not be written, by custom_id."""
     reports: list[JobReport] = field(default_factory=list)
+
+    @classmethod
+    def open(
+        cls,
+        runs: AsyncRuns,
+        store: Store,
+        options: BatchOptions,
+        on_progress: Callable[[Progress], None],
+        stop: asyncio.Event,
+    ) -> "_Batch":
+        """Return a batch with the gate before its creates."""
+        batch, clock = cls(runs, store, options, on_progress, stop), clock_of(runs)
+        limits = (options.requests_per_minute, options.tokens_per_minute)
+        state = opened(options.concurrency, options.max_submits, *limits, now=clock.monotonic())
+        budget = Budget(options.max_tokens_spent, *store.spent)
+        batch.gate = SubmitGate(state, budget, clock, lambda: batch.is_closed)
+        batch.runs = with_answers(runs, batch.gate.answer)
+        return batch
 
     async def work(self, queue: Iterable[JobLine]) -> None:
         for job in queue:
@@ -166,7 +221,7 @@ class _Batch:
                     report = await self._run(job, None)
                 self._end(report)
             except Exception:
-                self.halted = True  # a full disk, a broken client: nothing more is paid for
+                self._halt()  # a full disk, a broken client: nothing more is paid for
                 raise
 
     async def stop_workers(self, workers: Sequence[asyncio.Future[None]]) -> None:
@@ -184,6 +239,21 @@ class _Batch:
         """True if nothing more is submitted."""
         return self.halted or self.stop.is_set()
 
+    def _fails_too_often(self, report: JobReport) -> bool:
+        most, outcome = self.options.stop_after_failures, report.outcome
+        kind = f"{report.exception} {outcome.label}" if report.exception and outcome else ""
+        self.failures = (kind, self.failures[1] + 1 if kind == self.failures[0] else 1)
+        return bool(kind) and most is not None and self.failures[1] >= most
+
+    def _spent(self) -> str:
+        budget = self.gate.budget
+        open_runs = f", and {budget.open} more may have been paid for" if budget.open else ""
+        return f"{budget.spent} of {budget.limit} tokens are spent{open_runs}."
+
+    def _halt(self) -> None:
+        self.halted = True
+        self.gate.look_again()
+
     def report_left(self, job: JobLine) -> JobReport:
         """Return the report of a job that nothing is done about now."""
         past, end = self.store.past.get(job.custom_id), self.state_of(job)
@@ -198,6 +268,13 @@ class _Batch:
         return "held" if past is not None and past.event == "submitting" else "not_submitted"
 
     async def _run(self, job: JobLine, past: Past | None) -> JobReport:
+        while True:
+            try:
+                return await self._try(job, past)
+            except _LimitedError:
+                past = self.store.past.get(job.custom_id)
+
+    async def _try(self, job: JobLine, past: Past | None) -> JobReport:
         going = split_key(loads(past.token).key) if past and past.token else None
         record = _JobRecord(self, job, attempts=going[1] if going else 1)
         try:
@@ -208,11 +285,14 @@ class _Batch:
             return await self._not_submitted(record, error)
         finally:
             self.posting.discard(job.custom_id)
+            record.settle()
         outcome = classify(response, catalog=self.runs.catalog)
         return await self._finished(record, response, outcome, None)
 
     async def _response(self, record: "_JobRecord", past: Past | None) -> _sdk.Response:
         job, body = record.job, dict(record.job.body)
+        if past is not None and past.token is not None and past.event != "refused":  # else that run has ended
+            self.gate.begin(job.custom_id, is_new=False)
         check_sendable(job.custom_id, body)
         metadata = body.pop("metadata", None) or {}
         window = (body.get("background_options") or {}).get("completion_window")
@@ -260,6 +340,8 @@ class _Batch:
         """Report a job whose last POST made no run, or was not sent. Raises errors that concern the whole batch."""
         if isinstance(error, _NoMoreRunsError):
             end = self.state_of(record.job)
+            if self.gate.is_spent and not self.is_closed:
+                return replace(record.report(end, None, None, "spent"), detail=self._spent())
             return self.report_left(record.job) if end == "held" else record.report(end, None, None)
         if isinstance(error, UnicodeEncodeError):
             return record.report("not_submitted", error, None)
@@ -276,6 +358,10 @@ class _Batch:
             return record.report("unfinished", error, None, "refused")
         outcome = refused_outcome(record.job, error, self.runs.catalog)
         stop = stop_of(error, outcome)
+        if stop is None and is_limited(error) and not self.is_closed:
+            if not self.gate.is_limited_for_long:
+                raise _LimitedError
+            stop = "limited"
         if stop or is_refused_for_now(error, outcome):
             return record.report("not_submitted", error, outcome, stop)
         await self.store.add_result(refused_row(record.job, error, outcome, record.attempts))
@@ -286,9 +372,16 @@ class _Batch:
             self.quota_failures = self.quota_failures + 1 if is_empty_account(report.outcome) else 0
             if self.quota_failures >= QUOTA_FAILURES_IN_A_ROW:
                 report = replace(report, stop="refused")
-        self.halted = self.halted or report.stop is not None
+            elif self._fails_too_often(report):
+                report = replace(report, stop="failing")
+        if report.stop is not None:
+            self._halt()
         self.reports.append(report)
         self.on_progress(Progress(report.job, "ended", report))
+
+
+class _LimitedError(Exception):
+    """The create of a job was refused for now, by a rate limit; no other reason would keep it from being made later."""
 
 
 class _NoMoreRunsError(Exception):
@@ -305,18 +398,24 @@ class _JobRecord:
         self._faults: list[str] = []
         self._endings: list[str] = []
         self._response_id: str | None = None
+        self._key: str | None = None
+        """Key of the last create that the gate let through."""
+        self._demand = Demand(model if isinstance(model := job.body.get("model"), str) else "", tokens_of(job.body))
 
     async def submitting(self, key: str) -> None:
-        if self._batch.is_closed:
+        if not await self._batch.gate.enter(key, self._demand):
             raise _NoMoreRunsError
+        self._key = key
         self.attempts = (split_key(key) or (key, 1))[1]
         self._batch.posting.add(self.job.custom_id)
         try:
             await self._batch.store.note(self.job, "submitting", key=key)
         except asyncio.CancelledError:
             self._batch.store.note(self.job, "refused", key=key)  # nothing was sent
+            self._batch.gate.withdraw(key)
             raise
         if self._batch.is_closed:  # in the meantime
+            self._batch.gate.withdraw(key)
             await self._batch.store.note(self.job, "refused", key=key)
             raise _NoMoreRunsError
         self._batch.on_progress(Progress(self.job, "submitting" if self.attempts == 1 else "resubmitting"))
@@ -324,8 +423,10 @@ class _JobRecord:
     async def refused(self, key: str) -> None:
         await self._batch.store.note(self.job, "refused", key=key)
         self._batch.posting.discard(self.job.custom_id)
+        self._batch.gate.withdraw(key)
 
     async def submitted(self, token: str) -> None:
+        self._batch.gate.begin(self.job.custom_id, is_new=True)
         self._batch.unnoted[self.job.custom_id] = token
         await self._batch.store.note(self.job, "submitted", token=token)
         del self._batch.unnoted[self.job.custom_id]
@@ -337,6 +438,8 @@ class _JobRecord:
 
     def update(self, outcome: Outcome) -> None:
         self._response_id = outcome.response_id
+        if outcome.phase == "terminal":
+            self._batch.gate.end(self.job.custom_id, outcome)
         if outcome.phase == "terminal" and not outcome.ok:
             self._endings.append(f"{class_for(outcome).__name__} {outcome.label}")
         if outcome.phase == "pending":
@@ -345,6 +448,12 @@ class _JobRecord:
     def fault(self, error: BaseException) -> None:
         status = getattr(error, "status_code", None)
         self._faults.append(f"HTTP {status}" if status is not None else str(error) or type(error).__name__)
+
+    def settle(self) -> None:
+        """Let others submit in the place of this job."""
+        if self._key is not None:
+            self._batch.gate.settle(self._key)
+        self._batch.gate.end(self.job.custom_id)
 
     def report(
         self, end: End, error: BaseException | None, outcome: Outcome | None, stop: Stop | None = None

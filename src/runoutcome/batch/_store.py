@@ -84,6 +84,8 @@ class Store:
         self._has_created = False
         """The journal is new, and nothing in it counts yet."""
         self._lock = OwnerLock(self.journal_path)
+        self.spent = reading.Spent()
+        """Tokens of all attempts, when the batch was opened."""
         self._db: sqlite3.Connection | None = None
         self._writer: Writer | None = None
         self._batch = Batch(0)
@@ -182,6 +184,7 @@ class Store:
         self._batch = Batch(batch.id, self._keep_bodies)
         self._batch.event(db, "opened", str(Owner.this_process(self._command)))
         lines = self._reconcile(db)
+        self.spent = reading.read_spent(db, self._batch.id)
         self.resumed = None if is_new else self._resumption(db, lines)
         self._register(db)
         for text in new:

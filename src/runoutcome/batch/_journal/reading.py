@@ -24,6 +24,16 @@ class Past:
     """Key of the job's last POST, to find it in the provider's logs."""
 
 
+class Spent(NamedTuple):
+    """The tokens of a batch over all its attempts."""
+
+    tokens: int = 0
+    counted: int = 0
+    """Attempts whose usage is known."""
+    open: int = 0
+    """Attempts that are or may be going."""
+
+
 class BatchRow(NamedTuple):
     """A batch of the journal."""
 
@@ -107,6 +117,17 @@ def count_paid_twice(db: sqlite3.Connection, batch: int) -> int:
         (batch,),
     ).fetchone()
     return int(count)
+
+
+def read_spent(db: sqlite3.Connection, batch: int) -> Spent:
+    """Return what a batch has spent, and how many of its attempts have no end."""
+    row = db.execute(
+        "SELECT coalesce(sum(total_tokens), 0), count(total_tokens), "
+        "count(CASE WHEN attempts.state IN ('submitting', 'in_flight', 'unknown', 'gone') THEN 1 END) "
+        "FROM attempts JOIN jobs ON jobs.id = attempts.job WHERE jobs.batch = ?",
+        (batch,),
+    ).fetchone()
+    return Spent(*row)
 
 
 def has_event(db: sqlite3.Connection, batch: int, event: str, detail: str) -> bool:

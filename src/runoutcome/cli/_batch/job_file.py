@@ -116,7 +116,8 @@ def run_jobs(
         with _stopping(stop, console):
             async with client:
                 with ProgressView(console, len(jobs) - skipped, skipped=skipped, verbosity=verbosity) as view:
-                    reports = await run_batch(jobs, AsyncRuns(client, catalog=catalog), store, options, view, stop)
+                    runs = AsyncRuns(client, catalog=catalog, max_submits_in_flight=options.max_submits)
+                    reports = await run_batch(jobs, runs, store, options, view, stop)
         return reports, stop.is_set()
 
     return asyncio.run(main())

@@ -24,6 +24,24 @@ def run(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Results, in the Batch output format; appended to.")],
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Runs in flight at once.")] = 16,
+    rpm: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01, max=1e9, help="Creates within a minute. Default: by the x-ratelimit headers of the API."
+        ),
+    ] = None,
+    tpm: Annotated[
+        float | None,
+        typer.Option(min=1, max=1e12, help="Tokens within a minute, input and max_output_tokens. Default: as --rpm."),
+    ] = None,
+    max_submits: Annotated[int, typer.Option(min=1, max=1000, help="Creates without an answer at once.")] = 8,
+    max_tokens_spent: Annotated[
+        int | None,
+        typer.Option(min=1, help="Tokens that all runs of RESULTS may use, with a reserve for those in flight."),
+    ] = None,
+    stop_after_failures: Annotated[
+        int | None, typer.Option(min=1, help="Stop submitting after so many runs in a row with the same failure.")
+    ] = None,
     resubmit: Annotated[int, typer.Option(min=0, help="Further runs for a job that fails retryably.")] = 2,
     max_wait: Annotated[
         float | None,
@@ -82,6 +100,11 @@ def run(
         AUTO if max_wait is None else max_wait,
         _POLICIES[ambiguous],
         needed,
+        requests_per_minute=rpm,
+        tokens_per_minute=tpm,
+        max_submits=max_submits,
+        max_tokens_spent=max_tokens_spent,
+        stop_after_failures=stop_after_failures,
     )
     settings = RunFile(
         jobs,

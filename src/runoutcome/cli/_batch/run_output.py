@@ -29,6 +29,8 @@ _STOPS: Mapping[Stop, str] = {
     "refused": "Stopped: the API refused for a reason that concerns every job. Nothing more was submitted.",
     "limited": "Stopped: the API asks for a long wait. Nothing more was submitted.",
     "unreachable": "Stopped: no connection to the API was made. Nothing more was submitted.",
+    "failing": "Stopped: too many runs in a row ended by the same failure. Nothing more was submitted.",
+    "spent": "Stopped: the budget has no room for another run. Nothing more was submitted.",
     "broken": "Stopped: a request failed on this side. Nothing more was submitted.",
 }
 _LONGEST_WAIT_SECONDS = 366 * 86_400

@@ -42,6 +42,12 @@ def emulate(
     allow_host: Annotated[
         list[str] | None, typer.Option(help="Answer to this name in Host too, such as a container's; may be repeated.")
     ] = None,
+    rpm: Annotated[
+        int | None, typer.Option(min=1, help="Requests per minute: refuse further creates with 429, as the API does.")
+    ] = None,
+    tpm: Annotated[
+        int | None, typer.Option(min=1, help="Tokens per minute: input and max_output_tokens of the creates.")
+    ] = None,
     verdict: Annotated[bool, typer.Option(help="When stopped, say what the client did wrong.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One line of JSON once it listens, and one for the verdict.")
@@ -53,7 +59,8 @@ def emulate(
         _print_scenarios(as_json)
         return
     if replay is not None:
-        for_runs = {"--seed": seed, "--state": state, "--webhook-url": webhook_url, "--verdict": verdict or None}
+        for_runs = {"--seed": seed, "--state": state, "--webhook-url": webhook_url, "--rpm": rpm, "--tpm": tpm}
+        for_runs |= {"--verdict": verdict or None}
         if unused := [name for name, value in for_runs.items() if value is not None]:
             raise UserError(f"--replay answers as it was recorded, without {', '.join(unused)}")
         _replay(replay, port, speed, allow_host or (), as_json=as_json)
@@ -80,6 +87,8 @@ def emulate(
         webhook_url=webhook_url,
         webhook_secret=webhook_secret,
         allowed_hosts=allow_host or (),
+        requests_per_minute=rpm,
+        tokens_per_minute=tpm,
         on_ready=on_ready,
         on_stop=stopped.append,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from starlette.applications import Starlette
@@ -150,13 +150,16 @@ def _recorded(route: RequestRoute, request: Request, effect: Effect, response: R
         created=route == "create" and run is not None,
         run_status=status_at(run, now) if run else None,
         fault=fault.word if fault else None,
-        retry_after=_seconds(response.headers.get("retry-after")),
+        retry_after=_retry_after(response.headers),
         told=status_at(run, now) if run and told else None,
         told_at=now if run and told else None,
         monotonic=time.monotonic(),
     )
 
 
-def _seconds(retry_after: str | None) -> float | None:
-    """The seconds of a `retry-after` header; None for a date, and for anything else."""
-    return float(retry_after) if retry_after and _SECONDS.fullmatch(retry_after) else None
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds of `retry-after-ms` or `retry-after`, in the order of the SDK; None for a date or anything else."""
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        if _SECONDS.fullmatch(headers.get(name, "")):
+            return float(headers[name]) * scale
+    return None

@@ -15,10 +15,9 @@ from .._state.runs import PENDING, Clock, status_at
 from .compaction import compaction
 from .create_request import parse_create, parse_fields
 from .event_stream import EventStream
-from .http_responses import body_response
+from .http_responses import body_response, error_response
 from .item_pages import items_page
 from .parameters import check_include, refuse
-from .rate_limits import RateLimits
 
 Handled = tuple[Effect, Response]
 
@@ -35,14 +34,13 @@ class Endpoints:
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._limits = RateLimits()
 
     async def create(self, request: Request) -> Handled:
-        """Create a run: its body, or the stream of its events."""
+        """Create a run: its body, or the stream of its events. Its answer has the headers of the rate limits."""
         body = parse_create(await request.body())
-        effect = self._ledger.create(body)
-        response = self._events(effect, -1) if body.get("stream") else self._body(effect)
-        response.headers.update(self._limits.headers(self._clock.now(), body))
+        headers, refusal = self._ledger.limits.take(self._clock.now(), body)
+        effect, response = self._created(body) if refusal is None else (Effect(refused=body), error_response(refusal))
+        response.headers.update(headers)
         return effect, response
 
     async def poll(self, request: Request) -> Handled:
@@ -90,6 +88,13 @@ class Endpoints:
         """List the models, or retrieve the one in the path."""
         name, effect = request.path_params.get("name"), self._ledger.models()
         return effect, body_response(_model_list() if name is None else _model(name), effect.fault)
+
+    def _created(self, body: JsonObject) -> Handled:
+        try:
+            effect = self._ledger.create(body)
+        except ApiError as error:
+            return Effect(), error_response(error)
+        return effect, self._events(effect, -1) if body.get("stream") else self._body(effect)
 
     def _body(self, effect: Effect) -> Response:
         return body_response(response_body(effect.run, self._clock.now()) if effect.run else {}, effect.fault)

@@ -250,5 +250,6 @@ _SCENARIO = table(
         "webhooks": read_webhooks,
         "cancel_finished": _cancel_status,
         "unstored_background": one_of("refuse", "keep"),
+        **dict.fromkeys(("requests_per_minute", "tokens_per_minute"), positive),
     }
 )

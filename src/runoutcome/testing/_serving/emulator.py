@@ -41,6 +41,7 @@ class Emulator:
     `scenario` is the name of a shipped one, the path of a TOML file, its keys as a mapping, or a `Scenario`.
     `seed` replaces the scenario's own; `speed` divides every duration; `clock` replaces the wall clock; with
     `state_path` an emulator started later on the same file knows the runs of this one.
+    `requests_per_minute` and `tokens_per_minute` replace the limits of the scenario: creates above them get a 429.
     `webhook_url`, on this machine, gets a webhook signed with `webhook_secret` for each background run that ends.
     Listens on 127.0.0.1 and on no other address, and answers to names of this machine in `Host`, so that no web page
     reaches it by a name of its own; `allowed_hosts` are further names, such as a container's. Raises ScenarioError for
@@ -61,10 +62,12 @@ class Emulator:
         webhook_url: str | None = None,
         webhook_secret: str | None = None,
         allowed_hosts: Collection[str] = (),
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
     ) -> None:
         if not speed > 0:
             raise EmulatorError(f"speed divides durations, so it is more than 0; got {speed}")
-        loaded = load_scenario(scenario)
+        loaded = load_scenario(scenario).limited_to(requests_per_minute, tokens_per_minute)
         self._scenario = replace(loaded, webhooks=loaded.webhooks.sent_to(webhook_url, webhook_secret))
         self._port = port
         self._speed = speed

@@ -22,6 +22,8 @@ def serve(
     webhook_url: str | None = None,
     webhook_secret: str | None = None,
     allowed_hosts: Collection[str] = (),
+    requests_per_minute: int | None = None,
+    tokens_per_minute: int | None = None,
     on_ready: Callable[[str], None] | None = None,
     on_stop: Callable[[Emulator], None] | None = None,
 ) -> None:
@@ -39,6 +41,8 @@ def serve(
         webhook_url=webhook_url,
         webhook_secret=webhook_secret,
         allowed_hosts=allowed_hosts,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
     )
     with _stop_signal() as stopped, emulator:
         if on_ready:

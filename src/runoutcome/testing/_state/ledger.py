@@ -18,6 +18,7 @@ from .journal import Journal
 from .outcome_choice import check_webhook_marker, create_faults_for, outcomes_for
 from .outcome_queue import OutcomeQueue
 from .output import output_of
+from .rate_limits import RateLimits
 from .request import JsonObject, request_key
 from .runs import PENDING, Clock, EmulatedRun, is_forgotten, is_streamable, status_at
 from .tool_calls import check_tool_calls, input_items
@@ -61,6 +62,12 @@ class Ledger:
             self._scenario.faults, seed=settings.seed, speed=settings.speed, started_at=settings.clock.now()
         )
         self.queue = OutcomeQueue(self._scenario)
+        self.limits = RateLimits(
+            self._scenario.requests_per_minute,
+            self._scenario.tokens_per_minute,
+            now=settings.clock.now(),
+            speed=settings.speed,
+        )
         self._submissions: Counter[str] = Counter()
         if settings.journal:
             self._restore(settings.journal)

@@ -28,6 +28,12 @@ def token_count(text: str) -> int:
     return 1 + len(text) // _CHARACTERS_PER_TOKEN
 
 
+def requested_tokens(request: Mapping[str, Any]) -> int:
+    """The tokens that a create counts as for the rate limit: those of its text, and the most that it may write."""
+    text = prompt_text(request) + (request.get("instructions") or "")
+    return token_count(text) + (request.get("max_output_tokens") or 0)
+
+
 def request_key(request: Mapping[str, Any]) -> str:
     """Equal for two submissions of the same request: its body without our own metadata, which differs per attempt."""
     metadata = {key: value for key, value in metadata_of(request).items() if not key.startswith(_OWN_PREFIX)}

@@ -21,6 +21,7 @@ COMMANDS = (
     "wait",
     "cancel",
     "run",
+    "status",
     "demo",
     "emulate",
     "gateway",

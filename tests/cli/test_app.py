@@ -22,6 +22,7 @@ COMMANDS = (
     "cancel",
     "run",
     "status",
+    "report",
     "demo",
     "emulate",
     "gateway",

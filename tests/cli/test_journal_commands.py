@@ -70,7 +70,7 @@ def test_all_completed_is_code_0(tmp_path: Path, emulator: Emulator, settings: d
     assert call("status", tmp_path / "out.jsonl").returncode == 0
 
 
-@pytest.mark.parametrize("command", ["status"])
+@pytest.mark.parametrize("command", ["status", "report"])
 def test_a_file_without_a_journal_is_one_line(tmp_path: Path, command: str) -> None:
     """A file that is missing, or is no journal, is one line that names it, and exit code 2."""
     words = ["--json"] if command == "report" else []
@@ -79,3 +79,36 @@ def test_a_file_without_a_journal_is_one_line(tmp_path: Path, command: str) -> N
     text = write(tmp_path / "text", ["no journal"])
     assert "is not a journal" in complaint(call(command, text, *words))
     assert os.listdir(tmp_path) == ["text"]
+
+
+def test_report_is_a_page_or_figures(ended: Path, tmp_path: Path) -> None:
+    """`-o` writes the page, `--json` prints the figures; both may be asked for, and one of them must be."""
+    page = tmp_path / "report.html"
+    done = call("report", ended, "-o", page, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["retries"][0]["runs"] == 1
+    assert "2 of 3 jobs completed. 1 ended otherwise." in page.read_text("utf-8")
+    assert call("report", ended, "-o", "-").stdout.startswith("<!DOCTYPE html>")
+    assert "-o report.html, or pass --json" in complaint(call("report", ended))
+    assert "exclude each other" in complaint(call("report", ended, "-o", "-", "--json"))
+
+
+@pytest.mark.parametrize("command", ["report"])
+def test_no_file_is_replaced_unasked(ended: Path, tmp_path: Path, command: str) -> None:
+    """A file that exists is replaced with --force only, and a file of the batch never, under any name."""
+    old = tmp_path / "old"
+    old.write_text("mine")
+    assert "pass --force" in complaint(call(command, ended, "-o", old))
+    assert old.read_text() == "mine"
+    assert call(command, ended, "-o", old, "--force").returncode == 0
+    assert old.read_text() != "mine"
+    link = tmp_path / "link"
+    link.symlink_to(f"{ended}.db")
+    lock = f"{ended}.db.lock"
+    for name in (ended, f"{ended}.db", lock, link):
+        before = Path(name).read_bytes()
+        assert "a file of the batch" in complaint(call(command, ended, "-o", name, "--force"))
+        assert Path(name).read_bytes() == before
+    assert "is a directory" in complaint(call(command, ended, "-o", tmp_path))
+    assert "create it first" in complaint(call(command, ended, "-o", tmp_path / "none" / "x"))
+    assert not list(tmp_path.glob("*.part"))

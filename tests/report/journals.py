@@ -43,7 +43,9 @@ def mixed_jobs(outcomes: Mapping[str, int] = MIXED) -> list[JobLine]:
     words = [word for word, count in outcomes.items() for _ in range(count)]
     return [
         JobLine(
-            nr, f"job-{nr}", {**PARAMS, "model": f"m-{nr % 2}", "input": "secret prompt", "metadata": {"emulate": word}}
+            nr,
+            f"job-{nr}",
+            {**PARAMS, "model": f"m-{nr % 2}", "input": "secret prompt", "metadata": {"emulate": word, "nr": str(nr)}},
         )
         for nr, word in enumerate(words, 1)
     ]

@@ -1,16 +1,23 @@
-"""Reads the journal of a batch, also while it runs.
+"""Reads the journal of a batch, also while it runs: a status, and a report as one HTML page.
 
-    status = read_status(Path("results.jsonl"))
+    page = html_page(read_report(Path("results.jsonl")))
 
 A path is the journal, or the results whose journal is beside them. Nothing is written into either.
 """
 
 from inspect import isfunction
 
+from ._figures import Report as Report, read_report as read_report
+from ._page import html_page as html_page
+from ._source import files_of as files_of
 from ._status import Status as Status, read_status as read_status
 
 __all__ = [
+    "Report",
     "Status",
+    "files_of",
+    "html_page",
+    "read_report",
     "read_status",
 ]
 

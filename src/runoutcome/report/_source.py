@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..batch._journal.errors import StoreError, clear_errors
 from ..batch._journal.owner import read_owner
+from ..batch._journal.reading import read_batches
 from ..batch._journal.schema import open_reader
 
 LOCKS = Path("/proc/locks")
@@ -58,6 +59,16 @@ def journal_of(path: Path) -> Path:
     if real.stat().st_size == 0 and not _beside(real, "-wal").exists():
         raise StoreError(f"{path} is empty, and there is no {path}.db")
     return real
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files of a journal: those of the database, its lock, and the results of its batches.
+
+    Raises what `opened` raises.
+    """
+    with opened(path) as (db, journal):
+        results = [journal.parent / batch.name for batch in read_batches(db)]
+    return [*(_beside(journal, suffix) for suffix in ("", "-wal", "-shm", ".lock")), *results]
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ COMMANDS = (
     "run",
     "status",
     "report",
+    "export",
     "demo",
     "emulate",
     "gateway",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -70,7 +71,7 @@ def test_all_completed_is_code_0(tmp_path: Path, emulator: Emulator, settings: d
     assert call("status", tmp_path / "out.jsonl").returncode == 0
 
 
-@pytest.mark.parametrize("command", ["status", "report"])
+@pytest.mark.parametrize("command", ["status", "report", "export"])
 def test_a_file_without_a_journal_is_one_line(tmp_path: Path, command: str) -> None:
     """A file that is missing, or is no journal, is one line that names it, and exit code 2."""
     words = ["--json"] if command == "report" else []
@@ -93,7 +94,7 @@ def test_report_is_a_page_or_figures(ended: Path, tmp_path: Path) -> None:
     assert "exclude each other" in complaint(call("report", ended, "-o", "-", "--json"))
 
 
-@pytest.mark.parametrize("command", ["report"])
+@pytest.mark.parametrize("command", ["report", "export"])
 def test_no_file_is_replaced_unasked(ended: Path, tmp_path: Path, command: str) -> None:
     """A file that exists is replaced with --force only, and a file of the batch never, under any name."""
     old = tmp_path / "old"
@@ -112,3 +113,32 @@ def test_no_file_is_replaced_unasked(ended: Path, tmp_path: Path, command: str) 
     assert "is a directory" in complaint(call(command, ended, "-o", tmp_path))
     assert "create it first" in complaint(call(command, ended, "-o", tmp_path / "none" / "x"))
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_export_writes_the_results_anew(ended: Path, tmp_path: Path) -> None:
+    """The lines are those of the results, byte for byte, in a file or on stdout, also where the results are lost."""
+    before = ended.read_bytes()
+    assert call("export", ended, "-o", tmp_path / "anew.jsonl").returncode == 0
+    assert (tmp_path / "anew.jsonl").read_bytes() == before
+    ended.unlink()
+    assert call("export", f"{ended}.db").stdout.encode() == before
+
+
+def test_export_as_csv_has_a_row_for_each_job(ended: Path) -> None:
+    """`--format csv` prints a table; another word is refused with the nearest one."""
+    rows = list(csv.DictReader(call("export", ended, "--format", "csv").stdout.splitlines()))
+    assert [(row["key"], row["state"], row["attempts"]) for row in rows] == [
+        ("good", "completed", "1"),
+        ("poor", "failed", "1"),
+        ("=cmd", "completed", "2"),
+    ]
+    assert "Did you mean csv?" in complaint(call("export", ended, "--format", "cvs"))
+
+
+def test_results_without_a_body_are_left_out(tmp_path: Path, emulator: Emulator, settings: dict[str, str]) -> None:
+    """With --no-bodies the journal has no results to write: they are counted on stderr, and the exit code is 2."""
+    jobs = write(tmp_path / "jobs.jsonl", [job("good")])
+    call("run", jobs, "-o", tmp_path / "out.jsonl", "--no-bodies", **settings)
+    done = call("export", tmp_path / "out.jsonl")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "1 result left out: the body was not kept in the journal (--no-bodies).\n"

@@ -285,7 +285,7 @@ def _read_limits_met(db: sqlite3.Connection) -> tuple[LimitMet, ...]:
     """Return refused POSTs, runs that ended for a limit, and events of whole batches, but for their starts."""
     rows = db.execute(
         """
-        SELECT 'POST refused', count(*), min(at), max(at) FROM events
+        SELECT 'POST refused, or not sent', count(*), min(at), max(at) FROM events
         WHERE event = 'refused' AND job IS NOT NULL HAVING count(*)
         UNION ALL
         SELECT * FROM (

@@ -202,7 +202,7 @@ def _spend_table(rows: Sequence[Spend], total: "_Sum") -> Markup:
     groups: dict[tuple[str, str], list[Spend]] = defaultdict(list)
     for row in rows:
         groups[row.model or _NO_MODEL, row.state].append(row)
-    head = ["model", "end", "runs", "made again", "input", "output", "tokens", "usage unknown", "cost"]
+    head = ["model", "end", "runs", "made again", "input", "output", "tokens", "without usage", "cost"]
     sums = [(model, state, _sum(group)) for (model, state), group in groups.items()]
     sums.sort(key=lambda row: (-row[2].tokens, row[0], row[1]))
     cells = [[_code(model), _state(state), *one.cells()] for model, state, one in sums[: 2 * LONGEST_LIST]]
@@ -250,7 +250,7 @@ def _retries(report: Report) -> Iterator[Markup]:
             [row.reason or _NO_MODEL, *map(number_text, (row.runs, row.completed, row.total_tokens, row.without_usage))]
             for row in report.retries
         ]
-        yield _table(("why", "runs", "completed", "tokens", "usage unknown"), rows, numbers=4)
+        yield _table(("why", "runs", "completed", "tokens", "without usage"), rows, numbers=4)
     else:
         yield element("p", "None.")
     twice = sum(batch.paid_twice for batch in report.status.batches)

@@ -45,6 +45,7 @@ caption { padding: 0 0 .35rem; text-align: left; }
 th, td { border-bottom: 1px solid var(--rule); padding: .35rem .9rem .35rem 0; text-align: left; vertical-align: top; }
 th { color: var(--soft); font-weight: 500; }
 td.n, th.n { font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }
+th.n { white-space: normal; }
 th:last-child, td:last-child { padding-right: 0; }
 tr.sum td { border-bottom: 0; font-weight: 600; }
 .whole { white-space: nowrap; }

@@ -11,7 +11,10 @@ import typer
 
 from .. import __version__
 from .._catalog.catalog import CATALOG_VERSION
+from ._batch.export import EXIT_CODES as _EXPORT_CODES, export
+from ._batch.report import EXIT_CODES as _REPORT_CODES, report
 from ._batch.run import demo, run
+from ._batch.status import EXIT_CODES as _STATUS_CODES, status
 from ._catalog.catalog import catalog_app
 from ._catalog.check import EXIT_CODES as _CHECK_CODES, check
 from ._catalog.explain import explain
@@ -38,6 +41,9 @@ app.add_typer(catalog_app, name="catalog")
 app.command(epilog=_ONE_RUN)(wait)
 app.command(epilog=_CANCEL)(cancel)
 app.command(epilog=_MANY_RUNS, short_help="Run a file of jobs as background runs, resumable.")(run)
+app.command(epilog=_STATUS_CODES, short_help="Print how far a batch is, and what it needs.")(status)
+app.command(epilog=_REPORT_CODES, short_help="Write a report of a batch as an HTML page.")(report)
+app.command(epilog=_EXPORT_CODES, short_help="Write the results of a batch anew, or a table.")(export)
 app.command(epilog=_DEMO, short_help="Watch failures being told apart. No key, no cost.")(demo)
 app.command(epilog=_EMULATE_CODES)(emulate)
 app.command(epilog=_GATEWAY_CODES)(gateway)

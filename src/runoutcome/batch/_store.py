@@ -84,7 +84,7 @@ class Store:
         self._has_created = False
         """The journal is new, and nothing in it counts yet."""
         self._lock = OwnerLock(self.journal_path)
-        self.spent = reading.Spent()
+        self.spent: reading.Spent = reading.Spent()
         """Tokens of all attempts, when the batch was opened."""
         self._db: sqlite3.Connection | None = None
         self._writer: Writer | None = None

@@ -15,9 +15,10 @@ from itertools import product
 from pathlib import Path
 
 from drive import CLIENTS, Client, drive, emulator, run_client, versions
-from report import table
 from run import ROOT, Environment, load, make, tomllib
 from verdicts import Conditions, Drive
+
+from report import table
 
 REPORT = ROOT / "docs" / "frameworks.md"
 TABLE = CLIENTS / "frameworks.toml"

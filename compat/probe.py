@@ -29,9 +29,9 @@ from pathlib import Path
 from typing import Any
 
 import openai
-from report import table
 from run import HERE, ROOT, Environment, load, make, tomllib
 
+from report import table
 from runoutcome import RunError, Runs, WaitTimeoutError, classify
 
 REPORT = ROOT / "docs" / "servers.md"

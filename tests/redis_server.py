@@ -7,11 +7,14 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
+
+from runoutcome.webhooks import RedisNotices
 
 REQUIRED = "RUNOUTCOME_REDIS_REQUIRED"
 """Set in CI, where a missing server is a failure and not a skip."""
@@ -35,6 +38,7 @@ class RedisServer:
             self.port: int = free.getsockname()[1]
         self.url = f"redis://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
+        self._notices: list[RedisNotices] = []
         self.start()
 
     def start(self) -> None:
@@ -52,6 +56,17 @@ class RedisServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def notices(self, **options: Any) -> RedisNotices:
+        """Notices over this server, which `close` closes."""
+        self._notices.append(RedisNotices(self.url, **options))
+        return self._notices[-1]
+
+    def close(self) -> None:
+        """Close the notices, and kill the server."""
+        for notices in self._notices:
+            notices.close()
+        self.kill()
 
     def client(self) -> Redis:
         """A client that waits until the server is there."""

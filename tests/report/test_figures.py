@@ -78,7 +78,7 @@ def test_the_slowest_runs_come_first(mixed: Made, report: Report) -> None:
 
 
 def test_limits_that_were_met_are_counted(mixed: Made, report: Report, tmp_path: Path) -> None:
-    """Runs that ended for a limit, refused POSTs, and events of the whole batch but its starts."""
+    """Runs that ended for a limit, refused POSTs, and events of the whole batch but its starts and ends."""
     assert [(met.what, met.times) for met in report.limits_met] == [("run ended: insufficient_quota", 1)]
     with Store(tmp_path / "results.jsonl") as store:
         journal = store.journal_path

@@ -57,7 +57,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
     check_binary()
     server = RedisServer(tmp_path)
     yield server
-    server.kill()
+    server.close()
 
 
 class Waiter:
@@ -95,7 +95,7 @@ def post(run_id: str = "resp_1", webhook_id: str = "wh_1") -> tuple[bytes, dict[
 
 def test_a_notice_wakes_the_waits_of_other_processes(server: RedisServer) -> None:
     """Each wait for the run hears it, in whatever worker; the others do not."""
-    web, *workers = (RedisNotices(server.url) for _ in range(3))
+    web, *workers = (server.notices() for _ in range(3))
     waiters = [Waiter(worker) for worker in workers]
     other = Waiter(workers[0], "resp_2")
     assert inbox(web).receive(*post()).is_new
@@ -105,7 +105,7 @@ def test_a_notice_wakes_the_waits_of_other_processes(server: RedisServer) -> Non
 
 def test_two_web_processes_deliver_a_webhook_once(server: RedisServer) -> None:
     """A copy that reaches another web process is known there, and wakes nobody again."""
-    one, two, worker = (RedisNotices(server.url) for _ in range(3))
+    one, two, worker = (server.notices() for _ in range(3))
     waiter, witness = Waiter(worker), Waiter(worker, "resp_2")
     assert [inbox(web).receive(*post()).is_new for web in (one, two, one)] == [True, False, False]
     inbox(two).receive(*post("resp_2", "wh_2"))
@@ -116,7 +116,7 @@ def test_two_web_processes_deliver_a_webhook_once(server: RedisServer) -> None:
 
 def test_a_notice_that_comes_before_the_wait_is_kept(server: RedisServer) -> None:
     """It wakes each wait that begins later, and Redis forgets it after a time."""
-    web, worker = RedisNotices(server.url, keep_seconds=3600), RedisNotices(server.url)
+    web, worker = server.notices(keep_seconds=3600), server.notices()
     inbox(web).receive(*post())
     first = Waiter(worker)
     assert first.is_woken()
@@ -128,7 +128,7 @@ def test_a_notice_that_comes_before_the_wait_is_kept(server: RedisServer) -> Non
 
 def test_only_ids_types_and_times_are_stored(server: RedisServer) -> None:
     """Keys are under the namespace; the values hold nothing of the body, and no secret."""
-    web = RedisNotices(server.url, namespace="mine")
+    web = server.notices(namespace="mine")
     body = event(data_id="resp_1", secret_words="Saturn")
     inbox(web).receive(body, sign(body))
     with server.client() as client:
@@ -141,7 +141,7 @@ def test_only_ids_types_and_times_are_stored(server: RedisServer) -> None:
 
 def test_a_notice_that_is_about_no_run_is_not_passed_on(server: RedisServer) -> None:
     """Webhooks of batches are remembered, and nothing else."""
-    web = RedisNotices(server.url)
+    web = server.notices()
     body = event("batch.completed", "batch_1")
     assert inbox(web).receive(body, sign(body)).is_new
     with server.client() as client:
@@ -151,7 +151,7 @@ def test_a_notice_that_is_about_no_run_is_not_passed_on(server: RedisServer) -> 
 def test_a_killed_server_is_a_warning_and_waits_go_on(server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     """While Redis is away nothing is heard, and nothing raises; when it is back, the same waits hear again."""
     caplog.set_level(logging.INFO, logger="runoutcome")
-    web, worker = RedisNotices(server.url), RedisNotices(server.url)
+    web, worker = server.notices(), server.notices()
     waiter, again = Waiter(worker), Waiter(worker, "resp_2")
     web.publish(notice())
     assert waiter.is_woken()
@@ -164,6 +164,17 @@ def test_a_killed_server_is_a_warning_and_waits_go_on(server: RedisServer, caplo
     assert again.is_woken()
     wait_until(lambda: "notices_back" in caplog.text)
     assert waiter.count == 1
+
+
+def test_closed_notices_leave_nothing_behind(server: RedisServer) -> None:
+    """After `close` the thread has ended, nobody is woken, and a wait that ends later does no harm."""
+    worker = server.notices()
+    waiter = Waiter(worker)
+    worker.close()
+    assert "runoutcome redis" not in [thread.name for thread in threading.enumerate()]
+    server.notices().publish(notice())
+    waiter.stop()
+    assert waiter.count == 0
 
 
 def wait_until(is_true: Callable[[], bool]) -> None:
@@ -180,17 +191,17 @@ def test_a_wait_may_begin_while_the_server_is_away(server: RedisServer, caplog: 
     """A wait that begins then hears what comes when the server is back."""
     caplog.set_level(logging.INFO, logger="runoutcome")
     server.kill()
-    worker = RedisNotices(server.url)
+    worker = server.notices()
     waiter = Waiter(worker)
     wait_until(lambda: "notices_lost" in caplog.text)
     server.start()
-    RedisNotices(server.url).publish(notice())
+    server.notices().publish(notice())
     assert waiter.is_woken()
 
 
 def test_a_wait_that_cannot_be_woken_harms_no_other(server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     """If the first of two waits raises, the second is woken, and Redis is not said to be away."""
-    notices = RedisNotices(server.url)
+    notices = server.notices()
     ends = [notices.listen("resp_1", lambda: [][0])]
     waiter = Waiter(notices)
     notices.publish(notice())
@@ -202,28 +213,28 @@ def test_a_wait_that_cannot_be_woken_harms_no_other(server: RedisServer, caplog:
 
 def test_the_thread_ends_with_the_last_wait(server: RedisServer) -> None:
     """Nobody listens where nobody waits, and a later wait listens again."""
-    worker = RedisNotices(server.url)
+    worker = server.notices()
     waiter = Waiter(worker)
     waiter.stop()
     waiter.stop()
     wait_until(lambda: worker._thread is None)
     assert worker._listeners == {}
     later = Waiter(worker)
-    RedisNotices(server.url).publish(notice())
+    server.notices().publish(notice())
     assert later.is_woken()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "no JSON", '{"id": 1}', b"\xff"])
 def test_what_another_program_writes_wakes_nobody(server: RedisServer, text: Any) -> None:
     """Garbage in the channel or under a key is passed over."""
-    worker = RedisNotices(server.url)
+    worker = server.notices()
     with server.client() as client:
         client.set("runoutcome:notice:resp_1", text)
         waiter, witness = Waiter(worker), Waiter(worker, "resp_2")
-        RedisNotices(server.url).publish(notice("resp_2"))
+        server.notices().publish(notice("resp_2"))
         assert witness.is_woken()
         client.publish("runoutcome:notices", text)
-        RedisNotices(server.url).publish(notice("resp_2", "wh_2"))
+        server.notices().publish(notice("resp_2", "wh_2"))
         wait_until(lambda: witness.count == 2)
     assert waiter.count == 0
 
@@ -232,7 +243,7 @@ def test_what_another_program_writes_wakes_nobody(server: RedisServer, text: Any
 def test_a_web_process_and_a_worker(server: RedisServer, colour: str) -> None:
     """The worker's wait ends by the webhook that the web process got: one poll before it, one after."""
     clock = ManualClock()
-    web = RedisNotices(server.url)
+    web = server.notices()
     receiver = Inbox(SECRET, seen=web, on_notice=web.publish)
     with (
         serving(Starlette(routes=[webhook_route("/webhooks", receiver)])) as base,

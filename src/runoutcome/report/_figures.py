@@ -282,7 +282,7 @@ def _read_slowest(db: sqlite3.Connection) -> tuple[SlowRun, ...]:
 
 
 def _read_limits_met(db: sqlite3.Connection) -> tuple[LimitMet, ...]:
-    """Return refused POSTs, runs that ended for a limit, and events of whole batches, but for their starts."""
+    """Return refused POSTs, runs that ended for a limit, and events of whole batches, but for their starts and ends."""
     rows = db.execute(
         """
         SELECT 'POST refused, or not sent', count(*), min(at), max(at) FROM events
@@ -295,7 +295,7 @@ def _read_limits_met(db: sqlite3.Connection) -> tuple[LimitMet, ...]:
         UNION ALL
         SELECT * FROM (
           SELECT event || coalesce(': ' || substr(detail, 1, 120), ''), count(*), min(at), max(at)
-          FROM events WHERE job IS NULL AND event NOT IN ('opened', 'taken over')
+          FROM events WHERE job IS NULL AND event NOT IN ('opened', 'closed', 'taken over')
           GROUP BY 1 ORDER BY count(*) DESC LIMIT ?)
         """,
         (LONGEST_LIST, LONGEST_LIST),

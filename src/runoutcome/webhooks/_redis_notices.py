@@ -63,6 +63,7 @@ class RedisNotices:
         check_type(namespace, str, "namespace is a text")
         if not isinstance(client, str) and (isinstance(client, type) or not hasattr(client, "pubsub")):
             refuse_type(client, "client is a redis.Redis, or its URL")
+        self._is_mine = isinstance(client, str)
         self._client: Any = _connect(client) if isinstance(client, str) else client
         if inspect.iscoroutinefunction(self._client.execute_command):
             raise TypeError("client is a redis.Redis, also for AsyncRuns; got one of redis.asyncio")
@@ -99,6 +100,18 @@ class RedisNotices:
             pipeline.set(self._key("notice", notice.response_id), text, ex=self._keep_seconds)
             pipeline.publish(self._channel, text)
             pipeline.execute()
+
+    def close(self) -> None:
+        """End all listening, and close the connections, unless the client is the caller's. Waits poll from then on."""
+        with self._lock:
+            self._listeners.clear()
+            self._unchecked.clear()
+            self._idle.set()
+            thread = self._thread if self._process == os.getpid() else None
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+        if self._is_mine:
+            self._client.close()
 
     # In a process that waits
 

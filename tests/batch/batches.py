@@ -157,6 +157,10 @@ class Batch:
         return most
 
 
+Open = Callable[..., Batch]
+"""The fixture `batch`: it takes the arguments of `Batch`, but for the folder."""
+
+
 def query(path: Path, sql: str) -> list[Any]:
     """The rows of a query of a journal, read as another program would."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:

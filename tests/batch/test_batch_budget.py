@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from batches import Batch
+from batches import Batch, Open
 
 from colours import PARAMS
 from runoutcome.batch import BatchOptions
 from runoutcome.batch._budget import Budget
 from runoutcome.testing import FaultRule, Scenario, parse_fault
-
-Open = Callable[..., Batch]
-
-
-@pytest.fixture
-def batch(tmp_path: Path) -> Iterator[Open]:
-    """Opens a batch in a folder of its own; its world is closed after the test."""
-    opened: list[Batch] = []
-
-    def open_batch(*args: Any, **options: Any) -> Batch:
-        folder = tmp_path / str(len(opened))
-        folder.mkdir()
-        opened.append(Batch(folder, *args, **options))
-        return opened[-1]
-
-    yield open_batch
-    for each in opened:
-        each.world.close()
 
 
 def spent(work: Batch) -> int:

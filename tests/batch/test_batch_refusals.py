@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from batches import Batch, always
+from batches import Batch, Open, always
 
 from colours import reply
 from runoutcome._waiting.resume_token import loads
 from runoutcome.batch import JobReport
 from runoutcome.batch._refusals import QUOTA_FAILURES_IN_A_ROW
 from runoutcome.testing import FaultRule, OutcomeScript, Scenario, parse_fault
-
-Open = Callable[..., Batch]
-
-
-@pytest.fixture
-def batch(tmp_path: Path) -> Iterator[Open]:
-    """Opens a batch in a folder of its own; its world is closed after the test."""
-    opened: list[Batch] = []
-
-    def open_batch(*args: Any, **options: Any) -> Batch:
-        folder = tmp_path / str(len(opened))
-        folder.mkdir()
-        opened.append(Batch(folder, *args, **options))
-        return opened[-1]
-
-    yield open_batch
-    for each in opened:
-        each.world.close()
 
 
 def answered(batch: Open, status: int, body: Any, **headers: str) -> tuple[Batch, list[JobReport]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from batches import Batch, KilledError, always, posts_after
+from batches import Batch, KilledError, Open, always, posts_after
 from openai.types.responses import Response
 
 from colours import PARAMS, closed_port
@@ -19,12 +19,10 @@ from runoutcome.batch import BatchOptions, JobLine, JobReport, Store, read_jobs,
 from runoutcome.batch._rows import output_text
 from runoutcome.testing import FaultRule, OutcomeScript, Scenario, parse_fault
 
-Open = Callable[..., Batch]
-
 
 @pytest.fixture
 def batch(tmp_path: Path) -> Iterator[Open]:
-    """Opens a batch in a folder of its own; its world is closed after the test."""
+    """Opens each batch in the same folder; their worlds are closed after the test."""
     opened: list[Batch] = []
 
     def open_batch(*args: Any, **kwargs: Any) -> Batch:

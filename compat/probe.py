@@ -10,15 +10,9 @@ ended afterwards. A server that needs Redis is left out where `redis-server` is 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,13 +24,13 @@ from typing import Any
 
 import openai
 from run import HERE, ROOT, Environment, load, make, tomllib
+from server_process import free_port, running
 
 from report import table
 from runoutcome import RunError, Runs, WaitTimeoutError, classify
 
 REPORT = ROOT / "docs" / "servers.md"
 SERVERS = HERE / "servers"
-READY_SECONDS = 120
 WAIT_SECONDS = 15
 
 
@@ -218,7 +212,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def asked(server: Server, environment: Environment | None) -> dict[str, str]:
     """What came of each probe of this server, by its words, and its version."""
-    with running(server, environment) as url:
+    with served(server, environment) as url:
         with openai.OpenAI(base_url=url + server.path, api_key=server.key) as client:
             probe, found = Probe(client, server.model), {"version": _version(server, environment)}
             for words, ask in PROBES.items():
@@ -239,7 +233,7 @@ def _version(server: Server, environment: Environment | None) -> str:
 
 
 @contextmanager
-def running(server: Server, environment: Environment | None) -> Iterator[str]:
+def served(server: Server, environment: Environment | None) -> Iterator[str]:
     """The address of the server while it runs, and with it what it needs. Raises RuntimeError if it does not start."""
     python = environment.interpreter if environment else Path(sys.executable)
     ports = {name: str(free_port()) for name in ("port", "upstream", "redis", "other")}
@@ -252,47 +246,9 @@ def running(server: Server, environment: Environment | None) -> Iterator[str]:
     filled = [part.format(**{**ports, "upstream": upstream}) for part in server.command]
     script = [str(SERVERS / filled[0]), *filled[1:]] if filled[0].endswith(".py") else filled
     commands.append([python, *script])
-    variables = {**os.environ, **(environment.variables if environment else {})}
-    with tempfile.TemporaryDirectory() as directory, (Path(directory) / "log").open("w+") as log:
-        started = [
-            subprocess.Popen(command, cwd=directory, env=variables, stdout=log, stderr=subprocess.STDOUT)
-            for command in commands
-        ]
-        try:
-            url = f"http://127.0.0.1:{ports['port']}"
-            if not answers(url, started[-1]):
-                raise RuntimeError(f"did not start: {Path(log.name).read_text()[-500:]}")
-            yield url
-        finally:
-            for process in reversed(started):
-                process.terminate()
-                try:
-                    process.wait(20)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-
-
-def answers(url: str, process: subprocess.Popen[Any]) -> bool:
-    """Whether the server answers anything, before long."""
-    until = time.monotonic() + READY_SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except urllib.error.HTTPError:
-            return True
-        except OSError:
-            time.sleep(0.5)
-        else:
-            return True
-    return False
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    url = f"http://127.0.0.1:{ports['port']}"
+    with running(commands, url, environment.variables if environment else None):
+        yield url
 
 
 def page(servers: list[Server], results: Mapping[str, Mapping[str, str]], left_out: list[str]) -> str:

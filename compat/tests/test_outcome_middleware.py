@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import socket
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +12,7 @@ from typing import Any
 
 import openai
 import pytest
+from server_process import free_port, running
 
 from runoutcome import RunRateLimitError, raise_for_status
 from runoutcome.testing import Emulator
@@ -23,36 +20,16 @@ from runoutcome.testing import Emulator
 SERVERS = Path(__file__).parent.parent / "servers"
 IS_LITELLM = importlib.util.find_spec("litellm") is not None
 PACKAGE = "litellm" if IS_LITELLM else "azure-ai-agentserver-responses"
-READY_SECONDS, END_SECONDS = 120, 60
+END_SECONDS = 60
 
 
 @contextmanager
-def served(*command: str) -> Iterator[str]:
-    """The address of the server while it runs."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    words = [word.replace("PORT", str(port)) for word in command]
-    with subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            url, until = f"http://127.0.0.1:{port}", time.monotonic() + READY_SECONDS
-            while not answers(url):
-                assert process.poll() is None, "the server ended"
-                assert time.monotonic() < until, "the server does not answer"
-                time.sleep(0.5)
-            yield url
-        finally:
-            process.terminate()
-
-
-def answers(url: str) -> bool:
-    """Whether anything answers there."""
-    try:
-        urllib.request.urlopen(url, timeout=5).close()
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
-    return True
+def served(script: str, *words: str) -> Iterator[str]:
+    """The address of a server of this environment while it runs; its port is its first argument."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with running([[sys.executable, SERVERS / script, str(port), *words]], url):
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +37,9 @@ def client() -> Iterator[openai.OpenAI]:
     """A plain client of the server that this environment has."""
     with Emulator() as emulator:
         if IS_LITELLM:
-            server, path = served(str(SERVERS / "litellm_proxy.py"), "PORT", emulator.base_url), "/v1"
+            server, path = served("litellm_proxy.py", emulator.base_url), "/v1"
         else:
-            server, path = served(str(SERVERS / "agent_server.py"), "PORT"), ""
+            server, path = served("agent_server.py"), ""
         with server as url, openai.OpenAI(base_url=url + path, api_key="sk-any") as client:
             yield client
 
